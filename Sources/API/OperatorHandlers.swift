@@ -1,0 +1,49 @@
+import HTTPTypes
+import LeadStore
+import Leads
+
+/// `/operators`
+struct OperatorHandlers: Sendable {
+    let store: LeadStore
+
+    @Sendable func create(_ call: Call) async throws(Problem) -> Reply {
+        let new = try call.body { NewOperator(&$0) }
+        let made = try await asking { () throws(StoreError) in try await store.createOperator(new) }
+        return Reply(.created) { $0.operator(made) }
+    }
+
+    @Sendable func list(_ call: Call) async throws(Problem) -> Reply {
+        let (isActive, page) = try call.query { ($0.optionalBool("is_active"), Page(&$0)) }
+        let operators = try await asking { () throws(StoreError) in
+            try await store.operators(isActive: isActive, page)
+        }
+        return Reply { json in json.array(operators) { $0.operator($1) } }
+    }
+
+    @Sendable func show(_ call: Call) async throws(Problem) -> Reply {
+        let id = try call.id("operator_id")
+        let found = try await asking { () throws(StoreError) in try await store.operator(id: id) }
+        return Reply { $0.operator(found) }
+    }
+
+    @Sendable func change(_ call: Call) async throws(Problem) -> Reply {
+        let changed = try await change(call) { OperatorChange(&$0) }
+        return Reply { $0.operator(changed) }
+    }
+
+    @Sendable func activate(_ call: Call) async throws(Problem) -> Reply {
+        let changed = try await change(call) { OperatorChange(activation: &$0) }
+        return .message("Operator \(changed.isActive ? "activated" : "deactivated")")
+    }
+
+    @Sendable func limitLoad(_ call: Call) async throws(Problem) -> Reply {
+        let changed = try await change(call) { OperatorChange(loadLimit: &$0) }
+        return .message("Load limit set to \(changed.maxLoad)")
+    }
+
+    private func change(_ call: Call, _ read: (inout Fields) -> OperatorChange) async throws(Problem) -> Operator {
+        let id = try call.id("operator_id")
+        let change = try call.body(read)
+        return try await asking { () throws(StoreError) in try await store.changeOperator(id: id, change) }
+    }
+}

@@ -1,0 +1,139 @@
+import HTTPTypes
+import LeadStore
+import Leads
+
+/// Everything that can go wrong for a caller: status, code and text are in one table below.
+enum Problem: Error {
+    case unknownPath
+    case methodNotAllowed(allowed: [HTTPRequest.Method])
+    case invalid([Fault])
+    case notUTF8
+    case bodyTooLarge(limit: Int)
+    case bodyIncomplete
+    case operatorNotFound
+    case sourceNotFound
+    case contactNotFound
+    case weightedOperatorNotFound(id: Int)
+    case weightOfAnotherSource
+    case sourceNameTaken
+    case unavailable
+    case outcomeUnknown
+    case internalError
+
+    init(_ error: StoreError) {
+        self =
+            switch error {
+            case .operatorNotFound: .operatorNotFound
+            case .sourceNotFound: .sourceNotFound
+            case .contactNotFound: .contactNotFound
+            case .weightedOperatorNotFound(let id): .weightedOperatorNotFound(id: id)
+            case .weightOfAnotherSource: .weightOfAnotherSource
+            case .sourceNameTaken: .sourceNameTaken
+            case .unavailable, .cancelled: .unavailable
+            case .outcomeUnknown: .outcomeUnknown
+            case .unexpected: .internalError
+            }
+    }
+
+    private struct Entry {
+        let status: HTTPResponse.Status
+        /// Nil where the references' clients compare the whole body.
+        let code: String?
+        let english: String
+        let russian: String
+    }
+
+    private var entry: Entry {
+        switch self {
+        case .unknownPath:
+            Entry(status: .notFound, code: nil, english: "Not Found", russian: "Not Found")
+        case .methodNotAllowed:
+            Entry(
+                status: .methodNotAllowed, code: nil, english: "Method Not Allowed", russian: "Method Not Allowed")
+        case .invalid:
+            Entry(status: .unprocessableContent, code: nil, english: "", russian: "")
+        case .notUTF8:
+            Entry(
+                status: .badRequest, code: "body_not_utf8", english: "The body is not valid UTF-8",
+                russian: "Тело запроса не в кодировке UTF-8")
+        case .bodyTooLarge(let limit):
+            Entry(
+                status: .contentTooLarge, code: "body_too_large", english: "The body exceeds \(limit) bytes",
+                russian: "Тело запроса больше \(limit) байт")
+        case .bodyIncomplete:
+            Entry(
+                status: .badRequest, code: "body_incomplete", english: "The body ended early",
+                russian: "Тело запроса оборвалось")
+        case .operatorNotFound:
+            Entry(
+                status: .notFound, code: "operator_not_found", english: "Operator not found",
+                russian: "Оператор не найден")
+        case .sourceNotFound:
+            Entry(
+                status: .notFound, code: "source_not_found", english: "Source not found",
+                russian: "Источник не найден")
+        case .contactNotFound:
+            Entry(
+                status: .notFound, code: "contact_not_found", english: "Contact not found",
+                russian: "Обращение не найдено")
+        case .weightedOperatorNotFound(let id):
+            Entry(
+                status: .notFound, code: "operator_not_found", english: "Operator with id \(id) not found",
+                russian: "Оператор с id \(id) не найден")
+        case .weightOfAnotherSource:
+            Entry(
+                status: .badRequest, code: "source_mismatch",
+                english: "Source ID in path and in operator_weights differ",
+                russian: "ID источника в пути и в operator_weights не совпадают")
+        case .sourceNameTaken:
+            Entry(
+                status: .badRequest, code: "source_name_taken", english: "Source with this name already exists",
+                russian: "Источник с таким именем уже существует")
+        case .unavailable:
+            Entry(
+                status: .serviceUnavailable, code: "unavailable",
+                english: "The database is not available right now, nothing was changed; try again",
+                russian: "База данных сейчас недоступна, ничего не изменено; повторите запрос")
+        case .outcomeUnknown:
+            Entry(
+                status: .serviceUnavailable, code: "outcome_unknown",
+                english: "The connection to the database broke while saving: the change may have been made or not",
+                russian: "Связь с базой данных прервалась при сохранении: изменение могло и сохраниться, и нет")
+        case .internalError:
+            Entry(
+                status: .internalServerError, code: "internal_error", english: "Internal server error",
+                russian: "Внутренняя ошибка сервера")
+        }
+    }
+
+    var isFaultOfOurs: Bool {
+        if case .internalError = self { true } else { false }
+    }
+
+    func reply(in language: Language) -> Reply {
+        if case .invalid(let faults) = self {
+            return Reply(.unprocessableContent) { $0.detail(faults) }
+        }
+        let entry = entry
+        var headers: HTTPFields = [:]
+        switch self {
+        case .methodNotAllowed(let allowed):
+            headers[.allow] = allowed.map(\.rawValue).joined(separator: ", ")
+        case .unavailable, .outcomeUnknown:
+            headers[.retryAfter] = "1"
+        default:
+            break
+        }
+        return Reply(entry.status, headers: headers) { json in
+            json.object {
+                $0.field("detail", language == .russian ? entry.russian : entry.english)
+                if let code = entry.code { $0.field("code", code) }
+            }
+        }
+    }
+}
+
+/// Runs a call to the store and turns what it throws into what the caller hears.
+func asking<Value>(_ body: () async throws(StoreError) -> Value) async throws(Problem) -> Value {
+    do throws(StoreError) { return try await body() } catch { throw Problem(error) }
+}

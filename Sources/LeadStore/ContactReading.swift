@@ -1,0 +1,107 @@
+public import Leads
+public import Postgres
+
+/// Contacts as the API shows them, read through the view `contact_objects`.
+enum ContactReading {
+    private static let columns = """
+        id, status::text, message, priority, source_event_id, waiting_reason, version, created_at, assigned_at, \
+        closed_at, updated_at, \
+        lead_id, lead_external_id, lead_phone, lead_email, lead_name, lead_created_at, lead_updated_at, \
+        lead_contact_count, \
+        operator_id, operator_name, operator_is_active, operator_max_load, operator_load, operator_created_at, \
+        operator_updated_at, \
+        source_id, source_name, source_description, source_created_at
+        """
+
+    static func contacts(ids: [Int]) -> Statement {
+        "select \(unsafe: columns) from contact_objects where id = any(\(ids))"
+    }
+
+    static func contact(id: Int) -> Statement {
+        "select \(unsafe: columns) from contact_objects where id = \(id)"
+    }
+
+    static func contacts(_ filter: ContactFilter, _ page: Page) -> Statement {
+        var conditions: [Statement] = []
+        if let id = filter.sourceID { conditions.append("source_id = \(id)") }
+        if let id = filter.operatorID { conditions.append("operator_id = \(id)") }
+        if let id = filter.leadID { conditions.append("lead_id = \(id)") }
+        if let status = filter.status { conditions.append("status = \(status.rawValue)::contact_status") }
+        if let isActive = filter.isActive { conditions.append("(status <> 'closed') = \(isActive)") }
+        if let from = filter.createdFrom { conditions.append("created_at >= \(from)") }
+        if let to = filter.createdTo { conditions.append("created_at <= \(to)") }
+        let all = conditions.reduce("true" as Statement) { "\($0) and \($1)" }
+        // The page is cut from the bare table first, so that skipped rows cost no joins.
+        return """
+            select \(unsafe: columns)
+            from contact_objects
+            where id in (
+                select id from contacts
+                where \(all)
+                order by id \(unsafe: page.order.rawValue) offset \(page.skip) limit \(page.limit)
+            )
+            order by id \(unsafe: page.order.rawValue)
+            """
+    }
+
+    static func contact(_ row: Row) throws(PostgresError) -> Contact {
+        var column = row.reader
+        let id: Int = try column.next()
+        let status: ContactStatus = try column.next()
+        let message: String? = try column.next()
+        let priority: Int = try column.next()
+        let sourceEventID: String? = try column.next()
+        let waitingReason: WaitingReason? = try column.next()
+        let version: Int = try column.next()
+        let createdAt: Timestamp = try column.next()
+        let assignedAt: Timestamp? = try column.next()
+        let closedAt: Timestamp? = try column.next()
+        let updatedAt: Timestamp? = try column.next()
+        return Contact(
+            id: id, status: status, message: message, priority: priority, sourceEventID: sourceEventID,
+            waitingReason: waitingReason, version: version, createdAt: createdAt, assignedAt: assignedAt,
+            closedAt: closedAt, updatedAt: updatedAt, lead: try lead(&column), operator: try `operator`(&column),
+            source: try source(&column))
+    }
+
+    private static func lead(_ column: inout RowReader) throws(PostgresError) -> Lead {
+        Lead(
+            id: try column.next(), externalID: try column.next(), phone: try column.next(),
+            email: try column.next(), name: try column.next(), createdAt: try column.next(),
+            updatedAt: try column.next(), contactCount: try column.next())
+    }
+
+    private static func `operator`(_ column: inout RowReader) throws(PostgresError) -> Operator? {
+        let id: Int? = try column.next()
+        let name: String? = try column.next()
+        let isActive: Bool? = try column.next()
+        let maxLoad: Int? = try column.next()
+        let load: Int? = try column.next()
+        let createdAt: Timestamp? = try column.next()
+        let updatedAt: Timestamp? = try column.next()
+        guard let id, let name, let isActive, let maxLoad, let load, let createdAt else { return nil }
+        return Operator(
+            id: id, name: name, isActive: isActive, maxLoad: maxLoad, currentLoad: load, createdAt: createdAt,
+            updatedAt: updatedAt)
+    }
+
+    private static func source(_ column: inout RowReader) throws(PostgresError) -> SourceSummary {
+        SourceSummary(
+            id: try column.next(), name: try column.next(), description: try column.next(),
+            createdAt: try column.next())
+    }
+}
+
+extension ContactStatus: ColumnDecodable {
+    public init?(_ field: UnsafeRawBufferPointer?, of dataType: DataType) {
+        guard let text = String(field, of: dataType) else { return nil }
+        self.init(rawValue: text)
+    }
+}
+
+extension WaitingReason: ColumnDecodable {
+    public init?(_ field: UnsafeRawBufferPointer?, of dataType: DataType) {
+        guard let text = String(field, of: dataType) else { return nil }
+        self.init(rawValue: text)
+    }
+}

@@ -1,0 +1,101 @@
+public import Leads
+import Postgres
+
+extension LeadStore {
+    /// Adds an operator.
+    /// - Throws: `StoreError`.
+    public func createOperator(_ new: NewOperator) async throws(StoreError) -> Operator {
+        let id = try await transaction { (transaction) throws(StoreError) in
+            let made = try await transaction.finish(with: [
+                """
+                with made as (
+                    insert into operators (name) values (\(new.name)) returning id
+                )
+                insert into operator_loads (operator_id, is_active, max_load)
+                select id, \(new.isActive), \(new.maxLoad)::integer from made
+                returning operator_id
+                """
+            ])
+            return try reading { () throws(PostgresError) in try made[0][0].decode(Int.self) }
+        }
+        return try await `operator`(id: id)
+    }
+
+    /// An operator by id, archived ones excepted.
+    /// - Throws: `StoreError.operatorNotFound` and others.
+    public func `operator`(id: Int) async throws(StoreError) -> Operator {
+        let found = try await read(OperatorReading.operator(id: id))
+        return try OperatorReading.only(found)
+    }
+
+    /// Operators in order of id, archived ones excepted.
+    /// - Throws: `StoreError`.
+    public func operators(isActive: Bool?, _ page: Page) async throws(StoreError) -> [Operator] {
+        let found = try await readAlone(OperatorReading.operators(isActive: isActive, page))
+        return try reading { () throws(PostgresError) in
+            var operators: [Operator] = []
+            for row in found { operators.append(try OperatorReading.operator(row)) }
+            return operators
+        }
+    }
+
+    /// Changes an operator; capacity that appears is used at once by the contacts that wait for it.
+    /// - Throws: `StoreError.operatorNotFound` and others.
+    public func changeOperator(id: Int, _ change: OperatorChange) async throws(StoreError) -> Operator {
+        let mayGoOn = try await transaction { (transaction) throws(StoreError) in
+            // The load row first: it is the lock that everybody who assigns or releases takes.
+            let found = try await transaction.run(
+                [
+                    """
+                    update operator_loads
+                    set is_active = coalesce(\(change.isActive), is_active),
+                        max_load = coalesce(\(change.maxLoad)::integer, max_load)
+                    where operator_id = (select id from operators where id = \(id) and archived_at is null)
+                    """,
+                    """
+                    update operators
+                    set name = coalesce(\(change.name), name), updated_at = clock_timestamp()
+                    where id = \(id) and archived_at is null
+                    """,
+                ] + Self.lookUpQueue(ofOperator: id))
+            guard found[1].affectedRows == 1 else { throw .operatorNotFound }
+            let placing = try Self.placeQueue(ofOperator: id, found[2...])
+            _ = try await transaction.finish(with: placing.statements)
+            return placing.mayGoOn
+        }
+        if mayGoOn { try await drain(operatorID: id) }
+        return try await `operator`(id: id)
+    }
+}
+
+enum OperatorReading {
+    private static let selection: Statement = """
+        select o.id, o.name, l.is_active, l.max_load, l.load, o.created_at, o.updated_at
+        from operators o
+        join operator_loads l on l.operator_id = o.id
+        """
+
+    static func `operator`(id: Int) -> Statement {
+        "\(selection) where o.id = \(id) and o.archived_at is null"
+    }
+
+    static func operators(isActive: Bool?, _ page: Page) -> Statement {
+        let condition: Statement = isActive.map { "and l.is_active = \($0)" } ?? ""
+        return """
+            \(selection) where o.archived_at is null \(condition)
+            order by o.id \(unsafe: page.order.rawValue) offset \(page.skip) limit \(page.limit)
+            """
+    }
+
+    static func only(_ result: QueryResult) throws(StoreError) -> Operator {
+        guard let row = result.first else { throw .operatorNotFound }
+        return try reading { () throws(PostgresError) in try `operator`(row) }
+    }
+
+    static func `operator`(_ row: Row) throws(PostgresError) -> Operator {
+        var column = row.reader
+        return Operator(
+            id: try column.next(), name: try column.next(), isActive: try column.next(), maxLoad: try column.next(),
+            currentLoad: try column.next(), createdAt: try column.next(), updatedAt: try column.next())
+    }
+}

@@ -1,0 +1,179 @@
+public import Leads
+import Postgres
+
+/// A weight together with the operator it belongs to.
+public struct WeightedOperator: Sendable {
+    public let weight: Weight
+    public let `operator`: Operator
+}
+
+extension LeadStore {
+    /// Adds a source.
+    /// - Throws: `StoreError.sourceNameTaken` and others.
+    public func createSource(_ new: NewSource) async throws(StoreError) -> Source {
+        let made = try await transaction { (transaction) throws(StoreError) in
+            try await transaction.finish(with: [
+                """
+                insert into sources (name, description, strategy, sticky_days)
+                values (\(new.name), \(new.description), \(new.strategy.rawValue), \(new.stickyDays)::integer)
+                returning \(SourceReading.columns)
+                """
+            ])
+        }
+        return try SourceReading.only(made[0])
+    }
+
+    /// - Throws: `StoreError.sourceNotFound` and others.
+    public func source(id: Int) async throws(StoreError) -> Source {
+        try SourceReading.only(try await read("select \(SourceReading.columns) from sources where id = \(id)"))
+    }
+
+    /// Sources in order of id.
+    /// - Throws: `StoreError`.
+    public func sources(_ page: Page) async throws(StoreError) -> [Source] {
+        let found = try await readAlone(
+            """
+            select \(SourceReading.columns) from sources
+            order by id \(unsafe: page.order.rawValue) offset \(page.skip) limit \(page.limit)
+            """)
+        return try reading { () throws(PostgresError) in
+            var sources: [Source] = []
+            for row in found { sources.append(try SourceReading.source(row)) }
+            return sources
+        }
+    }
+
+    /// - Throws: `StoreError.sourceNotFound`, `.sourceNameTaken` and others.
+    public func changeSource(id: Int, _ change: SourceChange) async throws(StoreError) -> Source {
+        let changed = try await transaction { (transaction) throws(StoreError) in
+            try await transaction.finish(with: [
+                """
+                update sources
+                set name = coalesce(\(change.name), name),
+                    description = nullif(coalesce(\(change.description), description), ''),
+                    strategy = coalesce(\(change.strategy?.rawValue), strategy),
+                    sticky_days = coalesce(\(change.stickyDays)::integer, sticky_days),
+                    updated_at = clock_timestamp()
+                where id = \(id)
+                returning \(SourceReading.columns)
+                """
+            ])
+        }
+        return try SourceReading.only(changed[0])
+    }
+
+    /// A source's weights in order of operator.
+    /// - Throws: `StoreError.sourceNotFound` and others.
+    public func weights(sourceID: Int) async throws(StoreError) -> [WeightedOperator] {
+        let found = try await readAlone(
+            """
+            select s.id, w.id, w.operator_id, w.weight, w.created_at,
+                o.name, l.is_active, l.max_load, l.load, o.created_at, o.updated_at
+            from sources s
+            left join weights w on w.source_id = s.id
+            left join operators o on o.id = w.operator_id
+            left join operator_loads l on l.operator_id = w.operator_id
+            where s.id = \(sourceID)
+            order by w.operator_id
+            """)
+        guard !found.isEmpty else { throw .sourceNotFound }
+        return try reading { () throws(PostgresError) in
+            var weights: [WeightedOperator] = []
+            for row in found {
+                var column = row.reader
+                let sourceID: Int = try column.next()
+                guard let id: Int = try column.next(Int?.self) else { continue }
+                let operatorID: Int = try column.next()
+                weights.append(
+                    WeightedOperator(
+                        weight: Weight(
+                            id: id, sourceID: sourceID, operatorID: operatorID, weight: try column.next(),
+                            createdAt: try column.next()),
+                        operator: Operator(
+                            id: operatorID, name: try column.next(), isActive: try column.next(),
+                            maxLoad: try column.next(), currentLoad: try column.next(),
+                            createdAt: try column.next(), updatedAt: try column.next())))
+            }
+            return weights
+        }
+    }
+
+    /// Sets weights of a source in one transaction and places the contacts that waited for them.
+    ///
+    /// The source is taken exclusively, so that no registration concludes «no operator» from the old weights meanwhile;
+    /// then all old and new operators are locked in order of id.
+    /// - Parameter replacing: whether operators that are not named lose their weight.
+    /// - Throws: `StoreError.sourceNotFound`, `.weightedOperatorNotFound`, `.weightOfAnotherSource` and others; nothing
+    ///   is changed then.
+    public func setWeights(
+        sourceID: Int, _ new: [NewWeight], replacing: Bool
+    ) async throws(StoreError) {
+        guard new.allSatisfy({ ($0.sourceID ?? sourceID) == sourceID }) else { throw .weightOfAnotherSource }
+        // The same operator twice: the last one wins.
+        let weights = Dictionary(new.map { ($0.operatorID, $0.weight) }, uniquingKeysWith: { $1 })
+        let operatorIDs = weights.keys.sorted()
+        let mayGoOn = try await transaction { (transaction) throws(StoreError) in
+            let found = try await transaction.run([
+                Locks.source(sourceID),
+                "select id, strategy from sources where id = \(sourceID)",
+                """
+                with locked as materialized (
+                    select l.operator_id
+                    from operator_loads l
+                    where l.operator_id = any(\(operatorIDs))
+                        or l.operator_id in (select w.operator_id from weights w where w.source_id = \(sourceID))
+                    order by l.operator_id
+                    for update
+                )
+                select locked.operator_id
+                from locked
+                join operators o on o.id = locked.operator_id and o.archived_at is null
+                """,
+            ])
+            guard !found[1].isEmpty else { throw .sourceNotFound }
+            let known = try reading { () throws(PostgresError) in
+                var known: Set<Int> = []
+                for row in found[2] { known.insert(try row.decode(Int.self)) }
+                return known
+            }
+            if let missing = new.first(where: { !known.contains($0.operatorID) }) {
+                throw .weightedOperatorNotFound(id: missing.operatorID)
+            }
+            var statements: [Statement] = []
+            if replacing {
+                statements.append(
+                    "delete from weights where source_id = \(sourceID) and not operator_id = any(\(operatorIDs))")
+            }
+            statements.append(
+                """
+                insert into weights (source_id, operator_id, weight)
+                select \(sourceID), w.operator_id, w.weight
+                from unnest(\(operatorIDs), \(operatorIDs.map { Int32(weights[$0] ?? 1) })) as w (operator_id, weight)
+                on conflict on constraint weights_source_operator_unique do update set weight = excluded.weight
+                """)
+            let changed = try await transaction.run(statements + Self.lookUpQueue(ofSource: sourceID))
+            let placing = try Self.placeQueue(
+                ofSource: sourceID, found[1], changed[changed.count - 2], changed[changed.count - 1])
+            _ = try await transaction.finish(with: placing.statements)
+            return placing.mayGoOn
+        }
+        if mayGoOn { try await drain(sourceID: sourceID) }
+    }
+}
+
+enum SourceReading {
+    static let columns: Statement = "id, name, description, strategy, sticky_days, created_at, updated_at"
+
+    static func only(_ result: QueryResult) throws(StoreError) -> Source {
+        guard let row = result.first else { throw .sourceNotFound }
+        return try reading { () throws(PostgresError) in try source(row) }
+    }
+
+    static func source(_ row: Row) throws(PostgresError) -> Source {
+        var column = row.reader
+        return Source(
+            id: try column.next(), name: try column.next(), description: try column.next(),
+            strategy: try column.next(), stickyDays: try column.next(), createdAt: try column.next(),
+            updatedAt: try column.next())
+    }
+}

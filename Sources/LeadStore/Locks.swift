@@ -1,0 +1,68 @@
+import Distribution
+import Leads
+import Postgres
+
+/// The statements that take locks, in the order of `LeadStore`.
+enum Locks {
+    /// The class of the two-number advisory locks that stand for sources; keys of requests use the one-number form.
+    private static let sourceClass: Int32 = 7105
+
+    /// Locks the keys of a batch. Two batches with keys in common wait for each other here, in sorted order, instead of
+    /// deadlocking on the unique indexes.
+    static func keys(_ keys: Set<Int>) -> Statement {
+        "select pg_advisory_xact_lock(key) from unnest(\(keys.sorted())) as key"
+    }
+
+    /// Shares sources, in order of id: their weights stay as they are until the transaction ends. Returns id, strategy.
+    static func shareSources(_ ids: [Int]) -> Statement {
+        """
+        with wanted as materialized (
+            select id, strategy from sources where id = any(\(ids)) order by id
+        )
+        select id, strategy, pg_advisory_xact_lock_shared(\(sourceClass), (id % 2147483647)::integer) from wanted
+        """
+    }
+
+    /// Takes a source for changing its weights: nobody may conclude «no operator» from the old ones meanwhile.
+    static func source(_ id: Int) -> Statement {
+        "select pg_advisory_xact_lock(\(sourceClass), (\(id) % 2147483647)::integer)"
+    }
+
+    /// Locks every operator of the sources, full and inactive ones too, in order of id, and returns them by source.
+    ///
+    /// All that decides eligibility is on the locked row, which is read as it is once the lock is held; the weights
+    /// cannot change because the source is shared. No condition on load or activity may be added to the locking
+    /// part: an operator who frees up while we wait would be missed, and an unlocked one could fill up.
+    static func operators(ofSources ids: [Int]) -> Statement {
+        """
+        with locked as materialized (
+            select l.operator_id, l.is_active, l.max_load, l.load
+            from operator_loads l
+            where l.operator_id in (select w.operator_id from weights w where w.source_id = any(\(ids)))
+            order by l.operator_id
+            for update
+        )
+        select w.source_id, l.operator_id, w.weight, l.load, l.max_load, l.is_active
+        from locked l
+        join weights w on w.operator_id = l.operator_id and w.source_id = any(\(ids))
+        order by w.source_id, l.operator_id
+        """
+    }
+
+    /// Locks operators by id, in order; returns the ids that exist.
+    static func operators(_ ids: [Int]) -> Statement {
+        "select operator_id from operator_loads where operator_id = any(\(ids)) order by operator_id for update"
+    }
+
+    /// A number for a key that is the same in every instance: FNV-1a, 64 bits.
+    static func number(for parts: String...) -> Int {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for part in parts {
+            for byte in part.utf8 {
+                hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
+            }
+            hash = (hash ^ 0xff) &* 0x100_0000_01b3
+        }
+        return Int(bitPattern: UInt(hash))
+    }
+}

@@ -1,0 +1,45 @@
+public import Postgres
+
+/// Why the store could not do what was asked, in the product's terms.
+public enum StoreError: Error, Sendable {
+    case operatorNotFound
+    case sourceNotFound
+    case contactNotFound
+    /// A set of weights names an operator that does not exist.
+    case weightedOperatorNotFound(id: Int)
+    /// An element of a set of weights names another source than the one it was sent to.
+    case weightOfAnotherSource
+    case sourceNameTaken
+    /// The database cannot be reached or has no room right now; nothing was changed, trying again soon is right.
+    case unavailable(PostgresError)
+    /// The answer to the COMMIT was lost: the change may have happened or not.
+    case outcomeUnknown
+    /// The caller went away.
+    case cancelled
+    /// A fault of this program or its schema.
+    case unexpected(PostgresError)
+
+    /// Reads a database error by the name of the constraint it broke, else by its class.
+    init(_ error: PostgresError) {
+        switch (error.code, error.sqlState, error.constraint) {
+        case (_, _, "sources_name_unique"?): self = .sourceNameTaken
+        case (.outcomeUnknown, _, _): self = .outcomeUnknown
+        case (.cancelled, _, _): self = .cancelled
+        case (.poolExhausted, _, _), (.unavailable, _, _), (.poolClosed, _, _), (.deadlineExceeded, _, _),
+            (.connectionFailed, _, _), (.connectionLost, _, _):
+            self = .unavailable(error)
+        case (.server, let state?, _) where Self.isPassing(state): self = .unavailable(error)
+        default: self = .unexpected(error)
+        }
+    }
+
+    private static func isPassing(_ state: SQLState) -> Bool {
+        switch state {
+        case .serializationFailure, .deadlockDetected, .lockNotAvailable, .queryCanceled, .readOnlyTransaction,
+            .adminShutdown, .crashShutdown, .cannotConnectNow,
+            SQLState.Class.connectionException, SQLState.Class.insufficientResources:
+            true
+        default: false
+        }
+    }
+}

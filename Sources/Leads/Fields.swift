@@ -1,0 +1,405 @@
+/// Reads the fields of a request and collects every fault, as lax as pydantic v2 in FastAPI.
+///
+/// ```swift
+/// extension NewOperator {
+///     public init(_ fields: inout Fields) {
+///         name = fields.string("name", length: 1...200, trimmed: true)
+///         isActive = fields.bool("is_active", default: true)
+///         maxLoad = fields.integer("max_load", default: 10, in: 1...1_000_000)
+///     }
+/// }
+/// let new = try Fields.decode(json, at: .body) { NewOperator(&$0) }
+/// ```
+///
+/// Reading never throws: a faulty field yields a placeholder, which nobody sees because ``decode(_:at:after:_:)`` or
+/// ``check()`` throws in the end. A field without a default is required; one read by an `optional…` function may be
+/// absent or null, both answered with nil, and ``has(_:)`` tells these apart. Fields that nobody reads are ignored.
+///
+/// Differences from pydantic, all of them towards caution: an integer that does not fit `Int` is out of bounds instead
+/// of unlimited, a number is judged by its exact value (`0.99999999999999999999` is not 1), U+0000 is refused in every
+/// string, a timestamp is never a number, and faults beyond ``faultLimit`` are not listed.
+public struct Fields {
+    /// The part of a request in which fields stand; the first step of a fault's location.
+    public enum Place: String, Sendable {
+        case body, query, path, header
+    }
+
+    /// How many faults one answer lists: without a limit, a body of 32 MiB could ask for gigabytes of them.
+    public static let faultLimit = 1000
+
+    /// What is wrong with the fields read so far, in the order of reading.
+    public private(set) var faults: [Fault] = []
+
+    private let members: [JSONValue.Member]
+    private let location: [Fault.Step]
+    /// What a `missing` fault shows: the object in a body, null elsewhere.
+    private let whole: JSONValue
+
+    private init(members: [JSONValue.Member], location: [Fault.Step], whole: JSONValue) {
+        self.members = members
+        self.location = location
+        self.whole = whole
+    }
+
+    /// The parameters of a query string, decoded, in their order; the last of a repeated name counts.
+    public init(query: [(name: String, value: String)]) {
+        self.init(texts: query, at: .query)
+    }
+
+    /// The parameters of a path, decoded.
+    public init(path: [(name: String, value: String)]) {
+        self.init(texts: path, at: .path)
+    }
+
+    private init(texts: [(name: String, value: String)], at place: Place) {
+        let members = texts.map { JSONValue.Member($0.name, .string($0.value)) }
+        self.init(members: members, location: [.field(place.rawValue)], whole: .null)
+    }
+
+    /// Throws everything that is wrong with the fields read so far, if anything is.
+    public func check() throws(ValidationFailure) {
+        if !faults.isEmpty { throw ValidationFailure(faults) }
+    }
+}
+
+extension Fields {
+    /// Reads an object with `read`, or throws everything that is wrong with it.
+    ///
+    /// `json` is nil when there is no body. `earlier` are faults found in the path and the query of the same request;
+    /// they lead the list.
+    public static func decode<Value>(
+        _ json: JSONValue?,
+        at place: Place = .body,
+        after earlier: [Fault] = [],
+        _ read: (inout Fields) -> Value
+    ) throws(ValidationFailure) -> Value {
+        var fields = Fields(members: [], location: [], whole: .null)
+        fields.faults = earlier
+        let value = fields.nested(json, at: [.field(place.rawValue)], read)
+        try fields.check()
+        return value
+    }
+
+    /// Reads a list of objects, each with `read`, or throws everything that is wrong with them.
+    ///
+    /// The faults of an item have locations like `["body", 0, "operator_id"]`. `json` and `earlier` are those of
+    /// ``decode(_:at:after:_:)``; more than `limit` items are a fault.
+    public static func decodeList<Element>(
+        _ json: JSONValue?,
+        at place: Place = .body,
+        atMost limit: Int = .max,
+        after earlier: [Fault] = [],
+        _ read: (inout Fields) -> Element
+    ) throws(ValidationFailure) -> [Element] {
+        var fields = Fields(members: [], location: [], whole: .null)
+        fields.faults = earlier
+        let list = fields.items(json, at: [.field(place.rawValue)], atMost: limit) { fields, item, location in
+            fields.nested(item, at: location, read)
+        }
+        try fields.check()
+        return list
+    }
+}
+
+extension Fields {
+    /// Whether the field was sent at all, be it as null.
+    public func has(_ name: String) -> Bool {
+        self[name] != nil
+    }
+
+    private subscript(name: String) -> JSONValue? {
+        members.last { $0.name.hasSameBytes(as: name) }?.value
+    }
+}
+
+extension Fields {
+    /// A string, as it was sent or `trimmed` of Unicode white space at both ends.
+    ///
+    /// `length` counts Unicode scalars, as Python does, and `bytes` limits the UTF-8 form; both after trimming. Numbers
+    /// and booleans are not strings, and neither is text with U+0000. The placeholder is empty.
+    public mutating func string(
+        _ name: String,
+        length: ClosedRange<Int> = 0...Int.max,
+        bytes: Int = .max,
+        trimmed: Bool = false
+    ) -> String {
+        required(name, placeholder: "") { (value) throws(Flaw) in try value.asString(length: length, bytes: bytes, trimmed: trimmed) }
+    }
+
+    /// The same, or nil when the field is absent or null.
+    public mutating func optionalString(
+        _ name: String,
+        length: ClosedRange<Int> = 0...Int.max,
+        bytes: Int = .max,
+        trimmed: Bool = false
+    ) -> String? {
+        optional(name) { (value) throws(Flaw) in try value.asString(length: length, bytes: bytes, trimmed: trimmed) }
+    }
+
+    /// A boolean: `true`, `1`, `1.0` or one of the words `true`, `t`, `yes`, `y`, `on`, `1` and their opposites, in
+    /// either case. The placeholder is false.
+    public mutating func bool(_ name: String, default: Bool? = nil) -> Bool {
+        required(name, default: `default`, placeholder: false) { (value) throws(Flaw) in try value.asBool() }
+    }
+
+    /// The same, or nil when the field is absent or null.
+    public mutating func optionalBool(_ name: String) -> Bool? {
+        optional(name) { (value) throws(Flaw) in try value.asBool() }
+    }
+
+    /// An integer within `range`: `7`, `7.0`, `7e0`, `true` (1) or a text like `" +1_000.0 "`.
+    ///
+    /// The placeholder is the lower bound.
+    public mutating func integer(
+        _ name: String,
+        default: Int? = nil,
+        in range: ClosedRange<Int> = Int.min...Int.max
+    ) -> Int {
+        required(name, default: `default`, placeholder: range.lowerBound) { (value) throws(Flaw) in try value.asInteger(in: range) }
+    }
+
+    /// The same, or nil when the field is absent or null.
+    public mutating func optionalInteger(_ name: String, in range: ClosedRange<Int> = Int.min...Int.max) -> Int? {
+        optional(name) { (value) throws(Flaw) in try value.asInteger(in: range) }
+    }
+
+    /// A moment in the texts that ``Timestamp/init(_:)`` reads, or nil when the field is absent or null.
+    public mutating func optionalTimestamp(_ name: String) -> Timestamp? {
+        optional(name) { (value) throws(Flaw) in try value.asTimestamp() }
+    }
+
+    /// One of a few words, byte by byte: `fields.choice("action", of: BulkAction.allCases)`.
+    ///
+    /// The placeholder is the first of `choices`, which must not be empty.
+    public mutating func choice<Choice: RawRepresentable<String>>(
+        _ name: String,
+        of choices: [Choice],
+        default: Choice? = nil
+    ) -> Choice {
+        required(name, default: `default`, placeholder: choices[0]) { (value) throws(Flaw) in try value.asChoice(of: choices) }
+    }
+
+    /// The same, or nil when the field is absent or null.
+    public mutating func optionalChoice<Choice: RawRepresentable<String>>(
+        _ name: String,
+        of choices: [Choice]
+    ) -> Choice? {
+        optional(name) { (value) throws(Flaw) in try value.asChoice(of: choices) }
+    }
+
+    private mutating func required<Value>(
+        _ name: String,
+        default: Value? = nil,
+        placeholder: Value,
+        _ read: (JSONValue) throws(Flaw) -> Value
+    ) -> Value {
+        let location = location + [.field(name)]
+        if let value = self[name] {
+            return attempt(value, at: location, read) ?? placeholder
+        }
+        if let `default` { return `default` }
+        add(.missing, at: location, input: whole)
+        return placeholder
+    }
+
+    private mutating func optional<Value>(_ name: String, _ read: (JSONValue) throws(Flaw) -> Value) -> Value? {
+        guard let value = self[name], value != .null else { return nil }
+        let location = location + [.field(name)]
+        return attempt(value, at: location, read)
+    }
+}
+
+extension Fields {
+    /// A list of objects, each read by `read`; more than `limit` are a fault. The placeholder is empty.
+    public mutating func list<Element>(
+        _ name: String,
+        atMost limit: Int = .max,
+        _ read: (inout Fields) -> Element
+    ) -> [Element] {
+        items(name, atMost: limit) { fields, item, location in
+            fields.nested(item, at: location, read)
+        }
+    }
+
+    /// A list of integers, each within `range`; more than `limit` are a fault. The placeholder is empty.
+    public mutating func integers(
+        _ name: String,
+        atMost limit: Int = .max,
+        in range: ClosedRange<Int> = Int.min...Int.max
+    ) -> [Int] {
+        items(name, atMost: limit) { fields, item, location in
+            fields.attempt(item, at: location) { (value) throws(Flaw) in try value.asInteger(in: range) }
+                ?? range.lowerBound
+        }
+    }
+
+    private mutating func items<Element>(
+        _ name: String,
+        atMost limit: Int,
+        _ read: (inout Fields, JSONValue, [Fault.Step]) -> Element
+    ) -> [Element] {
+        guard let value = self[name] else {
+            add(.missing, at: location + [.field(name)], input: whole)
+            return []
+        }
+        return items(value, at: location + [.field(name)], atMost: limit, read)
+    }
+
+    private mutating func items<Element>(
+        _ json: JSONValue?,
+        at location: [Fault.Step],
+        atMost limit: Int,
+        _ read: (inout Fields, JSONValue, [Fault.Step]) -> Element
+    ) -> [Element] {
+        guard case .array(let items) = json else {
+            add(json == nil ? .missing : .notAList, at: location, input: json ?? .null)
+            return []
+        }
+        guard items.count <= limit else {
+            add(.tooManyItems(limit, actual: items.count), at: location, input: .array(items))
+            return []
+        }
+        return items.enumerated().map { read(&self, $1, location + [.index($0)]) }
+    }
+
+    /// What `read` makes of an object; of anything else, a fault and what it makes of an empty one.
+    private mutating func nested<Value>(
+        _ json: JSONValue?,
+        at location: [Fault.Step],
+        _ read: (inout Fields) -> Value
+    ) -> Value {
+        guard case .object(let members) = json else {
+            add(json == nil ? .missing : .notAnObject, at: location, input: json ?? .null)
+            var empty = Fields(members: [], location: location, whole: .null)
+            return read(&empty)
+        }
+        var fields = Fields(members: members, location: location, whole: .object(members))
+        let value = read(&fields)
+        faults += fields.faults.prefix(max(0, Fields.faultLimit - faults.count))
+        return value
+    }
+
+    private mutating func attempt<Value>(
+        _ value: JSONValue,
+        at location: @autoclosure () -> [Fault.Step],
+        _ read: (JSONValue) throws(Flaw) -> Value
+    ) -> Value? {
+        do throws(Flaw) {
+            return try read(value)
+        } catch {
+            add(error, at: location(), input: value)
+            return nil
+        }
+    }
+
+    private mutating func add(_ flaw: Flaw, at location: [Fault.Step], input: JSONValue) {
+        if faults.count < Fields.faultLimit { faults.append(Fault(flaw, at: location, input: input)) }
+    }
+}
+
+extension JSONValue {
+    fileprivate func asString(length: ClosedRange<Int>, bytes: Int, trimmed: Bool) throws(Flaw) -> String {
+        guard case .string(let sent) = self else { throw .notAString }
+        guard !sent.utf8.contains(0) else { throw .nulCharacter }
+        let text = trimmed ? String(sent.trimmed) : sent
+        let count = text.unicodeScalars.count
+        guard count >= length.lowerBound else { throw .tooShort(length.lowerBound) }
+        guard count <= length.upperBound else { throw .tooLong(length.upperBound) }
+        guard text.utf8.count <= bytes else { throw .tooManyBytes(bytes) }
+        return text
+    }
+
+    fileprivate func asBool() throws(Flaw) -> Bool {
+        switch self {
+        case .bool(let bool):
+            return bool
+        case .number(let number):
+            // Fractions and what does not fit 64 bits are of the wrong type, other whole numbers of the wrong value.
+            guard let integer = number.exactInteger else { throw .notABool }
+            guard 0...1 ~= integer else { throw .unreadableBool }
+            return integer == 1
+        case .string(let text):
+            switch text.lowercased() {
+            case "1", "t", "true", "y", "yes", "on": return true
+            case "0", "f", "false", "n", "no", "off": return false
+            default: throw .unreadableBool
+            }
+        case .null, .array, .object:
+            throw .notABool
+        }
+    }
+
+    fileprivate func asInteger(in range: ClosedRange<Int>) throws(Flaw) -> Int {
+        let integer: Int?
+        let isNegative: Bool
+        switch self {
+        case .bool(let bool):
+            integer = bool ? 1 : 0
+            isNegative = false
+        case .number(let number):
+            integer = number.exactInteger
+            if integer == nil {
+                guard number.isIntegral else { throw .fractional }
+                guard number.isWrittenAsInteger else { throw .oversizedInteger }
+            }
+            isNegative = number.isNegative
+        case .string(let text):
+            guard let digits = text.integerDigits else { throw .unreadableInteger }
+            integer = Int(digits)
+            isNegative = digits.hasPrefix("-")
+        case .null, .array, .object:
+            throw .notAnInteger
+        }
+        // Without a value it is one beyond Int, and so beyond any bound.
+        guard let integer else { throw isNegative ? .below(range.lowerBound) : .above(range.upperBound) }
+        guard integer >= range.lowerBound else { throw .below(range.lowerBound) }
+        guard integer <= range.upperBound else { throw .above(range.upperBound) }
+        return integer
+    }
+
+    fileprivate func asTimestamp() throws(Flaw) -> Timestamp {
+        guard case .string(let text) = self else { throw .notATimestamp }
+        do throws(Timestamp.Malformation) {
+            return try Timestamp(parsing: text)
+        } catch {
+            throw .malformed(error)
+        }
+    }
+
+    fileprivate func asChoice<Choice: RawRepresentable<String>>(of choices: [Choice]) throws(Flaw) -> Choice {
+        guard case .string(let text) = self,
+            let choice = choices.first(where: { $0.rawValue.hasSameBytes(as: text) })
+        else { throw .notOneOf(choices.map(\.rawValue)) }
+        return choice
+    }
+}
+
+extension String {
+    /// Without Unicode white space at both ends, which is what pydantic strips.
+    fileprivate var trimmed: Substring.UnicodeScalarView.SubSequence {
+        let kept = unicodeScalars.drop { $0.properties.isWhitespace }
+        let end = kept.lastIndex { !$0.properties.isWhitespace }.map(kept.index(after:)) ?? kept.startIndex
+        return kept[..<end]
+    }
+
+    /// The sign and the digits of a whole number as pydantic reads one, or nil.
+    ///
+    /// White space around it, leading zeros, single underscores between digits and a fraction of zeros are allowed.
+    fileprivate var integerDigits: String? {
+        var text = Substring(trimmed)
+        let sign = text.utf8.first == UInt8(ascii: "-") ? "-" : ""
+        if let first = text.utf8.first, first == UInt8(ascii: "-") || first == UInt8(ascii: "+") {
+            text = Substring(text.unicodeScalars.dropFirst())
+        }
+        if let point = text.utf8.firstIndex(of: UInt8(ascii: ".")) {
+            let fraction = text.utf8[point...].dropFirst()
+            guard !fraction.isEmpty, fraction.allSatisfy({ $0 == UInt8(ascii: "0") }) else { return nil }
+            text = text[..<point]
+        }
+        let groups = text.utf8.split(separator: UInt8(ascii: "_"), omittingEmptySubsequences: false)
+        let areDigits = groups.allSatisfy { group in
+            !group.isEmpty && group.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
+        }
+        return areDigits ? sign + groups.map { String(Substring($0)) }.joined() : nil
+    }
+}

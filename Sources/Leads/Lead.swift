@@ -1,0 +1,47 @@
+/// A person or company that asked.
+public struct Lead: Sendable, Equatable {
+    public let id: Int
+    public let externalID: String?
+    public let phone: String?
+    public let email: String?
+    public let name: String?
+    public let createdAt: Timestamp
+    public let updatedAt: Timestamp?
+    public let contactCount: Int
+
+    public init(
+        id: Int, externalID: String?, phone: String?, email: String?, name: String?, createdAt: Timestamp,
+        updatedAt: Timestamp?, contactCount: Int
+    ) {
+        self.id = id
+        self.externalID = externalID
+        self.phone = phone
+        self.email = email
+        self.name = name
+        self.createdAt = createdAt
+        self.updatedAt = updatedAt
+        self.contactCount = contactCount
+    }
+}
+
+/// What a lead can be recognised by, strongest first.
+public enum IdentityKind: String, Sendable, CaseIterable, Comparable {
+    case externalID = "external_id"
+    case phone
+    case email
+
+    public static func < (left: Self, right: Self) -> Bool {
+        allCases.firstIndex(of: left)! < allCases.firstIndex(of: right)!
+    }
+}
+
+/// A key of a lead in the one form in which two are compared.
+public struct LeadIdentity: Sendable, Hashable {
+    public let kind: IdentityKind
+    public let value: String
+
+    public init(kind: IdentityKind, value: String) {
+        self.kind = kind
+        self.value = value
+    }
+}

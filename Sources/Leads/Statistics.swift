@@ -1,0 +1,64 @@
+/// How contacts are spread over operators and sources at one moment.
+public struct DistributionStatistics: Sendable, Equatable {
+    public struct OperatorRow: Sendable, Equatable {
+        public let operatorID: Int
+        public let operatorName: String
+        public let totalContacts: Int
+        public let activeContacts: Int
+        public let maxLoad: Int
+        /// Active contacts as a percentage of the limit, rounded to 2 decimals.
+        public let loadPercentage: Double
+
+        public init(
+            operatorID: Int, operatorName: String, totalContacts: Int, activeContacts: Int, maxLoad: Int,
+            loadPercentage: Double
+        ) {
+            self.operatorID = operatorID
+            self.operatorName = operatorName
+            self.totalContacts = totalContacts
+            self.activeContacts = activeContacts
+            self.maxLoad = maxLoad
+            self.loadPercentage = loadPercentage
+        }
+    }
+
+    public struct SourceRow: Sendable, Equatable {
+        public let sourceID: Int
+        public let sourceName: String
+        public let totalContacts: Int
+
+        public init(sourceID: Int, sourceName: String, totalContacts: Int) {
+            self.sourceID = sourceID
+            self.sourceName = sourceName
+            self.totalContacts = totalContacts
+        }
+    }
+
+    public struct Summary: Sendable, Equatable {
+        public let totalLeads: Int
+        public let totalContacts: Int
+        public let activeContacts: Int
+        public let operatorsOnline: Int
+        public let operatorsTotal: Int
+
+        public init(
+            totalLeads: Int, totalContacts: Int, activeContacts: Int, operatorsOnline: Int, operatorsTotal: Int
+        ) {
+            self.totalLeads = totalLeads
+            self.totalContacts = totalContacts
+            self.activeContacts = activeContacts
+            self.operatorsOnline = operatorsOnline
+            self.operatorsTotal = operatorsTotal
+        }
+    }
+
+    public let byOperator: [OperatorRow]
+    public let bySource: [SourceRow]
+    public let summary: Summary
+
+    public init(byOperator: [OperatorRow], bySource: [SourceRow], summary: Summary) {
+        self.byOperator = byOperator
+        self.bySource = bySource
+        self.summary = summary
+    }
+}

@@ -1,0 +1,57 @@
+/// Where the database is and how connections to it behave.
+public struct ConnectionConfiguration: Sendable {
+    /// A libpq connection string: a `postgresql://` URI or `keyword=value` pairs. Several hosts are allowed. It may
+    /// hold a password, so it is never logged.
+    public var connectionString: String
+    /// Shown in `pg_stat_activity`.
+    public var applicationName: String
+    /// Server settings of every session, for instance `statement_timeout`. Left out when `isPooled`, because a
+    /// transaction pooler refuses start-up options; give the role the same settings there.
+    public var sessionSettings: [String: String]
+    /// Whether a transaction pooler such as PgBouncer stands in between: no named prepared statements, no options.
+    public var isPooled: Bool
+    /// How long this side waits for one statement before it gives the connection up. The server's own
+    /// `statement_timeout` should be shorter: this one is for a server that has stopped answering.
+    public var statementDeadline: Duration
+    /// Called on the database thread for each warning and notice.
+    public var noticeReceived: (@Sendable (Notice) -> Void)?
+
+    public init(
+        connectionString: String,
+        applicationName: String = "leads-crm",
+        sessionSettings: [String: String] = [:],
+        isPooled: Bool = false,
+        statementDeadline: Duration = .seconds(5),
+        noticeReceived: (@Sendable (Notice) -> Void)? = nil
+    ) {
+        self.connectionString = connectionString
+        self.applicationName = applicationName
+        self.sessionSettings = sessionSettings
+        self.isPooled = isPooled
+        self.statementDeadline = statementDeadline
+        self.noticeReceived = noticeReceived
+    }
+
+    /// The keywords and values for `PQconnectdbParams`. Those before `dbname` are defaults the string may override.
+    ///
+    /// `tcp_user_timeout` and the keepalives together notice a cut network in about three seconds; either alone may
+    /// take minutes. A standby is passed over, so that a list of hosts leads to the primary.
+    var keywords: [(String, String)] {
+        var keywords = [
+            ("application_name", applicationName),
+            ("client_encoding", "UTF8"),
+            ("connect_timeout", "2"),
+            ("tcp_user_timeout", "3000"),
+            ("keepalives_idle", "2"),
+            ("keepalives_interval", "1"),
+            ("keepalives_count", "3"),
+            ("target_session_attrs", "read-write"),
+        ]
+        if !isPooled && !sessionSettings.isEmpty {
+            let options = sessionSettings.sorted { $0.key < $1.key }.map { "-c \($0.key)=\($0.value)" }
+            keywords.append(("options", options.joined(separator: " ")))
+        }
+        keywords.append(("dbname", connectionString))
+        return keywords
+    }
+}

@@ -1,0 +1,84 @@
+internal import CLibPQ
+
+/// The rows one statement returned.
+///
+/// `@unchecked Sendable` because libpq documents a `PGresult` as read-only once returned, and nothing here writes to
+/// it; it is freed exactly once, when the last reference goes.
+public final class QueryResult: @unchecked Sendable, RandomAccessCollection {
+    private let pointer: OpaquePointer
+
+    init(_ pointer: OpaquePointer) {
+        self.pointer = pointer
+    }
+
+    deinit {
+        PQclear(pointer)
+    }
+
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { Int(PQntuples(pointer)) }
+
+    public subscript(position: Int) -> Row {
+        precondition(position >= 0 && position < endIndex, "row index out of range")
+        return Row(result: self, index: Int32(position))
+    }
+
+    /// How many rows an INSERT, UPDATE or DELETE touched, or a SELECT returned.
+    public var affectedRows: Int {
+        Int(String(cString: PQcmdTuples(pointer))) ?? 0
+    }
+
+    var columnCount: Int32 { PQnfields(pointer) }
+
+    func dataType(ofColumn column: Int32) -> DataType {
+        DataType(oid: PQftype(pointer, column))
+    }
+
+    /// Calls `body` with the field's bytes, or nil for a null.
+    func withField<T, E>(_ row: Int32, _ column: Int32, _ body: (UnsafeRawBufferPointer?) throws(E) -> T) throws(E) -> T {
+        guard PQgetisnull(pointer, row, column) == 0 else { return try body(nil) }
+        return try body(
+            UnsafeRawBufferPointer(
+                start: PQgetvalue(pointer, row, column), count: Int(PQgetlength(pointer, row, column))))
+    }
+
+    var status: ExecStatusType { PQresultStatus(pointer) }
+
+    /// The error this result stands for, or nil when it is a success.
+    var error: PostgresError? {
+        switch status {
+        case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_PIPELINE_SYNC: nil
+        default:
+            if let code = field(PG_DIAG_SQLSTATE) {
+                PostgresError(
+                    .server, sqlState: SQLState(code), constraint: field(PG_DIAG_CONSTRAINT_NAME),
+                    table: field(PG_DIAG_TABLE_NAME), serverMessage: field(PG_DIAG_MESSAGE_PRIMARY))
+            } else {
+                // libpq makes such results itself, when the socket breaks under it.
+                PostgresError(.connectionLost, serverMessage: String(cString: PQresultErrorMessage(pointer)))
+            }
+        }
+    }
+
+    var notice: Notice {
+        Notice(
+            sqlState: SQLState(field(PG_DIAG_SQLSTATE) ?? "00000"),
+            severity: field(PG_DIAG_SEVERITY_NONLOCALIZED) ?? "NOTICE")
+    }
+
+    private func field(_ code: DiagnosticField) -> String? {
+        PQresultErrorField(pointer, code.rawValue).map { String(cString: $0) }
+    }
+}
+
+/// The fields of an error message, as libpq's `postgres_ext.h` numbers them (character macros are not imported).
+private struct DiagnosticField {
+    let rawValue: Int32
+    init(_ character: Unicode.Scalar) { rawValue = Int32(character.value) }
+}
+
+private let PG_DIAG_SEVERITY_NONLOCALIZED = DiagnosticField("V")
+private let PG_DIAG_SQLSTATE = DiagnosticField("C")
+private let PG_DIAG_MESSAGE_PRIMARY = DiagnosticField("M")
+private let PG_DIAG_TABLE_NAME = DiagnosticField("t")
+private let PG_DIAG_CONSTRAINT_NAME = DiagnosticField("n")

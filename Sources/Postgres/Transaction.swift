@@ -1,0 +1,80 @@
+/// An open transaction on a leased connection, at READ COMMITTED.
+///
+/// BEGIN travels with the first statements, so an empty transaction costs nothing; COMMIT can travel with the last.
+public actor Transaction {
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { connection.unownedExecutor }
+
+    private enum Phase {
+        case notBegun
+        case open
+        case ended
+    }
+
+    private nonisolated let connection: Connection
+    private var phase = Phase.notBegun
+    /// The error that ended the transaction's chances, kept so that the pool can judge whether to run it again.
+    private(set) var failure: PostgresError?
+
+    init(_ connection: Connection) {
+        self.connection = connection
+    }
+
+    /// Runs one statement.
+    /// - Throws: `PostgresError`; the transaction can only be rolled back afterwards.
+    @discardableResult
+    public func execute(_ statement: Statement) async throws(PostgresError) -> QueryResult {
+        try await send([statement])[0]
+    }
+
+    /// Runs statements in one round trip and returns a result for each.
+    ///
+    /// Each sees what committed before it started, as READ COMMITTED has it, also within one round trip.
+    /// - Throws: `PostgresError`; the transaction can only be rolled back afterwards.
+    public func send(_ statements: [Statement]) async throws(PostgresError) -> [QueryResult] {
+        try await send(statements, commits: false)
+    }
+
+    /// Runs the last statements and the COMMIT in one round trip.
+    ///
+    /// From here on nothing is cancelled. Losing the connection is reported as `outcomeUnknown`.
+    /// - Throws: `PostgresError`.
+    public func commit(after statements: [Statement] = []) async throws(PostgresError) -> [QueryResult] {
+        try await send(statements, commits: true)
+    }
+
+    private func send(_ statements: [Statement], commits: Bool) async throws(PostgresError) -> [QueryResult] {
+        precondition(phase != .ended, "the transaction has ended")
+        let begins = phase == .notBegun
+        var segment: [Statement] = begins ? ["begin isolation level read committed read write"] : []
+        segment += statements
+        if commits { segment.append("commit") }
+        phase = .open
+        do throws(PostgresError) {
+            var results = try await connection.send(segment, commits: commits)
+            if commits {
+                phase = .ended
+                results.removeLast()
+            }
+            return begins ? Array(results.dropFirst()) : results
+        } catch {
+            failure = failure ?? error
+            throw error
+        }
+    }
+
+    func commitIfOpen() async throws(PostgresError) {
+        switch phase {
+        case .notBegun: phase = .ended
+        case .open: _ = try await commit()
+        case .ended: break
+        }
+    }
+
+    /// Ends the transaction without a trace. A connection on which even that fails is closed by the pool.
+    func rollBack() async {
+        guard phase == .open else { return }
+        phase = .ended
+        // `commits` only because a roll-back must happen although its task was cancelled.
+        _ = try? await connection.send(["rollback"], commits: true)
+    }
+}

@@ -1,0 +1,79 @@
+import EmbeddedPostgres
+import LeadStore
+import Logging
+import Postgres
+import Schema
+
+/// The database this process works on: the one it was told of, or one it starts itself.
+struct Database {
+    let connectionString: String
+    private let directConnectionString: String
+    private let isPooled: Bool
+    private let cluster: Cluster?
+    private let logger: Logger
+
+    /// Finds the database, starting the embedded one when none was named.
+    /// - Parameter dataDirectory: where the embedded one lives.
+    static func open(dataDirectory: String, logger: Logger) async throws -> Database {
+        let url = Setting.databaseURL.value
+        guard url.isEmpty else {
+            let direct = Setting.databaseDirectURL.value
+            return Database(
+                connectionString: url, directConnectionString: direct.isEmpty ? url : direct,
+                isPooled: try Setting.databasePooled.bool(), cluster: nil, logger: logger)
+        }
+        var configuration = Cluster.Configuration(directory: dataDirectory)
+        configuration.progress = { logger.info("\($0)") }
+        let cluster = try await Cluster.start(configuration)
+        return Database(
+            connectionString: cluster.connectionString, directConnectionString: cluster.connectionString,
+            isPooled: false, cluster: cluster, logger: logger)
+    }
+
+    func migrate() async throws {
+        let logger = logger
+        let migrator = Migrator(
+            migrations: LeadStore.migrations, repeatables: LeadStore.repeatables,
+            progress: { logger.info("\($0)") })
+        let outcome = try await migrator.run(ConnectionConfiguration(connectionString: directConnectionString))
+        if outcome.applied.isEmpty && outcome.repeated.isEmpty { logger.debug("the schema is up to date") }
+    }
+
+    func createRoles() async throws {
+        let connection = try await Connection.open(ConnectionConfiguration(connectionString: directConnectionString))
+        do {
+            try await connection.runScript(Schema.roles.sql)
+            await connection.close()
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    func pool(size: Int) -> Pool {
+        let logger = logger
+        return Pool(
+            Pool.Configuration(
+                connection: ConnectionConfiguration(
+                    connectionString: connectionString,
+                    // Each limit is shorter than the one around it: lock, statement, this side's deadline.
+                    sessionSettings: [
+                        "lock_timeout": "1500ms", "statement_timeout": "3s",
+                        "idle_in_transaction_session_timeout": "5s", "client_connection_check_interval": "1s",
+                    ],
+                    isPooled: isPooled,
+                    noticeReceived: { notice in
+                        logger.warning("PostgreSQL sent a \(notice.severity), SQLSTATE \(notice.sqlState)")
+                    }),
+                maximumConnections: size))
+    }
+
+    /// Stops the embedded PostgreSQL, if there is one.
+    func close() async {
+        do {
+            try await cluster?.stop()
+        } catch {
+            logger.error("PostgreSQL did not stop: \(error)")
+        }
+    }
+}

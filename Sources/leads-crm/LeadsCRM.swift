@@ -1,0 +1,14 @@
+import ArgumentParser
+
+@main
+struct LeadsCRM: AsyncParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "leads-crm",
+        abstract: "Gives every contact one operator: the right share to each, never more than one can carry.",
+        version: version,
+        subcommands: [Serve.self, Migrate.self, Health.self, Settings.self],
+        defaultSubcommand: Serve.self
+    )
+}

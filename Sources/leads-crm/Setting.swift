@@ -1,0 +1,72 @@
+import Foundation
+
+/// One setting: where it comes from, what it is without one, what it means.
+struct Setting: Sendable {
+    let name: String
+    let fallback: String
+    let isSecret: Bool
+    let meaning: String
+
+    private init(_ name: String, _ fallback: String = "", isSecret: Bool = false, _ meaning: String) {
+        self.name = name
+        self.fallback = fallback
+        self.isSecret = isSecret
+        self.meaning = meaning
+    }
+
+    static let databaseURL = Setting(
+        "DATABASE_URL", isSecret: true,
+        "PostgreSQL to use, as a URI or keyword=value pairs; without it the program starts one of its own")
+    static let databaseDirectURL = Setting(
+        "DATABASE_DIRECT_URL", isSecret: true,
+        "the same database without a pooler in between, for migrations; DATABASE_URL if not given")
+    static let databasePooled = Setting(
+        "DATABASE_POOLED", "false", "true when DATABASE_URL leads through PgBouncer in transaction mode")
+    static let dataDirectory = Setting(
+        "LEADS_DATA_DIRECTORY", ".leads-crm", "where the PostgreSQL of our own keeps its data")
+    static let host = Setting("LEADS_HOST", "127.0.0.1", "address to listen on")
+    static let port = Setting("LEADS_PORT", "8000", "port to listen on")
+    static let language = Setting("LEADS_LANGUAGE", "en", "en or ru: error texts for callers that ask for neither")
+    static let phoneRegion = Setting(
+        "LEADS_PHONE_REGION", "RU", "country of phone numbers written without a country code")
+    static let poolSize = Setting("LEADS_POOL_SIZE", "6", "database connections for transactions and lists, 1…64")
+    static let eventLoops = Setting("LEADS_EVENT_LOOPS", "1", "threads that read and write HTTP, 1…64")
+    static let sweepSeconds = Setting(
+        "LEADS_SWEEP_SECONDS", "5", "how often to look for contacts left waiting beside free capacity, 1…3600")
+    static let logLevel = Setting("LEADS_LOG_LEVEL", "info", "trace, debug, info, notice, warning, error or critical")
+
+    static let all = [
+        databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, language, phoneRegion, poolSize,
+        eventLoops, sweepSeconds, logLevel,
+    ]
+
+    /// The value from the environment, or the default. An empty variable counts as none.
+    var value: String {
+        let value = ProcessInfo.processInfo.environment[name] ?? ""
+        return value.isEmpty ? fallback : value
+    }
+
+    func integer(in range: ClosedRange<Int>) throws(SettingError) -> Int {
+        guard let number = Int(value), range.contains(number) else {
+            throw SettingError("\(name) must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    func bool() throws(SettingError) -> Bool {
+        switch value.lowercased() {
+        case "true", "yes", "1", "on": return true
+        case "false", "no", "0", "off": return false
+        default: throw SettingError("\(name) must be true or false")
+        }
+    }
+}
+
+/// A setting that makes no sense. Says which, never its value: it may be a secret.
+struct SettingError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,31 @@
+/// The SQL files beside this one, embedded in the binary.
+///
+/// Embedded resources cannot be listed at run time, so the list is kept by hand; a test compares it with the folder.
+public enum Schema {
+    public struct File: Sendable {
+        /// The file's path inside `sql/`.
+        public let name: String
+        public let sql: String
+
+        init(_ name: String, _ bytes: [UInt8]) {
+            self.name = name
+            sql = String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
+    /// Applied once each, in this order, never edited afterwards.
+    public static let migrations = [
+        File("migrations/0001_core.sql", PackageResources._001_core_sql)
+    ]
+
+    /// Applied again whenever their text changes, in this order.
+    public static let repeatables = [
+        File("functions/count_contact_loads.sql", PackageResources.count_contact_loads_sql),
+        File("functions/set_load_ceiling.sql", PackageResources.set_load_ceiling_sql),
+        File("views/contact_objects.sql", PackageResources.contact_objects_sql),
+        File("report/report.sql", PackageResources.report_sql),
+    ]
+
+    /// Creates and equips the roles of a production database.
+    public static let roles = File("roles.sql", PackageResources.roles_sql)
+}

@@ -1,0 +1,109 @@
+-- Keeps operator_loads.load equal to the number of active contacts, whoever writes and however many rows at once.
+--
+-- One pass per statement over the transition tables. An ordinary assignment may not lift load above ceiling: the
+-- constraint operator_loads_load_within_ceiling then fails the whole statement. A forced one lifts the ceiling first.
+-- Whoever assigns through the product already holds the operators' rows, locked in order of id.
+--
+-- SECURITY DEFINER, so that an application role can write contacts without being able to write loads.
+create or replace function count_contact_loads() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+    if tg_op = 'INSERT' then
+        update operator_loads l
+        set load = l.load + c.assigned
+        from (
+            select operator_id, count(*)::integer as assigned
+            from new_contacts
+            where status = 'active' and not is_forced
+            group by operator_id
+        ) c
+        where l.operator_id = c.operator_id;
+
+        if exists (select from new_contacts where status = 'active' and is_forced) then
+            update operator_loads l
+            set load = l.load + c.forced, ceiling = greatest(l.ceiling, l.load + c.forced)
+            from (
+                select operator_id, count(*)::integer as forced
+                from new_contacts
+                where status = 'active' and is_forced
+                group by operator_id
+            ) c
+            where l.operator_id = c.operator_id;
+        end if;
+    elsif tg_op = 'UPDATE' then
+        -- Releases sink the ceiling back towards max_load; ordinary assignments leave it where it is.
+        update operator_loads l
+        set load = l.load + c.change,
+            ceiling = case
+                when c.change < 0 then greatest(l.max_load, least(l.ceiling, l.load + c.change))
+                else l.ceiling
+            end
+        from (
+            select operator_id, sum(change)::integer as change
+            from (
+                select operator_id, -1 as change from old_contacts where status = 'active'
+                union all
+                select n.operator_id, 1
+                from new_contacts n
+                join old_contacts o on o.id = n.id
+                where n.status = 'active'
+                    and not (n.is_forced and (o.status <> 'active' or o.operator_id <> n.operator_id))
+            ) changes
+            group by operator_id
+            having sum(change) <> 0
+        ) c
+        where l.operator_id = c.operator_id;
+
+        if exists (select from new_contacts where status = 'active' and is_forced) then
+            update operator_loads l
+            set load = l.load + c.forced, ceiling = greatest(l.ceiling, l.load + c.forced)
+            from (
+                select n.operator_id, count(*)::integer as forced
+                from new_contacts n
+                join old_contacts o on o.id = n.id
+                where n.status = 'active' and n.is_forced
+                    and (o.status <> 'active' or o.operator_id <> n.operator_id)
+                group by n.operator_id
+            ) c
+            where l.operator_id = c.operator_id;
+        end if;
+    elsif tg_op = 'DELETE' then
+        update operator_loads l
+        set load = l.load - c.released,
+            ceiling = greatest(l.max_load, least(l.ceiling, l.load - c.released))
+        from (
+            select operator_id, count(*)::integer as released
+            from old_contacts
+            where status = 'active'
+            group by operator_id
+        ) c
+        where l.operator_id = c.operator_id;
+    else
+        update operator_loads set load = 0, ceiling = max_load where load <> 0;
+    end if;
+    return null;
+end
+$$;
+comment on function count_contact_loads() is 'Trigger function: keeps operator_loads.load equal to the recount.';
+
+create or replace trigger contacts_count_inserted
+    after insert on contacts
+    referencing new table as new_contacts
+    for each statement execute function count_contact_loads();
+
+create or replace trigger contacts_count_updated
+    after update on contacts
+    referencing old table as old_contacts new table as new_contacts
+    for each statement execute function count_contact_loads();
+
+create or replace trigger contacts_count_deleted
+    after delete on contacts
+    referencing old table as old_contacts
+    for each statement execute function count_contact_loads();
+
+create or replace trigger contacts_count_truncated
+    after truncate on contacts
+    for each statement execute function count_contact_loads();

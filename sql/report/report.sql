@@ -1,0 +1,86 @@
+-- What analysts read. No personal data of leads: no names, phones, e-mails, external ids or messages.
+create schema if not exists report;
+comment on schema report is 'Documented views for analysts, free of leads'' personal data. See sql/README.md.';
+
+create or replace view report.contacts as
+select
+    c.id as contact_id,
+    c.lead_id,
+    c.source_id,
+    s.name as source_name,
+    c.operator_id,
+    o.name as operator_name,
+    c.status,
+    c.priority,
+    c.waiting_reason,
+    c.created_at,
+    c.assigned_at,
+    c.closed_at,
+    extract(epoch from c.assigned_at - c.created_at)::double precision as seconds_to_assign,
+    extract(epoch from c.closed_at - c.assigned_at)::double precision as seconds_to_close
+from public.contacts c
+join public.sources s on s.id = c.source_id
+left join public.operators o on o.id = c.operator_id;
+comment on view report.contacts is 'One row per contact, with the names of its source and operator and its times.';
+comment on column report.contacts.seconds_to_assign is 'From registration to the present assignment; null while it waits.';
+comment on column report.contacts.seconds_to_close is 'From the present assignment to closing; null while it is open.';
+
+create or replace view report.operator_load as
+select
+    o.id as operator_id,
+    o.name as operator_name,
+    l.is_active,
+    l.load,
+    l.max_load,
+    greatest(l.max_load - l.load, 0) as capacity,
+    round(100.0 * l.load / l.max_load, 2) as load_percentage,
+    o.archived_at is not null as is_archived
+from public.operators o
+join public.operator_loads l on l.operator_id = o.id;
+comment on view report.operator_load is 'One row per operator: how many active contacts each carries, and how many more each can.';
+comment on column report.operator_load.load is 'Active contacts; the same number the API and the limit use.';
+
+create or replace view report.distribution as
+select
+    c.source_id,
+    s.name as source_name,
+    c.operator_id,
+    o.name as operator_name,
+    w.weight,
+    count(*) as contacts,
+    count(*) filter (where c.status = 'active') as active_contacts,
+    round(100.0 * count(*) / sum(count(*)) over (partition by c.source_id), 2) as percentage_of_source
+from public.contacts c
+join public.sources s on s.id = c.source_id
+left join public.operators o on o.id = c.operator_id
+left join public.weights w on w.source_id = c.source_id and w.operator_id = c.operator_id
+group by c.source_id, s.name, c.operator_id, o.name, w.weight;
+comment on view report.distribution is
+    'One row per source and operator with contacts: who got how many. A null operator stands for those not yet placed.';
+comment on column report.distribution.weight is 'The present weight; null when the operator no longer has one there.';
+
+create or replace view report.waiting as
+select
+    c.source_id,
+    s.name as source_name,
+    c.waiting_reason,
+    count(*) as contacts,
+    min(c.waiting_since) as oldest_since,
+    extract(epoch from clock_timestamp() - min(c.waiting_since))::double precision as oldest_seconds
+from public.contacts c
+join public.sources s on s.id = c.source_id
+where c.status = 'new'
+group by c.source_id, s.name, c.waiting_reason;
+comment on view report.waiting is 'Contacts nobody has yet, by source and reason.';
+
+create or replace view report.load_drift as
+select
+    l.operator_id,
+    l.load as stored_load,
+    coalesce(r.recount, 0) as recount
+from public.operator_loads l
+left join (
+    select operator_id, count(*) as recount from public.contacts where status = 'active' group by operator_id
+) r on r.operator_id = l.operator_id
+where l.load <> coalesce(r.recount, 0);
+comment on view report.load_drift is 'Operators whose stored load differs from the recount. Expected to be empty, always.';
