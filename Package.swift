@@ -44,6 +44,7 @@ let package = Package(
                 .embedInCode("migrations/0001_core.sql"),
                 .embedInCode("functions/count_contact_loads.sql"),
                 .embedInCode("functions/set_load_ceiling.sql"),
+                .embedInCode("functions/source_waiting_reason.sql"),
                 .embedInCode("views/contact_objects.sql"),
                 .embedInCode("report/report.sql"),
                 .embedInCode("roles.sql"),
@@ -81,9 +82,43 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            swiftSettings: settings
+        ),
+
+        .target(
+            name: "TestSupport",
+            dependencies: ["EmbeddedPostgres", "LeadStore", "Postgres"],
+            path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "LeadsTests", dependencies: ["Leads", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "IdentityTests", dependencies: ["Identity", "Leads"], swiftSettings: settings),
+        .testTarget(
+            name: "DistributionTests",
+            dependencies: ["Distribution", "Leads", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "SchemaTests", dependencies: ["Schema"], swiftSettings: settings),
+        .testTarget(
+            name: "LeadStoreTests",
+            dependencies: ["Distribution", "Leads", "LeadStore", "Postgres", "Schema", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "APITests",
+            dependencies: ["API", "Leads", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")],
+            exclude: ["make_fixtures.py"],
+            resources: [.embedInCode("faults.json"), .embedInCode("documents.json")],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EmbeddedPostgresTests",
+            dependencies: ["EmbeddedPostgres", .product(name: "Subprocess", package: "swift-subprocess")],
             swiftSettings: settings
         ),
     ],

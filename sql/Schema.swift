@@ -21,6 +21,7 @@ public enum Schema {
     /// Applied again whenever their text changes, in this order.
     public static let repeatables = [
         File("functions/count_contact_loads.sql", PackageResources.count_contact_loads_sql),
+        File("functions/source_waiting_reason.sql", PackageResources.source_waiting_reason_sql),
         File("functions/set_load_ceiling.sql", PackageResources.set_load_ceiling_sql),
         File("views/contact_objects.sql", PackageResources.contact_objects_sql),
         File("report/report.sql", PackageResources.report_sql),

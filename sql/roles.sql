@@ -51,14 +51,16 @@ grant create on schema public to leads_owner;
 
 grant select, insert on
     operators, sources, weights, leads, lead_identities, possible_duplicates, contacts, decision_snapshots, decisions,
-    events, idempotency_keys, operator_loads
+    events, idempotency_keys
 to leads_app;
+grant select, insert (operator_id, is_active, max_load) on operator_loads to leads_app;
 grant update on operators, sources, weights, leads, lead_identities, contacts, idempotency_keys to leads_app;
 -- Never load or ceiling: those belong to the triggers.
 grant update (max_load, is_active) on operator_loads to leads_app;
 grant delete on weights, lead_identities, possible_duplicates, idempotency_keys, decisions, decision_snapshots
 to leads_app;
 grant select on contact_objects, schema_migrations to leads_app;
+grant execute on function source_waiting_reason(bigint) to leads_app, leads_report;
 grant usage on all sequences in schema public to leads_app;
 
 grant usage on schema report to leads_app, leads_report;

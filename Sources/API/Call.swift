@@ -12,12 +12,14 @@ struct Call: Sendable {
     /// An id from the path.
     /// - Throws: a 422 when it is no whole number.
     func id(_ name: String) throws(Problem) -> Int {
-        do throws(ValidationFailure) {
-            var fields = Fields(path: [(name, pathValues[name] ?? "")])
-            let id = fields.integer(name)
-            try fields.check()
-            return id
-        } catch { throw .invalid(error.faults) }
+        var fields = pathFields(name)
+        let id = fields.integer(name)
+        guard fields.faults.isEmpty else { throw .invalid(fields.faults) }
+        return id
+    }
+
+    private func pathFields(_ name: String) -> Fields {
+        Fields(path: [(name, pathValues[name] ?? "")])
     }
 
     /// The query's parameters.
@@ -36,16 +38,29 @@ struct Call: Sendable {
     func body<Value>(_ read: (inout Fields) -> Value) throws(Problem) -> Value {
         let json = try json()
         do throws(ValidationFailure) {
-            return try Fields.decode(json, at: .body, read)
+            return try Fields.decode(json, read)
         } catch { throw .invalid(error.faults) }
     }
 
-    /// The elements of a body that is itself a list.
-    /// - Throws: a 422 with all faults, a 400 when the body is not UTF-8.
-    func bodyList<Value>(_ read: (inout Fields) -> Value) throws(Problem) -> [Value] {
+    /// An id from the path and the body's fields.
+    /// - Throws: a 422 with the faults of both, a 400 when the body is not UTF-8.
+    func idAndBody<Value>(_ name: String, _ read: (inout Fields) -> Value) throws(Problem) -> (Int, Value) {
         let json = try json()
+        var path = pathFields(name)
+        let id = path.integer(name)
         do throws(ValidationFailure) {
-            return try Fields.decodeList(json, at: .body, read)
+            return (id, try Fields.decode(json, after: path.faults, read))
+        } catch { throw .invalid(error.faults) }
+    }
+
+    /// An id from the path and the elements of a body that is itself a list.
+    /// - Throws: a 422 with the faults of both, a 400 when the body is not UTF-8.
+    func idAndBodyList<Value>(_ name: String, _ read: (inout Fields) -> Value) throws(Problem) -> (Int, [Value]) {
+        let json = try json()
+        var path = pathFields(name)
+        let id = path.integer(name)
+        do throws(ValidationFailure) {
+            return (id, try Fields.decodeList(json, after: path.faults, read))
         } catch { throw .invalid(error.faults) }
     }
 

@@ -33,8 +33,7 @@ struct ContactHandlers: Sendable {
     }
 
     @Sendable func changeStatus(_ call: Call) async throws(Problem) -> Reply {
-        let id = try call.id("contact_id")
-        let change = try call.body { StatusChange(&$0) }
+        let (id, change) = try call.idAndBody("contact_id") { StatusChange(&$0) }
         _ = try await asking { () throws(StoreError) in
             change.isActive ? try await store.reopenContact(id: id) : try await store.closeContact(id: id)
         }

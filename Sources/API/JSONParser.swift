@@ -11,7 +11,7 @@ public struct JSONParser {
 
     /// Why a document is not JSON, and where.
     public struct Failure: Error, Equatable, Sendable {
-        /// What is wrong; the raw value is the message of Python's `json`, where that has one.
+        /// The kinds of failure; the raw value is the message of Python's `json`, where that has one.
         public enum Reason: String, Sendable {
             case invalidUTF8 = "Invalid UTF-8"
             case byteOrderMark = "Unexpected UTF-8 BOM"
@@ -29,6 +29,7 @@ public struct JSONParser {
             case depth = "Too deeply nested"
         }
 
+        /// What is wrong.
         public let reason: Reason
         /// Where, in bytes from the start.
         public let offset: Int
@@ -126,7 +127,8 @@ extension JSONParser {
 
     /// A value that is complete, or nil after the beginning of an array or an object, in front of its first value.
     private mutating func parseValueOrOpen() throws(Flaw) -> JSONValue? {
-        switch byte(at: offset) {
+        guard let byte = byte(at: offset) else { throw Flaw(reason: .value, offset: offset) }
+        switch byte {
         case UInt8(ascii: "{"):
             try open()
             guard !skip(UInt8(ascii: "}")) else { return .object([]) }
@@ -141,7 +143,7 @@ extension JSONParser {
         case UInt8(ascii: "t") where skip("true"): return .bool(true)
         case UInt8(ascii: "f") where skip("false"): return .bool(false)
         case UInt8(ascii: "n") where skip("null"): return .null
-        case UInt8(ascii: "-"), .some(UInt8(ascii: "0")...UInt8(ascii: "9")): return .number(try parseNumber())
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(try parseNumber())
         default: throw Flaw(reason: .value, offset: offset)
         }
     }
@@ -168,7 +170,9 @@ extension JSONParser {
             if container.name != nil { containers[containers.count - 1].name = try parseName() }
             return nil
         }
-        guard skip(container.name == nil ? UInt8(ascii: "]") : UInt8(ascii: "}")) else { throw Flaw(reason: .comma, offset: offset) }
+        guard skip(container.name == nil ? UInt8(ascii: "]") : UInt8(ascii: "}")) else {
+            throw Flaw(reason: .comma, offset: offset)
+        }
         containers.removeLast()
         return container.name == nil
             ? .array(takeItems(from: container.start)) : .object(try takeMembers(from: container.start))

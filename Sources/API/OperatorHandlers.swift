@@ -42,8 +42,7 @@ struct OperatorHandlers: Sendable {
     }
 
     private func change(_ call: Call, _ read: (inout Fields) -> OperatorChange) async throws(Problem) -> Operator {
-        let id = try call.id("operator_id")
-        let change = try call.body(read)
+        let (id, change) = try call.idAndBody("operator_id", read)
         return try await asking { () throws(StoreError) in try await store.changeOperator(id: id, change) }
     }
 }

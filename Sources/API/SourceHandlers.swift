@@ -31,8 +31,7 @@ struct SourceHandlers: Sendable {
     }
 
     @Sendable func change(_ call: Call) async throws(Problem) -> Reply {
-        let id = try call.id("source_id")
-        let change = try call.body { SourceChange(&$0) }
+        let (id, change) = try call.idAndBody("source_id") { SourceChange(&$0) }
         let changed = try await asking { () throws(StoreError) in try await store.changeSource(id: id, change) }
         return Reply { json in json.object { $0.source(changed) } }
     }
@@ -56,8 +55,7 @@ struct SourceHandlers: Sendable {
     }
 
     @Sendable func replaceBareWeights(_ call: Call) async throws(Problem) -> Reply {
-        let id = try call.id("source_id")
-        let new = try call.bodyList { NewWeight(bare: &$0) }
+        let (id, new) = try call.idAndBodyList("source_id") { NewWeight(bare: &$0) }
         let sent = try await set(new, of: id, replacing: true)
         return Reply { json in json.array(sent) { $0.bareWeight($1) } }
     }
@@ -65,8 +63,9 @@ struct SourceHandlers: Sendable {
     private func setDistribution(
         _ call: Call, replacing: Bool, status: HTTPResponse.Status
     ) async throws(Problem) -> Reply {
-        let id = try call.id("source_id")
-        let new = try call.body { fields in fields.list("operator_weights") { NewWeight(distribution: &$0) } }
+        let (id, new) = try call.idAndBody("source_id") { fields in
+            fields.list("operator_weights") { NewWeight(distribution: &$0) }
+        }
         let sent = try await set(new, of: id, replacing: replacing)
         return Reply(status) { json in json.array(sent) { $0.distributionRow($1) } }
     }

@@ -67,6 +67,14 @@ public actor Cluster {
         try await Self.run(server)
     }
 
+    /// Starts the server again if it has died, as after the system killed it for want of memory.
+    /// - Returns: whether it had died.
+    public func revive() async throws(EmbeddedPostgresError) -> Bool {
+        guard lock != nil, !server.isAlive else { return false }
+        try await Self.run(server)
+        return true
+    }
+
     /// Gives up the directory and leaves the server running, as our sudden death would.
     func abandon() {
         lock?.release()

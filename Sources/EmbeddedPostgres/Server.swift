@@ -199,6 +199,12 @@ struct Server: Sendable {
         }
     }
 
+    /// Whether the process that the data directory names as its server exists.
+    var isAlive: Bool {
+        guard let pid = PostmasterFile(data: data)?.pid else { return false }
+        return Glibc.kill(pid, 0) == 0 || errno == EPERM
+    }
+
     /// The pid of the running server, if there is one.
     private func postmaster() async throws(EmbeddedPostgresError) -> Int32? {
         guard let pid = PostmasterFile(data: data)?.pid else { return nil }

@@ -39,10 +39,11 @@ extension LeadStore {
         }
     }
 
-    /// Changes an operator; capacity that appears is used at once by the contacts that wait for it.
+    /// Changes an operator; capacity that appears is used at once by the contacts that wait for it, and contacts that
+    /// are put back in the queue are placed at once where somebody else can take them.
     /// - Throws: `StoreError.operatorNotFound` and others.
     public func changeOperator(id: Int, _ change: OperatorChange) async throws(StoreError) -> Operator {
-        let mayGoOn = try await transaction { (transaction) throws(StoreError) in
+        let (mayGoOn, requeuedSources) = try await transaction { (transaction) throws(StoreError) in
             // The load row first: it is the lock that everybody who assigns or releases takes.
             let found = try await transaction.run(
                 [
@@ -57,14 +58,41 @@ extension LeadStore {
                     set name = coalesce(\(change.name), name), updated_at = clock_timestamp()
                     where id = \(id) and archived_at is null
                     """,
+                    Self.requeue(contactsOf: id, if: change.requeues),
                 ] + Self.lookUpQueue(ofOperator: id))
             guard found[1].affectedRows == 1 else { throw .operatorNotFound }
-            let placing = try Self.placeQueue(ofOperator: id, found[2...])
+            let requeuedSources = try reading { () throws(PostgresError) in
+                var sources: [Int] = []
+                for row in found[2] { sources.append(try row.decode(Int.self)) }
+                return sources
+            }
+            let placing = try Self.placeQueue(ofOperator: id, found[3...])
             _ = try await transaction.finish(with: placing.statements)
-            return placing.mayGoOn
+            return (placing.mayGoOn, requeuedSources)
         }
         if mayGoOn { try await drain(operatorID: id) }
+        for sourceID in requeuedSources { try await drain(sourceID: sourceID) }
         return try await `operator`(id: id)
+    }
+
+    /// Puts an inactive operator's contacts back where they stood in the queue; returns the sources concerned.
+    private static func requeue(contactsOf id: Int, if wanted: Bool) -> Statement {
+        """
+        with requeued as (
+            update contacts
+            set status = 'new', operator_id = null, assigned_at = null, waiting_reason = 'behind_queue',
+                waiting_since = clock_timestamp(), is_forced = false, updated_at = clock_timestamp(),
+                version = version + 1
+            where operator_id = \(id) and status = 'active' and \(wanted)
+                and exists (select from operator_loads where operator_id = \(id) and not is_active)
+            returning id, source_id
+        ),
+        recorded as (
+            insert into events (contact_id, kind, from_operator_id, reason)
+            select id, 'released', \(id), 'operator_inactive' from requeued order by id
+        )
+        select distinct source_id from requeued order by source_id
+        """
     }
 }
 

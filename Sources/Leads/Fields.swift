@@ -17,7 +17,8 @@
 ///
 /// Differences from pydantic, all of them towards caution: an integer that does not fit `Int` is out of bounds instead
 /// of unlimited, a number is judged by its exact value (`0.99999999999999999999` is not 1), U+0000 is refused in every
-/// string, a timestamp is never a number, and faults beyond ``faultLimit`` are not listed.
+/// string, a timestamp is never a number of seconds, odd texts like `"0-7"` are not integers, and faults beyond
+/// ``faultLimit`` are not listed.
 public struct Fields {
     /// The part of a request in which fields stand; the first step of a fault's location.
     public enum Place: String, Sendable {
@@ -75,7 +76,7 @@ extension Fields {
     ) throws(ValidationFailure) -> Value {
         var fields = Fields(members: [], location: [], whole: .null)
         fields.faults = earlier
-        let value = fields.nested(json, at: [.field(place.rawValue)], read)
+        let value = fields.nested(json, in: [], .field(place.rawValue), read)
         try fields.check()
         return value
     }
@@ -93,8 +94,8 @@ extension Fields {
     ) throws(ValidationFailure) -> [Element] {
         var fields = Fields(members: [], location: [], whole: .null)
         fields.faults = earlier
-        let list = fields.items(json, at: [.field(place.rawValue)], atMost: limit) { fields, item, location in
-            fields.nested(item, at: location, read)
+        let list = fields.items(json, in: [], .field(place.rawValue), atMost: limit) { fields, item, location, index in
+            fields.nested(item, in: location, index, read)
         }
         try fields.check()
         return list
@@ -123,7 +124,7 @@ extension Fields {
         bytes: Int = .max,
         trimmed: Bool = false
     ) -> String {
-        required(name, placeholder: "") { (value) throws(Flaw) in try value.asString(length: length, bytes: bytes, trimmed: trimmed) }
+        required(name, placeholder: "") { $0.asString(length: length, bytes: bytes, trimmed: trimmed) }
     }
 
     /// The same, or nil when the field is absent or null.
@@ -133,39 +134,39 @@ extension Fields {
         bytes: Int = .max,
         trimmed: Bool = false
     ) -> String? {
-        optional(name) { (value) throws(Flaw) in try value.asString(length: length, bytes: bytes, trimmed: trimmed) }
+        optional(name) { $0.asString(length: length, bytes: bytes, trimmed: trimmed) }
     }
 
     /// A boolean: `true`, `1`, `1.0` or one of the words `true`, `t`, `yes`, `y`, `on`, `1` and their opposites, in
     /// either case. The placeholder is false.
     public mutating func bool(_ name: String, default: Bool? = nil) -> Bool {
-        required(name, default: `default`, placeholder: false) { (value) throws(Flaw) in try value.asBool() }
+        required(name, default: `default`, placeholder: false) { $0.asBool() }
     }
 
     /// The same, or nil when the field is absent or null.
     public mutating func optionalBool(_ name: String) -> Bool? {
-        optional(name) { (value) throws(Flaw) in try value.asBool() }
+        optional(name) { $0.asBool() }
     }
 
     /// An integer within `range`: `7`, `7.0`, `7e0`, `true` (1) or a text like `" +1_000.0 "`.
     ///
-    /// The placeholder is the lower bound.
+    /// The placeholder is the number of `range` that is nearest to zero.
     public mutating func integer(
         _ name: String,
         default: Int? = nil,
         in range: ClosedRange<Int> = Int.min...Int.max
     ) -> Int {
-        required(name, default: `default`, placeholder: range.lowerBound) { (value) throws(Flaw) in try value.asInteger(in: range) }
+        required(name, default: `default`, placeholder: range.nearestToZero) { $0.asInteger(in: range) }
     }
 
     /// The same, or nil when the field is absent or null.
     public mutating func optionalInteger(_ name: String, in range: ClosedRange<Int> = Int.min...Int.max) -> Int? {
-        optional(name) { (value) throws(Flaw) in try value.asInteger(in: range) }
+        optional(name) { $0.asInteger(in: range) }
     }
 
     /// A moment in the texts that ``Timestamp/init(_:)`` reads, or nil when the field is absent or null.
     public mutating func optionalTimestamp(_ name: String) -> Timestamp? {
-        optional(name) { (value) throws(Flaw) in try value.asTimestamp() }
+        optional(name) { $0.asTimestamp() }
     }
 
     /// One of a few words, byte by byte: `fields.choice("action", of: BulkAction.allCases)`.
@@ -176,7 +177,7 @@ extension Fields {
         of choices: [Choice],
         default: Choice? = nil
     ) -> Choice {
-        required(name, default: `default`, placeholder: choices[0]) { (value) throws(Flaw) in try value.asChoice(of: choices) }
+        required(name, default: `default`, placeholder: choices[0]) { $0.asChoice(of: choices) }
     }
 
     /// The same, or nil when the field is absent or null.
@@ -184,28 +185,26 @@ extension Fields {
         _ name: String,
         of choices: [Choice]
     ) -> Choice? {
-        optional(name) { (value) throws(Flaw) in try value.asChoice(of: choices) }
+        optional(name) { $0.asChoice(of: choices) }
     }
 
     private mutating func required<Value>(
         _ name: String,
         default: Value? = nil,
         placeholder: Value,
-        _ read: (JSONValue) throws(Flaw) -> Value
+        _ read: (JSONValue) -> Result<Value, Flaw>
     ) -> Value {
-        let location = location + [.field(name)]
         if let value = self[name] {
-            return attempt(value, at: location, read) ?? placeholder
+            return attempt(value, in: location, .field(name), read) ?? placeholder
         }
         if let `default` { return `default` }
-        add(.missing, at: location, input: whole)
+        add(.missing, in: location, .field(name), input: whole)
         return placeholder
     }
 
-    private mutating func optional<Value>(_ name: String, _ read: (JSONValue) throws(Flaw) -> Value) -> Value? {
+    private mutating func optional<Value>(_ name: String, _ read: (JSONValue) -> Result<Value, Flaw>) -> Value? {
         guard let value = self[name], value != .null else { return nil }
-        let location = location + [.field(name)]
-        return attempt(value, at: location, read)
+        return attempt(value, in: location, .field(name), read)
     }
 }
 
@@ -216,8 +215,8 @@ extension Fields {
         atMost limit: Int = .max,
         _ read: (inout Fields) -> Element
     ) -> [Element] {
-        items(name, atMost: limit) { fields, item, location in
-            fields.nested(item, at: location, read)
+        items(name, atMost: limit) { fields, item, location, index in
+            fields.nested(item, in: location, index, read)
         }
     }
 
@@ -227,53 +226,56 @@ extension Fields {
         atMost limit: Int = .max,
         in range: ClosedRange<Int> = Int.min...Int.max
     ) -> [Int] {
-        items(name, atMost: limit) { fields, item, location in
-            fields.attempt(item, at: location) { (value) throws(Flaw) in try value.asInteger(in: range) }
-                ?? range.lowerBound
+        items(name, atMost: limit) { fields, item, location, index in
+            fields.attempt(item, in: location, index) { $0.asInteger(in: range) }
+                ?? range.nearestToZero
         }
     }
 
     private mutating func items<Element>(
         _ name: String,
         atMost limit: Int,
-        _ read: (inout Fields, JSONValue, [Fault.Step]) -> Element
+        _ read: (inout Fields, JSONValue, [Fault.Step], Fault.Step) -> Element
     ) -> [Element] {
         guard let value = self[name] else {
-            add(.missing, at: location + [.field(name)], input: whole)
+            add(.missing, in: location, .field(name), input: whole)
             return []
         }
-        return items(value, at: location + [.field(name)], atMost: limit, read)
+        return items(value, in: location, .field(name), atMost: limit, read)
     }
 
     private mutating func items<Element>(
         _ json: JSONValue?,
-        at location: [Fault.Step],
+        in location: [Fault.Step],
+        _ step: Fault.Step,
         atMost limit: Int,
-        _ read: (inout Fields, JSONValue, [Fault.Step]) -> Element
+        _ read: (inout Fields, JSONValue, [Fault.Step], Fault.Step) -> Element
     ) -> [Element] {
         guard case .array(let items) = json else {
-            add(json == nil ? .missing : .notAList, at: location, input: json ?? .null)
+            add(json == nil ? .missing : .notAList, in: location, step, input: json ?? .null)
             return []
         }
         guard items.count <= limit else {
-            add(.tooManyItems(limit, actual: items.count), at: location, input: .array(items))
+            add(.tooManyItems(limit, actual: items.count), in: location, step, input: .array(items))
             return []
         }
-        return items.enumerated().map { read(&self, $1, location + [.index($0)]) }
+        let list = location + [step]
+        return items.enumerated().map { read(&self, $1, list, .index($0)) }
     }
 
     /// What `read` makes of an object; of anything else, a fault and what it makes of an empty one.
     private mutating func nested<Value>(
         _ json: JSONValue?,
-        at location: [Fault.Step],
+        in location: [Fault.Step],
+        _ step: Fault.Step,
         _ read: (inout Fields) -> Value
     ) -> Value {
         guard case .object(let members) = json else {
-            add(json == nil ? .missing : .notAnObject, at: location, input: json ?? .null)
-            var empty = Fields(members: [], location: location, whole: .null)
+            add(json == nil ? .missing : .notAnObject, in: location, step, input: json ?? .null)
+            var empty = Fields(members: [], location: [], whole: .null)
             return read(&empty)
         }
-        var fields = Fields(members: members, location: location, whole: .object(members))
+        var fields = Fields(members: members, location: location + [step], whole: .object(members))
         let value = read(&fields)
         faults += fields.faults.prefix(max(0, Fields.faultLimit - faults.count))
         return value
@@ -281,55 +283,57 @@ extension Fields {
 
     private mutating func attempt<Value>(
         _ value: JSONValue,
-        at location: @autoclosure () -> [Fault.Step],
-        _ read: (JSONValue) throws(Flaw) -> Value
+        in location: [Fault.Step],
+        _ step: Fault.Step,
+        _ read: (JSONValue) -> Result<Value, Flaw>
     ) -> Value? {
-        do throws(Flaw) {
-            return try read(value)
-        } catch {
-            add(error, at: location(), input: value)
+        switch read(value) {
+        case .success(let value):
+            return value
+        case .failure(let flaw):
+            add(flaw, in: location, step, input: value)
             return nil
         }
     }
 
-    private mutating func add(_ flaw: Flaw, at location: [Fault.Step], input: JSONValue) {
-        if faults.count < Fields.faultLimit { faults.append(Fault(flaw, at: location, input: input)) }
+    private mutating func add(_ flaw: Flaw, in location: [Fault.Step], _ step: Fault.Step, input: JSONValue) {
+        if faults.count < Fields.faultLimit { faults.append(Fault(flaw, at: location + [step], input: input)) }
     }
 }
 
 extension JSONValue {
-    fileprivate func asString(length: ClosedRange<Int>, bytes: Int, trimmed: Bool) throws(Flaw) -> String {
-        guard case .string(let sent) = self else { throw .notAString }
-        guard !sent.utf8.contains(0) else { throw .nulCharacter }
+    fileprivate func asString(length: ClosedRange<Int>, bytes: Int, trimmed: Bool) -> Result<String, Flaw> {
+        guard case .string(let sent) = self else { return .failure(.notAString) }
+        guard !sent.utf8.contains(0) else { return .failure(.nulCharacter) }
         let text = trimmed ? String(sent.trimmed) : sent
         let count = text.unicodeScalars.count
-        guard count >= length.lowerBound else { throw .tooShort(length.lowerBound) }
-        guard count <= length.upperBound else { throw .tooLong(length.upperBound) }
-        guard text.utf8.count <= bytes else { throw .tooManyBytes(bytes) }
-        return text
+        guard count >= length.lowerBound else { return .failure(.tooShort(length.lowerBound)) }
+        guard count <= length.upperBound else { return .failure(.tooLong(length.upperBound)) }
+        guard text.utf8.count <= bytes else { return .failure(.tooManyBytes(bytes)) }
+        return .success(text)
     }
 
-    fileprivate func asBool() throws(Flaw) -> Bool {
+    fileprivate func asBool() -> Result<Bool, Flaw> {
         switch self {
         case .bool(let bool):
-            return bool
+            return .success(bool)
         case .number(let number):
             // Fractions and what does not fit 64 bits are of the wrong type, other whole numbers of the wrong value.
-            guard let integer = number.exactInteger else { throw .notABool }
-            guard 0...1 ~= integer else { throw .unreadableBool }
-            return integer == 1
+            guard let integer = number.exactInteger else { return .failure(.notABool) }
+            guard 0...1 ~= integer else { return .failure(.unreadableBool) }
+            return .success(integer == 1)
         case .string(let text):
             switch text.lowercased() {
-            case "1", "t", "true", "y", "yes", "on": return true
-            case "0", "f", "false", "n", "no", "off": return false
-            default: throw .unreadableBool
+            case "1", "t", "true", "y", "yes", "on": return .success(true)
+            case "0", "f", "false", "n", "no", "off": return .success(false)
+            default: return .failure(.unreadableBool)
             }
         case .null, .array, .object:
-            throw .notABool
+            return .failure(.notABool)
         }
     }
 
-    fileprivate func asInteger(in range: ClosedRange<Int>) throws(Flaw) -> Int {
+    fileprivate func asInteger(in range: ClosedRange<Int>) -> Result<Int, Flaw> {
         let integer: Int?
         let isNegative: Bool
         switch self {
@@ -339,38 +343,38 @@ extension JSONValue {
         case .number(let number):
             integer = number.exactInteger
             if integer == nil {
-                guard number.isIntegral else { throw .fractional }
-                guard number.isWrittenAsInteger else { throw .oversizedInteger }
+                guard number.isIntegral else { return .failure(.fractional) }
+                guard number.isWrittenAsInteger else { return .failure(.oversizedInteger) }
             }
             isNegative = number.isNegative
         case .string(let text):
-            guard let digits = text.integerDigits else { throw .unreadableInteger }
+            guard let digits = text.integerDigits else { return .failure(.unreadableInteger) }
             integer = Int(digits)
             isNegative = digits.hasPrefix("-")
         case .null, .array, .object:
-            throw .notAnInteger
+            return .failure(.notAnInteger)
         }
         // Without a value it is one beyond Int, and so beyond any bound.
-        guard let integer else { throw isNegative ? .below(range.lowerBound) : .above(range.upperBound) }
-        guard integer >= range.lowerBound else { throw .below(range.lowerBound) }
-        guard integer <= range.upperBound else { throw .above(range.upperBound) }
-        return integer
+        guard let integer else { return .failure(isNegative ? .below(range.lowerBound) : .above(range.upperBound)) }
+        guard integer >= range.lowerBound else { return .failure(.below(range.lowerBound)) }
+        guard integer <= range.upperBound else { return .failure(.above(range.upperBound)) }
+        return .success(integer)
     }
 
-    fileprivate func asTimestamp() throws(Flaw) -> Timestamp {
-        guard case .string(let text) = self else { throw .notATimestamp }
+    fileprivate func asTimestamp() -> Result<Timestamp, Flaw> {
+        guard case .string(let text) = self else { return .failure(.notATimestamp) }
         do throws(Timestamp.Malformation) {
-            return try Timestamp(parsing: text)
+            return .success(try Timestamp(parsing: text))
         } catch {
-            throw .malformed(error)
+            return .failure(.malformed(error))
         }
     }
 
-    fileprivate func asChoice<Choice: RawRepresentable<String>>(of choices: [Choice]) throws(Flaw) -> Choice {
+    fileprivate func asChoice<Choice: RawRepresentable<String>>(of choices: [Choice]) -> Result<Choice, Flaw> {
         guard case .string(let text) = self,
             let choice = choices.first(where: { $0.rawValue.hasSameBytes(as: text) })
-        else { throw .notOneOf(choices.map(\.rawValue)) }
-        return choice
+        else { return .failure(.notOneOf(choices.map(\.rawValue))) }
+        return .success(choice)
     }
 }
 
@@ -402,4 +406,8 @@ extension String {
         }
         return areDigits ? sign + groups.map { String(Substring($0)) }.joined() : nil
     }
+}
+
+extension ClosedRange<Int> {
+    fileprivate var nearestToZero: Int { Swift.min(Swift.max(0, lowerBound), upperBound) }
 }

@@ -51,17 +51,21 @@ public struct OperatorChange: Sendable, Equatable {
     public var name: String?
     public var isActive: Bool?
     public var maxLoad: Int?
+    /// Whether the contacts of an operator who is inactive afterwards go back to the queue.
+    public var requeues: Bool
 
-    public init(name: String? = nil, isActive: Bool? = nil, maxLoad: Int? = nil) {
+    public init(name: String? = nil, isActive: Bool? = nil, maxLoad: Int? = nil, requeues: Bool = false) {
         self.name = name
         self.isActive = isActive
         self.maxLoad = maxLoad
+        self.requeues = requeues
     }
 
     public init(_ fields: inout Fields) {
         name = fields.optionalString("name", length: Operator.nameLength, trimmed: true)
         isActive = fields.optionalBool("is_active")
         maxLoad = fields.optionalInteger("max_load", in: Operator.maxLoadRange)
+        requeues = fields.optionalBool("requeue") ?? false
     }
 
     /// The body of PATCH `/operators/{id}/activate`.

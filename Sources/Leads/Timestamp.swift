@@ -38,10 +38,8 @@ extension Timestamp: CustomStringConvertible {
     /// has it; the server itself never produces either.
     public func append(to bytes: inout [UInt8]) {
         // Flooring, so that a moment before the epoch falls on the day and the second it belongs to.
-        let seconds = microseconds.flooredQuotient(1_000_000)
-        let fraction = microseconds - seconds * 1_000_000
-        let days = seconds.flooredQuotient(86_400)
-        let time = seconds - days * 86_400
+        let (seconds, fraction) = microseconds.floored(by: 1_000_000)
+        let (days, time) = seconds.floored(by: 86_400)
         let date = CalendarDate(daysSinceEpoch: days)
         if date.year < 0 { bytes.append(UInt8(ascii: "-")) }
         bytes.append(date.year.magnitude, digits: date.year.magnitude > 9999 ? 6 : 4)
@@ -117,8 +115,7 @@ private struct CalendarDate {
     init(daysSinceEpoch: Int64) {
         // 719 468 days lie between 0000-03-01 and 1970-01-01.
         let days = daysSinceEpoch + 719_468
-        let era = days.flooredQuotient(146_097)
-        let dayOfEra = days - era * 146_097
+        let (era, dayOfEra) = days.floored(by: 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
         let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
         let monthFromMarch = (5 * dayOfYear + 2) / 153
@@ -129,8 +126,7 @@ private struct CalendarDate {
 
     var daysSinceEpoch: Int64 {
         let year = month <= 2 ? year - 1 : year
-        let era = year.flooredQuotient(400)
-        let yearOfEra = year - era * 400
+        let (era, yearOfEra) = year.floored(by: 400)
         let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
         let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
         return era * 146_097 + dayOfEra - 719_468
@@ -222,21 +218,24 @@ private struct DigitScanner {
 }
 
 extension Int64 {
-    /// The quotient rounded towards negative infinity, where `/` rounds towards zero. Requires a positive divisor.
-    fileprivate func flooredQuotient(_ divisor: Int64) -> Int64 {
+    /// The quotient rounded towards negative infinity, where `/` rounds towards zero, and what remains, which is never
+    /// negative. Requires a positive divisor.
+    fileprivate func floored(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
-        return remainder < 0 ? quotient - 1 : quotient
+        return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
     }
 }
 
 extension [UInt8] {
-    /// Appends a decimal number, padded with zeros to at least `digits` digits.
+    /// Appends a decimal number of at most `digits` digits, padded with zeros.
     fileprivate mutating func append(_ number: UInt64, digits: Int) {
-        var unit: UInt64 = 1
-        for _ in 1..<digits { unit *= 10 }
-        while unit > 0 {
-            append(UInt8(ascii: "0") + UInt8(number / unit % 10))
-            unit /= 10
+        append(contentsOf: repeatElement(UInt8(ascii: "0"), count: digits))
+        var rest = number
+        var index = count - 1
+        while rest > 0 {
+            self[index] += UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+            index -= 1
         }
     }
 }

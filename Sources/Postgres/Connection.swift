@@ -248,9 +248,14 @@ public actor Connection {
     private func readResults() {
         while isOpenNow, let next = expected.first, PQisBusy(handle) == 0 {
             guard let pointer = PQgetResult(handle) else {
+                if PQstatus(handle) == CONNECTION_BAD { return fail(PostgresError(.connectionLost)) }
                 // The end of one command's results.
                 guard let result = current else { continue }
                 current = nil
+                if case .sync = next {
+                    // Not a Sync but the server's last words, as a rule «terminating connection».
+                    return fail(result.error ?? PostgresError(.connectionLost))
+                }
                 expected.removeFirst()
                 take(result, for: next)
                 continue
@@ -350,7 +355,12 @@ public actor Connection {
         loop.dismiss(tag)
         PQfinish(handle)
         for request in failed + [script].compactMap({ $0 }) {
-            request.answer(.failure(request.failure ?? (request.commits ? PostgresError(.outcomeUnknown) : error)))
+            if request.commits && request.results.count == request.statements.count {
+                request.answer(.success(request.results))  // the COMMIT itself was acknowledged
+            } else {
+                request.answer(
+                    .failure(request.failure ?? (request.commits ? PostgresError(.outcomeUnknown) : error)))
+            }
         }
         script = nil
         closeHandler?()

@@ -32,6 +32,8 @@ public struct Migrator: Sendable {
     public struct Outcome: Sendable, Equatable {
         public var applied: [String] = []
         public var repeated: [String] = []
+
+        public init() {}
     }
 
     private let migrations: [Migration]

@@ -16,10 +16,12 @@ public actor Pool {
         public var leaseTimeout: Duration
         /// How often a transaction is run when the server asks for it to be repeated.
         public var maximumAttempts: Int
+        /// How long after its first start a transaction may be started again.
+        public var retryBudget: Duration = .seconds(2)
 
         public init(
             connection: ConnectionConfiguration, maximumConnections: Int = 6, readers: Int = 1,
-            leaseTimeout: Duration = .milliseconds(500), maximumAttempts: Int = 4
+            leaseTimeout: Duration = .seconds(2), maximumAttempts: Int = 4
         ) {
             self.connection = connection
             self.maximumConnections = maximumConnections
@@ -125,6 +127,7 @@ public actor Pool {
         _ body: @Sendable (Transaction) async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
         var attempt = 1
+        let lastStart = ContinuousClock.now + configuration.retryBudget
         while true {
             let lease: Lease
             do throws(PostgresError) { lease = try await self.lease() } catch { throw wrapping(error) }
@@ -141,7 +144,7 @@ public actor Pool {
             let failure = await transaction.failure
             await giveBack(lease)
             guard case .failure = result, let failure, failure.isRetryable, attempt < configuration.maximumAttempts,
-                !Task.isCancelled
+                !Task.isCancelled, ContinuousClock.now < lastStart
             else { return try result.get() }
             // Full jitter, so that transactions which collided do not collide again.
             try? await Task.sleep(for: .milliseconds(Int.random(in: 0...(5 << attempt))))

@@ -9,7 +9,7 @@ struct Database {
     let connectionString: String
     private let directConnectionString: String
     private let isPooled: Bool
-    private let cluster: Cluster?
+    let cluster: Cluster?
     private let logger: Logger
 
     /// Finds the database, starting the embedded one when none was named.

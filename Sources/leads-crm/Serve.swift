@@ -1,9 +1,11 @@
 import API
 import ArgumentParser
+import Glibc
 import Hummingbird
 import Identity
 import LeadStore
 import Logging
+import NIOCore
 import NIOPosix
 import Postgres
 import ServiceLifecycle
@@ -20,6 +22,9 @@ struct Serve: AsyncParsableCommand {
 
     @Option(help: "Where the PostgreSQL of our own keeps its data.")
     var dataDirectory = Setting.dataDirectory.value
+
+    @Flag(help: "Print requests to try once it serves.")
+    var examples = false
 
     func run() async throws {
         let logger = try Logger.leadsCRM()
@@ -45,20 +50,47 @@ struct Serve: AsyncParsableCommand {
             Server.Configuration(
                 language: settings.language, phoneRegion: settings.phoneRegion, version: LeadsCRM.version,
                 schemaVersion: LeadStore.migrations.count))
+        var services: [any Service] = [Sweeper(store: store, interval: settings.sweepInterval, logger: logger)]
+        if let cluster = database.cluster { services.append(ClusterWatch(cluster: cluster, logger: logger)) }
         let application = Application(
             responder: server,
             configuration: ApplicationConfiguration(address: .hostname(host, port: settings.port)),
-            services: [Sweeper(store: store, interval: settings.sweepInterval, logger: logger)],
-            onServerRunning: { _ in logger.info("serving http://\(host):\(settings.port)") },
+            services: services,
+            onServerRunning: { _ in announce(port: settings.port) },
             eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup(numberOfThreads: settings.eventLoops)),
             logger: logger)
         do {
             try await application.runService()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            await pool.close()
+            throw SettingError("port \(settings.port) on \(host) is taken; choose another with --port")
         } catch {
             await pool.close()
             throw error
         }
         await pool.close()
+    }
+
+    /// Says on standard output that requests are welcome, and on request what a first one may look like.
+    private func announce(port: Int) {
+        let url = "http://\(host):\(port)"
+        print("\nLeads CRM serves \(url)")
+        if examples {
+            let json = "-H 'Content-Type: application/json'"
+            print(
+                """
+
+                Try, in another terminal:
+                  curl \(url)/api/v1/operators \(json) -d '{"name": "Anna", "max_load": 5}'
+                  curl \(url)/api/v1/sources \(json) -d '{"name": "telegram"}'
+                  curl \(url)/api/v1/sources/1/distribution \(json) \\
+                    -d '{"operator_weights": [{"operator_id": 1, "source_id": 1, "weight": 10}]}'
+                  curl \(url)/api/v1/contacts \(json) -d '{"source_id": 1, "lead_phone": "+79001234567"}'
+
+                Ctrl-C stops it; the data stay in \(dataDirectory).
+                """)
+        }
+        fflush(nil)
     }
 }
 

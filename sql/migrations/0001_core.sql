@@ -160,7 +160,8 @@ create index contacts_source on contacts (source_id, id);
 comment on table contacts is 'One ask by one lead through one source.';
 comment on column contacts.arrival is 'The place in the source''s queue among contacts of the same priority.';
 comment on column contacts.source_event_id is 'The source''s own number of the ask; a repetition finds the first contact.';
-comment on column contacts.waiting_reason is 'Why nobody has it yet: no contact waits without a reason.';
+comment on column contacts.waiting_reason is
+    'Why nobody was found when it was last decided; what is shown is the present reason, source_waiting_reason().';
 comment on column contacts.is_forced is 'Whether the present operator was given it by hand beyond the limit.';
 comment on column contacts.version is 'Goes up with every change, for If-Match.';
 

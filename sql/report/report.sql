@@ -12,7 +12,7 @@ select
     o.name as operator_name,
     c.status,
     c.priority,
-    c.waiting_reason,
+    case when c.status = 'new' then public.source_waiting_reason(c.source_id) end as waiting_reason,
     c.created_at,
     c.assigned_at,
     c.closed_at,
@@ -63,15 +63,15 @@ create or replace view report.waiting as
 select
     c.source_id,
     s.name as source_name,
-    c.waiting_reason,
+    public.source_waiting_reason(c.source_id) as waiting_reason,
     count(*) as contacts,
     min(c.waiting_since) as oldest_since,
     extract(epoch from clock_timestamp() - min(c.waiting_since))::double precision as oldest_seconds
 from public.contacts c
 join public.sources s on s.id = c.source_id
 where c.status = 'new'
-group by c.source_id, s.name, c.waiting_reason;
-comment on view report.waiting is 'Contacts nobody has yet, by source and reason.';
+group by c.source_id, s.name;
+comment on view report.waiting is 'Contacts nobody has yet, by source, with the reason.';
 
 create or replace view report.load_drift as
 select

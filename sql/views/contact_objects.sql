@@ -9,7 +9,7 @@ select
     c.message,
     c.priority,
     c.source_event_id,
-    c.waiting_reason,
+    case when c.status = 'new' then source_waiting_reason(c.source_id) end as waiting_reason,
     c.version,
     c.created_at,
     c.assigned_at,

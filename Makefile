@@ -1,0 +1,64 @@
+# `make help` lists what can be done. On a fresh Debian or Ubuntu machine with Swift, `make run` and `make test` are
+# all it takes: both install what is missing and say what they do.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PORT ?= 8000
+VENV := .venv
+PYTEST := $(VENV)/bin/python -m pytest -c Tests/Acceptance/pytest.ini
+# What the program needs to be built and run; python3-venv is for the tests alone.
+PACKAGES := libpq-dev postgresql libphonenumber-dev pkg-config
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: swift ## Install the system packages that are missing
+	@deploy/install-packages $(PACKAGES)
+
+swift:
+	@command -v swift >/dev/null || { \
+	  echo "Swift 6.2 or newer is missing: get it at https://www.swift.org/install/linux/"; \
+	  echo "then make sure that 'swift --version' works in this shell and run make again."; exit 1; }
+
+run: setup ## Build and start everything on http://127.0.0.1:$(PORT) (PORT= changes it)
+	@echo "Building; the first time takes a few minutes."
+	swift build -c release --product leads-crm
+	@exec .build/release/leads-crm serve --port $(PORT) --examples
+
+build: setup ## Build the program and the tests for debugging
+	swift build --build-tests
+
+lint: swift ## Check formatting and that each room keeps to itself
+	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks sql
+	deploy/check-rooms
+
+$(VENV)/.ready: Tests/Acceptance/requirements.txt
+	@deploy/install-packages python3-venv
+	@echo "Preparing the Python environment of the acceptance tests in $(VENV)"
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/Acceptance/requirements.txt
+	@touch $@
+
+test: lint build $(VENV)/.ready ## Run all tests, or FILTER=… for one file or test
+ifdef FILTER
+	deploy/run-filtered-tests '$(FILTER)' $(PYTEST)
+else
+	swift test --skip-build
+	$(PYTEST) Tests/Acceptance
+endif
+
+stress: build $(VENV)/.ready ## Three instances, 64 clients, 2 000 contacts: the guarantee under load
+	$(PYTEST) Tests/Acceptance/test_stress.py -s
+
+bench: setup ## Measure: see Benchmarks/README.md
+	@deploy/install-packages wrk postgresql-contrib
+	Benchmarks/run
+
+coverage: build ## Line coverage of the Swift tests, by file
+	swift test --enable-code-coverage
+	@deploy/print-coverage
+
+clean: ## Remove what was built; the data in .leads-crm stays
+	rm -rf .build $(VENV)
+
+.PHONY: help setup swift run build lint test stress bench coverage clean

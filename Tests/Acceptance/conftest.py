@@ -1,0 +1,144 @@
+"""Fixtures: a PostgreSQL cluster, databases on it, and instances of the real binary."""
+
+import itertools
+import os
+import signal
+
+import pytest
+
+pytest.register_assert_rewrite("client", "database", "instance", "load", "postgres", "processes", "shapes", "waiting")
+
+from client import Api
+from database import Database
+from instance import BINARY, Instance, migrate
+from postgres import Cluster
+
+SECONDS_PER_TEST = 120
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    cluster = Cluster()
+    try:
+        yield cluster.start()
+    finally:
+        cluster.remove()
+
+
+@pytest.fixture(scope="session")
+def new_database(cluster):
+    """Makes empty, migrated databases, each a copy of one template."""
+    assert os.access(BINARY, os.X_OK), f"no binary at {BINARY}: build it or set LEADS_BINARY"
+    numbers = itertools.count(1)
+    with cluster.connect() as admin:
+        admin.execute("create database template_leads")
+        migrate(cluster.dsn("template_leads"))
+
+        def make() -> Database:
+            name = f"leads_{next(numbers)}"
+            admin.execute(f"create database {name} template template_leads strategy file_copy")
+            return Database(cluster.dsn(name))
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def database(new_database):
+    """One database for all tests of a module; they keep apart by sources and operators of their own."""
+    return new_database()
+
+
+@pytest.fixture(scope="session")
+def instances(tmp_path_factory):
+    """Starts instances: `instances(database, LEADS_LANGUAGE="ru")`. All are ended at the end."""
+    logs = tmp_path_factory.mktemp("logs")
+    numbers = itertools.count(1)
+    mine: list[Instance] = []
+
+    def start(database: Database | None, *arguments: str, ready: bool = True, **settings) -> Instance:
+        if database is not None:
+            settings["DATABASE_URL"] = database.dsn
+        instance = Instance(logs / f"instance-{next(numbers)}.log", *arguments, **settings)
+        mine.append(instance)
+        return instance.wait_until_ready() if ready else instance
+
+    yield start
+    for instance in mine:
+        instance.end()
+
+
+@pytest.fixture(scope="module")
+def server(instances, database):
+    """One instance on the module's database."""
+    instance = instances(database)
+    yield instance
+    instance.end()
+
+
+@pytest.fixture
+def api(server):
+    """A client of the module's instance."""
+    client = server.client()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def empty_database(new_database):
+    """A database for one test."""
+    return new_database()
+
+
+@pytest.fixture
+def servers(instances, empty_database):
+    """Starts n instances on one empty database: `servers(3)`."""
+    mine: list[Instance] = []
+
+    def start(n: int, **settings) -> list[Instance]:
+        mine.extend(instances(empty_database, ready=False, **settings) for _ in range(n))
+        return [instance.wait_until_ready() for instance in mine]
+
+    yield start
+    for instance in mine:
+        instance.end()
+
+
+@pytest.fixture
+def empty_api(servers) -> Api:
+    """A client of an instance on an empty database: the first ids are 1."""
+    return servers(1)[0].client()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """No test may hang for ever."""
+
+    def too_long(*_):
+        raise TimeoutError(f"{item.name} took longer than {SECONDS_PER_TEST} s")
+
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(SECONDS_PER_TEST)
+    try:
+        return (yield)
+    finally:
+        signal.alarm(0)
+
+
+def pytest_runtest_setup(item):
+    item.log_sizes = {id(instance): instance.log.stat().st_size for instance in Instance.started if instance.log.exists()}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what the instances logged meanwhile."""
+    report = yield
+    if report.failed:
+        for instance in Instance.started:
+            if not instance.log.exists():
+                continue
+            with instance.log.open("rb") as log:
+                log.seek(getattr(item, "log_sizes", {}).get(id(instance), 0))
+                said = log.read().decode(errors="replace")
+            if said:
+                report.sections.append((f"leads-crm on port {instance.port}, pid {instance.pid}", said[-6000:]))
+    return report

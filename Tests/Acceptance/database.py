@@ -1,0 +1,160 @@
+"""Every SQL statement of the acceptance tests. It looks at the tables as an outsider; the server is not involved."""
+
+import contextlib
+
+import psycopg
+
+# In one statement, hence in one snapshot: every operator whose stored load is over its limit or not the recount.
+BROKEN_LOADS = """
+select l.operator_id, l.load, l.max_load, l.ceiling, coalesce(c.active, 0) as active
+from operator_loads l
+left join (
+    select operator_id, count(*) as active
+    from contacts
+    where status = 'active'
+    group by operator_id
+) c using (operator_id)
+where l.load > l.max_load
+   or l.load > l.ceiling
+   or l.load <> coalesce(c.active, 0)
+"""
+
+# Contacts that wait although an operator of their source could take them.
+STRANDED = """
+select distinct c.id
+from contacts c
+join weights w on w.source_id = c.source_id
+join operators o on o.id = w.operator_id
+join operator_loads l on l.operator_id = w.operator_id
+where c.status = 'new'
+  and o.archived_at is null
+  and l.is_active
+  and l.load < l.max_load
+order by c.id
+"""
+
+# Neighbours in a source's order of arrival that were placed in the opposite order, by different transactions.
+# Whoever places a contact holds all operators of its source, so events of one source are numbered in order.
+OVERTAKINGS = """
+with placements as (
+    select c.source_id, c.id, c.arrival, e.id as event_id, e.xmin::text as written_by
+    from contacts c
+    join lateral (
+        select id, xmin
+        from events
+        where contact_id = c.id
+          and to_operator_id is not null
+        order by id
+        limit 1
+    ) e on true
+), neighbours as (
+    select
+        source_id,
+        id,
+        event_id,
+        written_by,
+        lag(id) over arrivals as earlier_id,
+        lag(event_id) over arrivals as earlier_event_id,
+        lag(written_by) over arrivals as earlier_written_by
+    from placements
+    window arrivals as (partition by source_id order by arrival)
+)
+select source_id, earlier_id, id
+from neighbours
+where earlier_event_id > event_id
+  and earlier_written_by <> written_by
+"""
+
+PLACED = "select count(distinct contact_id) from events where to_operator_id is not null"
+
+
+class Database:
+    """One database, looked at with connections of the tests' own."""
+
+    def __init__(self, dsn: str):
+        self.dsn = dsn
+
+    @contextlib.contextmanager
+    def connect(self, autocommit: bool = True):
+        with contextlib.closing(psycopg.connect(self.dsn, autocommit=autocommit, connect_timeout=5)) as connection:
+            yield connection
+
+    def rows(self, statement: str, *parameters) -> list[tuple]:
+        with self.connect() as connection:
+            return connection.execute(statement, parameters or None).fetchall()
+
+    def value(self, statement: str, *parameters):
+        return self.rows(statement, *parameters)[0][0]
+
+    def count(self, table: str) -> int:
+        return self.value(f"select count(*) from {table}")
+
+    def broken_loads(self) -> list[tuple]:
+        return self.rows(BROKEN_LOADS)
+
+    def stranded(self) -> list[int]:
+        return [id for (id,) in self.rows(STRANDED)]
+
+    def overtakings(self) -> list[tuple]:
+        return self.rows(OVERTAKINGS)
+
+    def placed_by_event(self) -> int:
+        return self.value(PLACED)
+
+    def status_of_contacts(self) -> dict[int, str]:
+        return dict(self.rows("select id, status::text from contacts"))
+
+    def ids_by_message(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for message, id in self.rows("select message, id from contacts"):
+            found.setdefault(message, []).append(id)
+        return found
+
+    def waiting_reasons(self) -> dict[str, int]:
+        return dict(self.rows("select waiting_reason, count(*) from contacts where status = 'new' group by 1"))
+
+    def deadlocks(self) -> int:
+        return self.value("select deadlocks from pg_stat_database where datname = current_database()")
+
+    def sessions(self) -> int:
+        """Sessions of others on this database."""
+        return self.value("""
+            select count(*) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+        """)
+
+    def open_transactions(self) -> list[tuple]:
+        """What others hold or wait for: their open transactions and their advisory locks of the session."""
+        return self.rows("""
+            select a.pid, a.state, a.query, count(l.pid) as locks
+            from pg_stat_activity a
+            left join pg_locks l on l.pid = a.pid
+            where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
+            group by 1, 2, 3, a.xact_start
+            having a.xact_start is not null or count(l.pid) > 0
+        """)
+
+    def blocked_sessions(self) -> int:
+        """Sessions that wait for a lock somebody else holds."""
+        return self.value("""
+            select count(*) from pg_stat_activity
+            where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0
+        """)
+
+    @contextlib.contextmanager
+    def operator_held(self, operator_id: int):
+        """Somebody else's transaction holds the row that registration must lock, until released or the block ends."""
+        with self.connect(autocommit=False) as connection:
+            connection.execute("select 1 from operator_loads where operator_id = %s for update", (operator_id,))
+            try:
+                yield connection.rollback
+            finally:
+                connection.rollback()
+
+
+def terminate_others(connection: psycopg.Connection) -> int:
+    """pg_terminate_backend for every other session on the connection's database."""
+    return connection.execute("""
+        select count(pg_terminate_backend(pid)) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+    """).fetchone()[0]

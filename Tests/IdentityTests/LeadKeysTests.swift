@@ -1,0 +1,59 @@
+import Identity
+import Leads
+import Testing
+
+struct LeadKeysTests {
+    private func keys(externalID: String? = nil, phone: String? = nil, email: String? = nil) -> [LeadIdentity] {
+        LeadKeys(externalID: externalID, phone: phone, email: email, region: .russia).identities
+    }
+
+    @Test(arguments: ["8 (900) 123-45-67", "+7 900 123-45-67", "79001234567", " 8-900-123-45-67 ", "+79001234567"])
+    func `one phone in many notations is one key`(text: String) {
+        #expect(keys(phone: text) == [LeadIdentity(kind: .phone, value: "+79001234567")])
+    }
+
+    @Test(arguments: ["", "12", "нет", "+7 900", "000000000000000000", "call me"])
+    func `what is no phone is no key`(text: String) {
+        #expect(keys(phone: text).isEmpty)
+    }
+
+    @Test func `the region decides what a number without a country code means`() throws {
+        let germany = try #require(PhoneRegion("DE"))
+        #expect(germany.e164("030 123456") == "+4930123456")
+        #expect(PhoneRegion("XX") == nil)
+        #expect(PhoneRegion("") == nil)
+    }
+
+    @Test(arguments: [
+        (" Anna@Example.COM ", "anna@example.com"), ("ИВАН@почта.рф", "иван@почта.рф"), ("a@b.c", "a@b.c"),
+    ])
+    func `an e-mail is trimmed and lower-cased`(text: String, key: String) {
+        #expect(keys(email: text) == [LeadIdentity(kind: .email, value: key)])
+    }
+
+    @Test(arguments: ["", "anna", "@example.com", "anna@", "anna@example", "a@b@c.d", "an na@example.com", "a@.com", "a@b."])
+    func `what is no e-mail is no key`(text: String) {
+        #expect(keys(email: text).isEmpty)
+    }
+
+    @Test func `an e-mail of more than 254 bytes is no key`() {
+        #expect(keys(email: String(repeating: "a", count: 242) + "@example.com").count == 1)
+        #expect(keys(email: String(repeating: "a", count: 243) + "@example.com").isEmpty)
+    }
+
+    @Test func `an external id is trimmed and keeps its case`() {
+        #expect(keys(externalID: "\u{00a0} Tg-42 \n") == [LeadIdentity(kind: .externalID, value: "Tg-42")])
+        #expect(keys(externalID: " \t ").isEmpty)
+    }
+
+    @Test func `canonically equal ids have the same bytes, as PostgreSQL compares them`() {
+        let keys = [keys(externalID: "e\u{301}"), keys(externalID: "\u{e9}")].map { Array($0[0].value.utf8) }
+        #expect(keys[0] == keys[1])
+    }
+
+    @Test func `keys come strongest first`() {
+        let all = keys(externalID: "x", phone: "+79001234567", email: "a@b.c")
+        #expect(all.map(\.kind) == [.externalID, .phone, .email])
+        #expect(all.map(\.kind).sorted() == all.map(\.kind))
+    }
+}

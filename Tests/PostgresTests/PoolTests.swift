@@ -1,0 +1,245 @@
+import Postgres
+import TestSupport
+import Testing
+
+struct PoolTests {
+    private struct Refused: Error {}
+
+    private func count(_ database: TestDatabase) async throws -> Int {
+        try await database.value("select count(*) from sources")
+    }
+
+    private func insert(_ name: String) -> Statement {
+        "insert into sources (name) values (\(name))"
+    }
+
+    @Test func `a transaction is committed when its body returns`() async throws {
+        try await TestDatabase.with { database in
+            let value = try await database.pool.transaction { (transaction) throws(PostgresError) in
+                try await transaction.execute(insert("a"))
+                return 5
+            }
+            #expect(value == 5)
+            #expect(try await count(database) == 1)
+        }
+    }
+
+    @Test func `a transaction leaves nothing when its body throws, and the connection goes on`() async throws {
+        try await TestDatabase.with {
+            $0.maximumConnections = 1
+        } _: { database in
+            _ = try await #require(throws: (any Error).self) {
+                try await database.pool.transaction(wrapping: { $0 as any Error }) { transaction in
+                    try await transaction.execute(insert("a"))
+                    throw Refused()
+                }
+            }
+            let error = try await #require(throws: PostgresError.self) {
+                try await database.pool.transaction { (transaction) throws(PostgresError) in
+                    try await transaction.execute(insert("b"))
+                    try await transaction.execute("select 1 / \(0)")
+                }
+            }
+            #expect(error.sqlState == SQLState("22012"))
+            #expect(try await count(database) == 0)
+            #expect(await database.pool.counts.idle == 1, "the connection was thrown away")
+        }
+    }
+
+    @Test func `a cancelled transaction leaves nothing`() async throws {
+        try await TestDatabase.with { database in
+            let begun = Shared(false)
+            let task = Task {
+                try await database.pool.transaction { (transaction) throws(PostgresError) in
+                    try await transaction.execute(insert("a"))
+                    begun.withLock { $0 = true }
+                    try await transaction.execute("select pg_sleep(30)")
+                }
+            }
+            #expect(await eventually { begun.withLock { $0 } })
+            task.cancel()
+            _ = try await #require(throws: PostgresError.self) { try await task.value }
+            #expect(try await count(database) == 0)
+            #expect(try await database.pool.read("select 1").count == 1)
+        }
+    }
+
+    @Test func `the last statements and the COMMIT share a round trip`() async throws {
+        try await TestDatabase.with { database in
+            try await database.pool.transaction { (transaction) throws(PostgresError) in
+                _ = try await transaction.send(["select 1"])
+                let results = try await transaction.commit(after: [insert("a"), "select count(*) from sources"])
+                #expect(try results[1][0].decode(Int.self) == 1)
+            }
+            #expect(try await count(database) == 1)
+        }
+    }
+
+    @Test func `deadlocks are resolved by running one of the two again`() async throws {
+        try await TestDatabase.with { database in
+            try await database.pool.transaction { (transaction) throws(PostgresError) in
+                try await transaction.execute(insert("a"))
+                try await transaction.execute(insert("b"))
+            }
+            let attempts = Shared(0)
+            try await withThrowingTaskGroup { group in
+                for names in [["a", "b"], ["b", "a"]] {
+                    group.addTask {
+                        try await database.pool.transaction { (transaction) throws(PostgresError) in
+                            attempts.withLock { $0 += 1 }
+                            for name in names {
+                                try await transaction.execute(
+                                    "update sources set sticky_days = sticky_days + 1 where name = \(name)")
+                                try await transaction.execute("select pg_sleep(0.1)")
+                            }
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await database.value("select sum(sticky_days) from sources", as: Int.self) == 4)
+            #expect(attempts.withLock { $0 } > 2, "they did not collide")
+        }
+    }
+
+    @Test func `leases wait for a connection and are refused when none comes free in time`() async throws {
+        try await TestDatabase.with {
+            $0.maximumConnections = 1
+            $0.readers = 1
+            $0.leaseTimeout = .milliseconds(200)
+        } _: { database in
+            let release = Shared(false)
+            _ = try await database.pool.read("select 1")
+            let holder = Task {
+                try await database.pool.withConnection { (connection) throws(PostgresError) in
+                    _ = await eventually { release.withLock { $0 } }
+                }
+            }
+            #expect(await eventually { await database.pool.counts.leased == 2 })
+            let error = try await #require(throws: PostgresError.self) {
+                try await database.pool.withConnection { (connection) throws(PostgresError) in
+                    _ = try await connection.execute("select 1")
+                }
+            }
+            #expect(error.code == .poolExhausted)
+            #expect(try await database.pool.read("select 2").count == 1, "readers do not wait for leases")
+            release.withLock { $0 = true }
+            try await holder.value
+        }
+    }
+
+    @Test func `a connection left inside a transaction is closed, not lent again`() async throws {
+        try await TestDatabase.with {
+            $0.maximumConnections = 1
+        } _: { database in
+            let first = try await database.pool.withConnection { (connection) throws(PostgresError) in
+                _ = try await connection.send(["begin", "select 1"])
+                return try await connection.execute("select pg_backend_pid()")[0].decode(Int.self)
+            }
+            let second = try await database.pool.withConnection { (connection) throws(PostgresError) in
+                try await connection.execute("select pg_backend_pid()")[0].decode(Int.self)
+            }
+            #expect(first != second)
+        }
+    }
+
+    @Test func `the pool survives the loss of all its connections under way`() async throws {
+        try await TestDatabase.with { database in
+            let stop = Shared(false)
+            let traffic = Task {
+                var lost = 0
+                var done = 0
+                while !stop.withLock({ $0 }) {
+                    do throws(PostgresError) {
+                        try await database.pool.transaction { (transaction) throws(PostgresError) in
+                            _ = try await transaction.execute("select count(*) from sources")
+                        }
+                        _ = try await database.pool.read("select 1")
+                        done += 1
+                    } catch {
+                        #expect(error.isConnectionLoss || error.code == .outcomeUnknown, "\(error)")
+                        lost += 1
+                    }
+                }
+                return (done, lost)
+            }
+            for _ in 1...20 {
+                _ = try await database.value(
+                    """
+                    select count(pg_terminate_backend(pid)) from pg_stat_activity
+                    where datname = current_database() and pid <> pg_backend_pid()
+                    """, as: Int.self)
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            stop.withLock { $0 = true }
+            let (done, _) = await traffic.value
+            #expect(done > 0)
+            #expect(try await database.pool.read("select 1").count == 1)
+        }
+    }
+
+    @Test func `a broken connection in the middle of a transaction repeats the whole of it`() async throws {
+        try await TestDatabase.with { database in
+            let attempts = Shared(0)
+            try await database.pool.transaction { (transaction) throws(PostgresError) in
+                try await transaction.execute(insert("a"))
+                attempts.withLock { $0 += 1 }
+                if attempts.value == 1 { try await transaction.execute("select pg_terminate_backend(pg_backend_pid())") }
+            }
+            #expect(attempts.withLock { $0 } == 2)
+            #expect(try await count(database) == 1)
+        }
+    }
+
+    @Test func `a COMMIT whose answer is lost has an unknown outcome and is not repeated`() async throws {
+        try await TestDatabase.with { database in
+            // A deferred trigger ends the session inside the COMMIT.
+            try await database.pool.withConnection { (connection) throws(PostgresError) in
+                try await connection.runScript(
+                    """
+                    create function hang_up() returns trigger language plpgsql as
+                        $$ begin perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(5); return null; end $$;
+                    create constraint trigger hang_up after insert on sources deferrable initially deferred
+                        for each row execute function hang_up();
+                    """)
+            }
+            let attempts = Shared(0)
+            let error = try await #require(throws: PostgresError.self) {
+                try await database.pool.transaction { (transaction) throws(PostgresError) in
+                    attempts.withLock { $0 += 1 }
+                    try await transaction.execute(insert("a"))
+                }
+            }
+            #expect(error.code == .outcomeUnknown || error.sqlState == .adminShutdown, "\(error)")
+            if error.code == .outcomeUnknown { #expect(attempts.withLock { $0 } == 1) }
+        }
+    }
+
+    @Test func `a closed pool refuses`() async throws {
+        try await TestDatabase.with { database in
+            _ = try await database.pool.read("select 1")
+            await database.pool.close()
+            let error = try await #require(throws: PostgresError.self) { _ = try await database.pool.read("select 1") }
+            #expect(error.code == .poolClosed)
+        }
+    }
+
+    @Test func `an unreachable server is refused quickly once the circuit is open`() async throws {
+        let pool = Pool(
+            Pool.Configuration(
+                connection: ConnectionConfiguration(connectionString: "host=127.0.0.1 port=1 dbname=nothing")))
+        await pool.start()
+        _ = try await #require(throws: PostgresError.self) { _ = try await pool.read("select 1") }
+        #expect(
+            await eventually {
+                let begun = ContinuousClock.now
+                do throws(PostgresError) {
+                    _ = try await pool.read("select 1")
+                    return false
+                } catch {
+                    return error.code == .unavailable && begun.duration(to: .now) < .milliseconds(50)
+                }
+            })
+        await pool.close()
+    }
+}

@@ -1,0 +1,20 @@
+-- Why a contact that waits in a source has nobody right now. Mirrors the gates of Distribution, for showing only: a test
+-- holds the two together. Stored reasons would go stale with every change of a weight, a limit or an operator.
+create or replace function source_waiting_reason(wanted_source_id bigint) returns text
+language sql
+stable
+set search_path = pg_catalog, public, pg_temp
+as $$
+    select
+        case
+            when count(*) = 0 then 'no_operators'
+            when not bool_or(l.is_active) then 'all_inactive'
+            when not bool_or(l.is_active and l.load < l.max_load) then 'all_at_limit'
+            else 'behind_queue'
+        end
+    from weights w
+    join operator_loads l on l.operator_id = w.operator_id
+    where w.source_id = wanted_source_id
+$$;
+comment on function source_waiting_reason(bigint) is
+    'no_operators, all_inactive, all_at_limit, or behind_queue while the queue is being placed.';
