@@ -30,7 +30,7 @@ build: setup ## Build the program and the tests for debugging
 
 lint: swift ## Check formatting and that each room keeps to itself
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks sql
-	deploy/check-rooms
+	.ci/check-rooms
 
 $(VENV)/.ready: Tests/Acceptance/requirements.txt
 	@deploy/install-packages python3-venv
@@ -41,7 +41,7 @@ $(VENV)/.ready: Tests/Acceptance/requirements.txt
 
 test: lint build $(VENV)/.ready ## Run all tests, or FILTER=… for one file or test
 ifdef FILTER
-	deploy/run-filtered-tests '$(FILTER)' $(PYTEST)
+	.ci/run-filtered-tests '$(FILTER)' $(PYTEST)
 else
 	swift test --skip-build
 	$(PYTEST) Tests/Acceptance
@@ -56,7 +56,7 @@ bench: setup ## Measure: see Benchmarks/README.md
 
 coverage: build ## Line coverage of the Swift tests, by file
 	swift test --enable-code-coverage
-	@deploy/print-coverage
+	@.ci/print-coverage
 
 clean: ## Remove what was built; the data in .leads-crm stays
 	rm -rf .build $(VENV)

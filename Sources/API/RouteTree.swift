@@ -68,7 +68,8 @@ struct RouteTree: Sendable {
 
     /// The path's segments; one slash at the end is no segment.
     private static func segments(of path: Substring) -> [Substring] {
-        var segments = path.dropFirst(path.hasPrefix("/") ? 1 : 0).split(separator: "/", omittingEmptySubsequences: false)
+        var segments = path.dropFirst(path.hasPrefix("/") ? 1 : 0).split(
+            separator: "/", omittingEmptySubsequences: false)
         if segments.last == "" { segments.removeLast() }
         return segments
     }

@@ -35,7 +35,8 @@ public struct PhoneRegion: Sendable, Hashable {
                 }
             }
             guard written > 0 else { return nil }
-            return String(decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<written]), as: UTF8.self)
+            return String(
+                decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<written]), as: UTF8.self)
         }
     }
 }

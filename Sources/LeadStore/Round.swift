@@ -95,7 +95,9 @@ struct Round {
                 """)
             statements.append(
                 Events.record(
-                    placements.map { Events.New(contactID: $0.contactID, kind: "assigned", toOperatorID: $0.operatorID) }
+                    placements.map {
+                        Events.New(contactID: $0.contactID, kind: "assigned", toOperatorID: $0.operatorID)
+                    }
                 ))
         }
         return statements + snapshots.map(Self.store)

@@ -48,7 +48,8 @@ public struct Migrator: Sendable {
     public init(
         migrations: [Migration], repeatables: [Repeatable], progress: @escaping @Sendable (String) -> Void = { _ in }
     ) {
-        precondition(migrations.map(\.version) == Array(1...max(migrations.count, 1)).prefix(migrations.count).map(\.self))
+        precondition(
+            migrations.map(\.version) == Array(1...max(migrations.count, 1)).prefix(migrations.count).map(\.self))
         self.migrations = migrations
         self.repeatables = repeatables
         self.progress = progress
@@ -152,7 +153,8 @@ public struct Migrator: Sendable {
     /// CREATE INDEX CONCURRENTLY of the process that has it.
     private func lock(_ connection: Connection) async throws(PostgresError) {
         var hasSaidSo = false
-        while try await connection.execute("select pg_try_advisory_lock(\(Self.lockKey))")[0].decode(Bool.self) == false {
+        while try await connection.execute("select pg_try_advisory_lock(\(Self.lockKey))")[0].decode(Bool.self) == false
+        {
             if !hasSaidSo { progress("another process is migrating, waiting for it") }
             hasSaidSo = true
             do { try await Task.sleep(for: Self.lockPollInterval) } catch { throw PostgresError(.cancelled) }

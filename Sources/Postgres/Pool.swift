@@ -99,7 +99,7 @@ public actor Pool {
     public func read(_ statement: Statement) async throws(PostgresError) -> QueryResult {
         do throws(PostgresError) {
             return try await reader().execute(statement)
-        } catch where error.isConnectionLoss && !Task.isCancelled {
+        } catch  where error.isConnectionLoss && !Task.isCancelled {
             return try await reader().execute(statement)
         }
     }
@@ -111,7 +111,9 @@ public actor Pool {
     ) async throws(PostgresError) -> Value {
         let lease = try await lease()
         let result: Result<Value, PostgresError>
-        do throws(PostgresError) { result = .success(try await body(lease.connection)) } catch { result = .failure(error) }
+        do throws(PostgresError) { result = .success(try await body(lease.connection)) } catch {
+            result = .failure(error)
+        }
         await giveBack(lease)
         return try result.get()
     }
@@ -176,7 +178,9 @@ public actor Pool {
             readers[slot]
             ?? Reader(
                 lease: Task {
-                    do throws(PostgresError) { return .success(try await self.lease()) } catch { return .failure(error) }
+                    do throws(PostgresError) { return .success(try await self.lease()) } catch {
+                        return .failure(error)
+                    }
                 })
         readers[slot] = reader
         switch await reader.lease.value {

@@ -35,7 +35,8 @@ public final class QueryResult: @unchecked Sendable, RandomAccessCollection {
     }
 
     /// Calls `body` with the field's bytes, or nil for a null.
-    func withField<T, E>(_ row: Int32, _ column: Int32, _ body: (UnsafeRawBufferPointer?) throws(E) -> T) throws(E) -> T {
+    func withField<T, E>(_ row: Int32, _ column: Int32, _ body: (UnsafeRawBufferPointer?) throws(E) -> T) throws(E) -> T
+    {
         guard PQgetisnull(pointer, row, column) == 0 else { return try body(nil) }
         return try body(
             UnsafeRawBufferPointer(

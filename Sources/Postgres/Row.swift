@@ -29,7 +29,8 @@ public struct RowReader {
 
     /// Reads the next column.
     /// - Throws: `PostgresError` with the code `unexpectedColumn` when it is missing or of another type.
-    public mutating func next<Column: ColumnDecodable>(_ type: Column.Type = Column.self) throws(PostgresError) -> Column
+    public mutating func next<Column: ColumnDecodable>(_ type: Column.Type = Column.self) throws(PostgresError)
+        -> Column
     {
         guard column < row.result.columnCount else {
             throw PostgresError(.unexpectedColumn, note: "there is no column \(column + 1)")
@@ -40,7 +41,9 @@ public struct RowReader {
             guard let value = Column(field, of: dataType) else {
                 throw PostgresError(
                     .unexpectedColumn,
-                    note: "column \(column + 1) of type \(dataType.oid)\(field == nil ? " is null and" : "") is no \(type)")
+                    note:
+                        "column \(column + 1) of type \(dataType.oid)\(field == nil ? " is null and" : "") is no \(type)"
+                )
             }
             return value
         }

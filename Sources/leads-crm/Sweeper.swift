@@ -16,7 +16,9 @@ struct Sweeper: Service {
                 try? await Task.sleep(for: interval)
                 do throws(StoreError) {
                     let swept = try await store.sweep()
-                    if swept > 0 { logger.notice("the sweep found sources with contacts waiting beside capacity: \(swept)") }
+                    if swept > 0 {
+                        logger.notice("the sweep found sources with contacts waiting beside capacity: \(swept)")
+                    }
                 } catch {
                     logger.debug("the sweep could not run: the database is not available")
                 }

@@ -31,7 +31,9 @@ struct LeadKeysTests {
         #expect(keys(email: text) == [LeadIdentity(kind: .email, value: key)])
     }
 
-    @Test(arguments: ["", "anna", "@example.com", "anna@", "anna@example", "a@b@c.d", "an na@example.com", "a@.com", "a@b."])
+    @Test(arguments: [
+        "", "anna", "@example.com", "anna@", "anna@example", "a@b@c.d", "an na@example.com", "a@.com", "a@b.",
+    ])
     func `what is no e-mail is no key`(text: String) {
         #expect(keys(email: text).isEmpty)
     }

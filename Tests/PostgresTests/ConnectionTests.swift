@@ -128,7 +128,9 @@ struct ConnectionTests {
             $0.statementDeadline = .milliseconds(200)
         } _: { connection, database in
             let begun = ContinuousClock.now
-            let error = try await #require(throws: PostgresError.self) { try await connection.execute("select pg_sleep(30)") }
+            let error = try await #require(throws: PostgresError.self) {
+                try await connection.execute("select pg_sleep(30)")
+            }
             #expect(error.code == .deadlineExceeded)
             #expect(begun.duration(to: .now) < .seconds(5))
             #expect(await !connection.isOpen)

@@ -22,7 +22,8 @@ struct MigratorTests {
             let first = migration(1, "create table one (a integer)")
             let second = migration(2, "alter table one add b integer; insert into one values (1, 2)")
             func view(_ column: String) -> Migrator.Repeatable {
-                Migrator.Repeatable(name: "views/v", sql: "drop view if exists v; create view v as select \(column) from one")
+                Migrator.Repeatable(
+                    name: "views/v", sql: "drop view if exists v; create view v as select \(column) from one")
             }
             func run(_ migrations: [Migrator.Migration], _ view: Migrator.Repeatable) async throws -> Migrator.Outcome {
                 try await Migrator(migrations: migrations, repeatables: [view]).run(database.connectionConfiguration)

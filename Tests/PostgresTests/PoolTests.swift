@@ -184,7 +184,9 @@ struct PoolTests {
             try await database.pool.transaction { (transaction) throws(PostgresError) in
                 try await transaction.execute(insert("a"))
                 attempts.withLock { $0 += 1 }
-                if attempts.value == 1 { try await transaction.execute("select pg_terminate_backend(pg_backend_pid())") }
+                if attempts.value == 1 {
+                    try await transaction.execute("select pg_terminate_backend(pg_backend_pid())")
+                }
             }
             #expect(attempts.withLock { $0 } == 2)
             #expect(try await count(database) == 1)

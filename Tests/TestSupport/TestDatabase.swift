@@ -26,7 +26,7 @@ public struct TestDatabase: Sendable {
             connection: ConnectionConfiguration(
                 connectionString: connectionString,
                 sessionSettings: ["statement_timeout": "20s", "lock_timeout": "10s"]),
-            maximumConnections: 4)
+            maximumConnections: 4, leaseTimeout: .seconds(60))
         configure(&configuration)
         let pool = Pool(configuration)
         let result: Result<Void, any Error>

@@ -1,0 +1,62 @@
+import LeadStore
+import Leads
+import Postgres
+import TestSupport
+
+extension TestDatabase {
+    var intake: Intake { Intake(store: store) }
+
+    /// Adds operators with the given limits and a source that has all of them, with weights counting from 1.
+    func team(_ maxLoads: [Int], strategy: Strategy = .weightedRandom) async throws -> (source: Source, ids: [Int]) {
+        let source = try await store.createSource(
+            NewSource(name: "source \(Int.random(in: 0...Int.max))", strategy: strategy))
+        var ids: [Int] = []
+        for maxLoad in maxLoads {
+            ids.append(try await store.createOperator(NewOperator(name: "operator", maxLoad: maxLoad)).id)
+        }
+        try await store.setWeights(
+            sourceID: source.id, ids.enumerated().map { NewWeight(operatorID: $1, weight: $0 + 1) }, replacing: true)
+        return (source, ids)
+    }
+
+    /// Registers one contact and returns it.
+    func register(_ contact: NewContact, keys: [LeadIdentity] = []) async throws -> Contact {
+        try await intake.register([Intake.Request(contact: contact, keys: keys)])[0].get().contact
+    }
+
+    func register(_ sourceID: Int, priority: Int = 0) async throws -> Contact {
+        try await register(NewContact(sourceID: sourceID, priority: priority))
+    }
+
+    /// Runs statements over a connection of their own, as a person at psql would.
+    func byHand(_ sql: String) async throws {
+        let connection = try await Connection.open(connectionConfiguration)
+        do {
+            try await connection.runScript(sql)
+            await connection.close()
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    func load(of operatorID: Int) async throws -> Int {
+        try await value("select load from operator_loads where operator_id = \(operatorID)")
+    }
+
+    /// How many operators carry something else than the recount says. Expected to be 0, always.
+    func drift() async throws -> Int {
+        try await value("select count(*) from report.load_drift")
+    }
+
+    /// How many contacts wait although an operator could take them. Expected to be 0 at rest.
+    func stranded() async throws -> Int {
+        try await value(
+            """
+            select count(*) from contacts c
+            where c.status = 'new' and exists (
+                select from weights w join operator_loads l on l.operator_id = w.operator_id
+                where w.source_id = c.source_id and l.is_active and l.load < l.max_load)
+            """)
+    }
+}

@@ -1,0 +1,89 @@
+import LeadStore
+import Leads
+import Postgres
+import Schema
+import TestSupport
+import Testing
+
+/// What the roles of a production database may and may not do. The roles are the server's, so these run one by one.
+@Suite(.serialized) struct RolesTests {
+    private func withRoles(_ body: (TestDatabase) async throws -> Void) async throws {
+        try await TestDatabase.with { database in
+            try await database.byHand(Schema.roles.sql)
+            try await database.byHand(Schema.roles.sql)  // harmless to run again
+            try await body(database)
+        }
+    }
+
+    private func connect(_ database: TestDatabase, as role: String) async throws -> Connection {
+        try await Connection.open(
+            ConnectionConfiguration(
+                connectionString: "\(database.connectionString) user=\(role) target_session_attrs=any"))
+    }
+
+    @Test func `leads_app can do all the product does`() async throws {
+        try await withRoles { database in
+            let pool = Pool(
+                Pool.Configuration(
+                    connection: ConnectionConfiguration(
+                        connectionString: "\(database.connectionString) user=leads_app")))
+            let store = LeadStore(pool: pool)
+            let source = try await store.createSource(NewSource(name: "source"))
+            let person = try await store.createOperator(NewOperator(name: "a", maxLoad: 1))
+            try await store.setWeights(sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: true)
+            let intake = Intake(store: store)
+            for name in ["a", "b"] {
+                let contact = NewContact(sourceID: source.id, leadName: name, sourceEventID: name)
+                let key = LeadIdentity(kind: .phone, value: "+79001234567")
+                _ = try await intake.register([Intake.Request(contact: contact, keys: [key])])[0].get()
+            }
+            _ = try await store.closeContact(id: 1)
+            _ = try await store.reopenContact(id: 1)
+            _ = try await store.changeOperator(
+                id: person.id, OperatorChange(name: "b", isActive: false, maxLoad: 5, requeues: true))
+            _ = try await store.changeSource(id: source.id, SourceChange(description: "d"))
+            try await store.setWeights(sourceID: source.id, [], replacing: true)
+            #expect(try await store.contacts(ContactFilter(), Page()).count == 2)
+            #expect(try await store.distributionStatistics().summary.totalContacts == 2)
+            #expect(try await store.isReady(schemaVersion: LeadStore.migrations.count))
+            #expect(try await store.sweep() == 0)
+            await pool.close()
+            #expect(try await database.drift() == 0)
+        }
+    }
+
+    @Test(arguments: [
+        "update operator_loads set load = 0", "update operator_loads set ceiling = 1000",
+        "update events set reason = 'x'",
+        "delete from events", "truncate events", "truncate contacts", "delete from contacts", "drop table contacts",
+        "create table mine (a integer)", "alter table contacts add x integer", "copy contacts to program 'cat'",
+        "select pg_read_file('/etc/passwd')", "set role leads_owner", "update schema_migrations set checksum = 'x'",
+        "insert into operator_loads (operator_id, load) values (1, 1)",
+    ])
+    func `leads_app is denied`(sql: String) async throws {
+        try await withRoles { database in
+            let connection = try await connect(database, as: "leads_app")
+            let error = try await #require(throws: PostgresError.self) { try await connection.runScript(sql) }
+            #expect(error.sqlState == SQLState("42501"), "\(error)")
+            await connection.close()
+        }
+    }
+
+    @Test func `leads_report reads the report and nothing else`() async throws {
+        try await withRoles { database in
+            let connection = try await connect(database, as: "leads_report")
+            for view in ["contacts", "operator_load", "distribution", "waiting", "load_drift"] {
+                try await connection.execute("select * from report.\(unsafe: view)")
+            }
+            for sql in ["select * from contacts", "select * from leads", "select * from contact_objects"] {
+                let error = try await #require(throws: PostgresError.self) { try await connection.runScript(sql) }
+                #expect(error.sqlState == SQLState("42501"), "\(sql): \(error)")
+            }
+            let error = try await #require(throws: PostgresError.self) {
+                try await connection.runScript("create temporary table t (a integer)")
+            }
+            #expect(error.sqlState == .readOnlyTransaction)
+            await connection.close()
+        }
+    }
+}
