@@ -90,6 +90,12 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .executableTarget(
+            name: "postgres-round-trip",
+            dependencies: ["Postgres"],
+            path: "Benchmarks/RoundTrip",
+            swiftSettings: settings
+        ),
         .target(
             name: "TestSupport",
             dependencies: ["EmbeddedPostgres", "LeadStore", "Postgres"],

@@ -65,11 +65,17 @@ grant usage on all sequences in schema public to leads_app;
 
 grant usage on schema report to leads_app, leads_report;
 grant select on all tables in schema report to leads_app, leads_report;
+alter default privileges in schema report grant select on tables to leads_app, leads_report;
 
 alter role leads_app set statement_timeout = '3s';
 alter role leads_app set lock_timeout = '1500ms';
 alter role leads_app set idle_in_transaction_session_timeout = '5s';
 alter role leads_app set client_connection_check_interval = '1s';
+alter role leads_app set plan_cache_mode = force_generic_plan;
+alter role leads_app set enable_seqscan = off;
+alter role leads_app set enable_hashjoin = off;
+alter role leads_app set enable_mergejoin = off;
+alter role leads_app set jit = off;
 alter role leads_report set default_transaction_read_only = on;
 alter role leads_report set statement_timeout = '60s';
 alter role leads_report set idle_in_transaction_session_timeout = '60s';

@@ -25,9 +25,11 @@ public struct Server: HTTPResponder {
 
     private let tree: RouteTree
     private let language: Language
+    private let taskExecutor: any TaskExecutor
 
     public init(store: LeadStore, _ configuration: Configuration) {
         language = configuration.language
+        taskExecutor = store.taskExecutor
         tree = RouteTree(
             routes(
                 operators: OperatorHandlers(store: store),
@@ -69,7 +71,14 @@ public struct Server: HTTPResponder {
             pathValues: match.pathValues, query: Self.query(target.dropFirst(path.count + 1)),
             headers: request.headers, body: try await Self.body(of: request, limit: route.bodyLimit),
             language: language)
-        return try await route.handler(call)
+        do {
+            // Handlers run on the database's thread: without a change of threads around each statement.
+            return try await withTaskExecutorPreference(taskExecutor) { try await route.handler(call) }
+        } catch let error as Problem {
+            throw error
+        } catch {
+            throw .internalError
+        }
     }
 
     private static func body(of request: Request, limit: Int) async throws(Problem) -> [UInt8] {

@@ -322,12 +322,13 @@ private struct Plan: Sendable {
         return """
             insert into contacts (
                 id, lead_id, source_id, operator_id, status, priority, arrival, message, source_event_id,
-                waiting_reason, waiting_since, created_at, assigned_at)
+                waiting_reason, waiting_since, created_at, assigned_at, first_assigned_at)
             overriding system value
             select c.id, c.lead_id, c.source_id, c.operator_id,
                 (case when c.operator_id is null then 'new' else 'active' end)::contact_status,
                 c.priority, c.arrival, c.message, c.source_event_id, c.reason,
                 case when c.operator_id is null then c.created_at end, c.created_at,
+                case when c.operator_id is not null then c.created_at end,
                 case when c.operator_id is not null then c.created_at end
             from unnest(
                 \(rows.map(\.contactID)), \(rows.map(\.leadID)), \(rows.map(\.contact.sourceID)),

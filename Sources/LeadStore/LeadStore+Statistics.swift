@@ -9,6 +9,7 @@ extension LeadStore {
             try await pool.withConnection { (connection) throws(PostgresError) in
                 try await connection.send([
                     "begin isolation level repeatable read read only",
+                    LeadStore.wholeTablePlanning,
                     """
                     select o.id, o.name, coalesce(c.contacts, 0), l.load, l.max_load,
                         round(100.0 * l.load / l.max_load, 2)::double precision
@@ -43,8 +44,8 @@ extension LeadStore {
         }
         return try reading { () throws(PostgresError) in
             DistributionStatistics(
-                byOperator: try results[1].map(Self.operatorRow), bySource: try results[2].map(Self.sourceRow),
-                summary: try Self.summary(results[3]))
+                byOperator: try results[2].map(Self.operatorRow), bySource: try results[3].map(Self.sourceRow),
+                summary: try Self.summary(results[4]))
         }
     }
 

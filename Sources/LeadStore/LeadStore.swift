@@ -13,6 +13,28 @@ public struct LeadStore: Sendable {
         self.pool = pool
     }
 
+    /// How the store's sessions are set up. A transaction pooler refuses such options: `roles.sql` gives the role
+    /// `leads_app` the same ones.
+    ///
+    /// - Each time limit is shorter than the one around it: lock, statement, this side's deadline.
+    /// - Prepared statements keep one plan, because planning them took half of their time, and that plan walks indexes:
+    ///   it is often made while the tables are empty, when reading them whole looks cheaper, and then kept while they
+    ///   grow. `jit` would be triggered by the planner's penalty for what is off.
+    public static let sessionSettings = [
+        "lock_timeout": "1500ms", "statement_timeout": "3s", "idle_in_transaction_session_timeout": "5s",
+        "client_connection_check_interval": "1s", "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off",
+        "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
+    ]
+
+    /// Lets the planner choose freely for the rest of the transaction, as suits queries over whole tables.
+    static let wholeTablePlanning: Statement = """
+        select set_config('enable_seqscan', 'on', true), set_config('enable_hashjoin', 'on', true),
+            set_config('enable_mergejoin', 'on', true)
+        """
+
+    /// Where tasks that mostly talk to the store run best; see `Pool.taskExecutor`.
+    public var taskExecutor: any TaskExecutor { pool.taskExecutor }
+
     /// Whether the database answers and holds at least the schema this program was built with.
     /// - Throws: `StoreError`.
     public func isReady(schemaVersion: Int) async throws(StoreError) -> Bool {
@@ -34,7 +56,7 @@ public struct LeadStore: Sendable {
     func readAlone(_ statement: Statement) async throws(StoreError) -> QueryResult {
         try await storing { () throws(PostgresError) in
             try await pool.withConnection { (connection) throws(PostgresError) in
-                try await connection.execute(statement)
+                try await connection.execute(statement.plannedAfresh)
             }
         }
     }

@@ -210,7 +210,7 @@ public actor Connection {
     private func sendToLibPQ(_ statement: Statement, for request: Request) -> Bool {
         let parameters = statement.parameters
         let count = Int32(parameters.count)
-        if configuration.isPooled {
+        if configuration.isPooled || statement.isPlannedAfresh {
             let types = parameters.types.map(\.oid)
             expected.append(.result(request))
             return parameters.withPointers { values, lengths, formats in

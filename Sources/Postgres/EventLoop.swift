@@ -6,11 +6,13 @@ import Synchronization
 ///
 /// It is at once a serial executor for actors and an epoll loop for their sockets: actor jobs and socket readiness run
 /// on one thread, one after the other, so that actor isolation covers the C state and the compiler checks the rest.
+/// As a task executor it also runs whoever wants to be near the database: a task that prefers it wakes no other thread
+/// between two statements.
 /// Whatever is sent during one turn of the loop leaves in one go at its end, which is what makes pipelining pay.
 ///
 /// `@unchecked Sendable`: `inbox` is behind its mutex and `threadID` is atomic; every other stored property is read and
 /// written by the loop's own thread alone, which `precondition(isCurrent)` guards at each entrance.
-final class EventLoop: SerialExecutor, @unchecked Sendable {
+final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// Something that lives on the loop: all calls come on the loop's thread.
     protocol Resident: AnyObject {
         /// The socket can be read, written, or has failed.
@@ -125,7 +127,8 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
         var events = [epoll_event](repeating: epoll_event(), count: 64)
         var jobs: [UnownedJob] = []
         var closures: [@Sendable () -> Void] = []
-        let executor = asUnownedSerialExecutor()
+        let serialExecutor = asUnownedSerialExecutor()
+        let taskExecutor = asUnownedTaskExecutor()
         while true {
             let ready = Int(epoll_wait(epoll, &events, Int32(events.count), waitMilliseconds))
             for event in events.prefix(max(ready, 0)) {
@@ -143,7 +146,7 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
                 inbox.isSignalled = false
             }
             for closure in closures { closure() }
-            for job in jobs { job.runSynchronously(on: executor) }
+            for job in jobs { job.runSynchronously(isolatedTo: serialExecutor, taskExecutor: taskExecutor) }
             closures.removeAll(keepingCapacity: true)
             jobs.removeAll(keepingCapacity: true)
             passDeadlines()

@@ -73,6 +73,10 @@ public actor Pool {
         readers = Array(repeating: nil, count: configuration.readers)
     }
 
+    /// The thread on which the connections live. A task that prefers it (`withTaskExecutorPreference`) is spared the
+    /// change of threads before and after each statement; it must not block there.
+    public nonisolated var taskExecutor: any TaskExecutor { loop }
+
     /// Begins to open connections in the background. Without it the first lease does.
     public func start() {
         apply(.started)

@@ -11,6 +11,16 @@ public struct Statement: Sendable, ExpressibleByStringInterpolation {
     let parameters: Parameters
     /// The statement's text with its parameters as `$1`, `$2`, …
     public let sql: String
+    /// Whether the server plans it for its very values each time, as suits lists and reports, instead of keeping a
+    /// prepared statement and its plan.
+    public private(set) var isPlannedAfresh = false
+
+    /// The statement, planned for its very values each time.
+    public var plannedAfresh: Statement {
+        var statement = self
+        statement.isPlannedAfresh = true
+        return statement
+    }
 
     public init(stringLiteral value: String) {
         self.init(pieces: [value], parameters: Parameters())

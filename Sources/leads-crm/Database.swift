@@ -56,11 +56,7 @@ struct Database {
             Pool.Configuration(
                 connection: ConnectionConfiguration(
                     connectionString: connectionString,
-                    // Each limit is shorter than the one around it: lock, statement, this side's deadline.
-                    sessionSettings: [
-                        "lock_timeout": "1500ms", "statement_timeout": "3s",
-                        "idle_in_transaction_session_timeout": "5s", "client_connection_check_interval": "1s",
-                    ],
+                    sessionSettings: LeadStore.sessionSettings,
                     isPooled: isPooled,
                     noticeReceived: { notice in
                         logger.warning("PostgreSQL sent a \(notice.severity), SQLSTATE \(notice.sqlState)")

@@ -9,8 +9,8 @@ struct LoadCountingTests {
     private func insert(_ source: Int, _ operatorID: Int, count: Int = 1, forced: Bool = false) -> String {
         """
         insert into leads (name) select 'by hand' where not exists (select from leads);
-        insert into contacts (lead_id, source_id, operator_id, status, assigned_at, is_forced)
-        select (select min(id) from leads), \(source), \(operatorID), 'active', now(), \(forced)
+        insert into contacts (lead_id, source_id, operator_id, status, assigned_at, first_assigned_at, is_forced)
+        select (select min(id) from leads), \(source), \(operatorID), 'active', now(), now(), \(forced)
         from generate_series(1, \(count))
         """
     }
@@ -95,8 +95,8 @@ struct LoadCountingTests {
             let error = try await #require(throws: PostgresError.self) {
                 try await database.byHand(
                     """
-                    insert into contacts (lead_id, source_id, operator_id, status, assigned_at, is_forced)
-                    select (select min(id) from leads), \(source.id), \(ids[0]), 'active', now(), forced
+                    insert into contacts (lead_id, source_id, operator_id, status, assigned_at, first_assigned_at, is_forced)
+                    select (select min(id) from leads), \(source.id), \(ids[0]), 'active', now(), now(), forced
                     from unnest(array[true, false]) as forced
                     """)
             }

@@ -69,10 +69,27 @@ import Testing
         }
     }
 
+    @Test func `the role's settings are those the instances ask for`() async throws {
+        try await withRoles { database in
+            let asked = try await Connection.open(
+                ConnectionConfiguration(
+                    connectionString: database.connectionString, sessionSettings: LeadStore.sessionSettings))
+            let given = try await connect(database, as: "leads_app")
+            for name in LeadStore.sessionSettings.keys {
+                let show: Statement = "select current_setting(\(name))"
+                let values = [try await asked.execute(show), try await given.execute(show)]
+                #expect(try values[0][0].decode(String.self) == values[1][0].decode(String.self), "\(name)")
+            }
+            await asked.close()
+            await given.close()
+        }
+    }
+
     @Test func `leads_report reads the report and nothing else`() async throws {
         try await withRoles { database in
+            _ = try await database.register(try await database.store.createSource(NewSource(name: "empty")).id)
             let connection = try await connect(database, as: "leads_report")
-            for view in ["contacts", "operator_load", "distribution", "waiting", "load_drift"] {
+            for view in ["contacts", "operator_load", "distribution", "weights", "waiting", "load_drift"] {
                 try await connection.execute("select * from report.\(unsafe: view)")
             }
             for sql in ["select * from contacts", "select * from leads", "select * from contact_objects"] {

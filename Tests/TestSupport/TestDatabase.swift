@@ -25,7 +25,9 @@ public struct TestDatabase: Sendable {
         var configuration = Pool.Configuration(
             connection: ConnectionConfiguration(
                 connectionString: connectionString,
-                sessionSettings: ["statement_timeout": "20s", "lock_timeout": "10s"]),
+                // The product's own, with time for a busy machine.
+                sessionSettings: LeadStore.sessionSettings.merging(
+                    ["statement_timeout": "20s", "lock_timeout": "10s"], uniquingKeysWith: { $1 })),
             maximumConnections: 4, leaseTimeout: .seconds(60))
         configure(&configuration)
         let pool = Pool(configuration)

@@ -1,8 +1,12 @@
 -- Why a contact that waits in a source has nobody right now. Mirrors the gates of Distribution, for showing only: a test
 -- holds the two together. Stored reasons would go stale with every change of a weight, a limit or an operator.
+--
+-- SECURITY DEFINER, because a function in a view runs with the rights of whoever reads the view: analysts see the
+-- reason without seeing the tables behind it.
 create or replace function source_waiting_reason(wanted_source_id bigint) returns text
 language sql
 stable
+security definer
 set search_path = pg_catalog, public, pg_temp
 as $$
     select

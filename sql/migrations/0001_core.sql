@@ -138,6 +138,7 @@ create table contacts (
     version integer not null default 1,
     created_at timestamptz not null default clock_timestamp(),
     assigned_at timestamptz,
+    first_assigned_at timestamptz,
     closed_at timestamptz,
     updated_at timestamptz,
     constraint contacts_source_event_unique unique (source_id, source_event_id),
@@ -150,6 +151,7 @@ create table contacts (
         (status = 'new') = (waiting_reason is not null) and (status = 'new') = (waiting_since is not null)),
     constraint contacts_waiting_reason_known check (
         waiting_reason in ('no_operators', 'all_inactive', 'all_at_limit', 'excluded', 'behind_queue')),
+    constraint contacts_assigned_has_first check (assigned_at is null or first_assigned_at is not null),
     constraint contacts_closed_has_time check ((status = 'closed') = (closed_at is not null)),
     constraint contacts_version_positive check (version >= 1)
 );
@@ -163,6 +165,8 @@ comment on column contacts.source_event_id is 'The source''s own number of the a
 comment on column contacts.waiting_reason is
     'Why nobody was found when it was last decided; what is shown is the present reason, source_waiting_reason().';
 comment on column contacts.is_forced is 'Whether the present operator was given it by hand beyond the limit.';
+comment on column contacts.assigned_at is 'When the present operator got it; null while it waits.';
+comment on column contacts.first_assigned_at is 'When any operator first got it; reopening does not change it.';
 comment on column contacts.version is 'Goes up with every change, for If-Match.';
 
 create table decision_snapshots (

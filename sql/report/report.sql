@@ -13,17 +13,28 @@ select
     c.status,
     c.priority,
     case when c.status = 'new' then public.source_waiting_reason(c.source_id) end as waiting_reason,
+    c.waiting_since,
+    c.is_forced,
     c.created_at,
+    c.first_assigned_at,
     c.assigned_at,
     c.closed_at,
-    extract(epoch from c.assigned_at - c.created_at)::double precision as seconds_to_assign,
+    extract(epoch from c.first_assigned_at - c.created_at)::double precision as seconds_to_assign,
     extract(epoch from c.closed_at - c.assigned_at)::double precision as seconds_to_close
 from public.contacts c
 join public.sources s on s.id = c.source_id
 left join public.operators o on o.id = c.operator_id;
 comment on view report.contacts is 'One row per contact, with the names of its source and operator and its times.';
-comment on column report.contacts.seconds_to_assign is 'From registration to the present assignment; null while it waits.';
-comment on column report.contacts.seconds_to_close is 'From the present assignment to closing; null while it is open.';
+comment on column report.contacts.status is 'new: waits. active: its operator is at it. closed: done.';
+comment on column report.contacts.operator_id is 'Who has it or had it last; names are not unique, group by id.';
+comment on column report.contacts.waiting_reason is
+    'Why nobody has it right now: no_operators, all_inactive, all_at_limit, behind_queue; null unless it waits.';
+comment on column report.contacts.waiting_since is 'Since when it waits; later than created_at when it was put back.';
+comment on column report.contacts.is_forced is 'Given by hand beyond the operator''s limit.';
+comment on column report.contacts.seconds_to_assign is
+    'From registration to the first assignment; null if there was none yet. Reopening does not change it.';
+comment on column report.contacts.seconds_to_close is
+    'From the last assignment to closing; null while it is open and when it was closed unassigned.';
 
 create or replace view report.operator_load as
 select
@@ -56,8 +67,25 @@ left join public.operators o on o.id = c.operator_id
 left join public.weights w on w.source_id = c.source_id and w.operator_id = c.operator_id
 group by c.source_id, s.name, c.operator_id, o.name, w.weight;
 comment on view report.distribution is
-    'One row per source and operator with contacts: who got how many. A null operator stands for those not yet placed.';
+    'One row per source and operator with contacts: who got how many, ever. A null operator stands for contacts nobody has or had.';
 comment on column report.distribution.weight is 'The present weight; null when the operator no longer has one there.';
+
+create or replace view report.weights as
+select
+    w.source_id,
+    s.name as source_name,
+    w.operator_id,
+    o.name as operator_name,
+    w.weight,
+    round(100.0 * w.weight / sum(w.weight) over (partition by w.source_id), 2) as promised_percentage,
+    l.is_active
+from public.weights w
+join public.sources s on s.id = w.source_id
+join public.operators o on o.id = w.operator_id
+join public.operator_loads l on l.operator_id = w.operator_id;
+comment on view report.weights is 'One row per source and operator with a weight: what share each is promised.';
+comment on column report.weights.promised_percentage is
+    'Weight over the sum of the source''s weights: the share while everybody is eligible and the strategy is weighted_random.';
 
 create or replace view report.waiting as
 select
