@@ -19,6 +19,8 @@ begin
         create role leads_report login connection limit 10;
     end if;
     execute format('grant leads_owner to %I', current_user);
+    -- An owner must be able to create where its objects are.
+    grant usage, create on schema public, report to leads_owner;
 
     alter schema report owner to leads_owner;
     for object in
@@ -46,8 +48,7 @@ begin
 end
 $$;
 
-grant usage on schema public to leads_owner, leads_app;
-grant create on schema public to leads_owner;
+grant usage on schema public to leads_app;
 
 grant select, insert on
     operators, sources, weights, leads, lead_identities, possible_duplicates, contacts, decision_snapshots, decisions,
@@ -59,7 +60,7 @@ grant update on operators, sources, weights, leads, lead_identities, contacts, i
 grant update (max_load, is_active) on operator_loads to leads_app;
 grant delete on weights, lead_identities, possible_duplicates, idempotency_keys, decisions, decision_snapshots
 to leads_app;
-grant select on contact_objects, schema_migrations to leads_app;
+grant select on contact_objects, schema_migrations, schema_repeatables to leads_app;
 grant execute on function source_waiting_reason(bigint) to leads_app, leads_report;
 grant usage on all sequences in schema public to leads_app;
 

@@ -26,6 +26,7 @@ public struct Server: HTTPResponder {
     private let tree: RouteTree
     private let language: Language
     private let taskExecutor: any TaskExecutor
+    private static let largestBodyOnDatabaseThread = 65_536
 
     public init(store: LeadStore, _ configuration: Configuration) {
         language = configuration.language
@@ -71,8 +72,10 @@ public struct Server: HTTPResponder {
             pathValues: match.pathValues, query: Self.query(target.dropFirst(path.count + 1)),
             headers: request.headers, body: try await Self.body(of: request, limit: route.bodyLimit),
             language: language)
+        // Handlers run on the database's thread, without a change of threads around each statement; large bodies, whose
+        // parsing takes milliseconds, are kept off it.
+        guard call.body.count <= Self.largestBodyOnDatabaseThread else { return try await route.handler(call) }
         do {
-            // Handlers run on the database's thread: without a change of threads around each statement.
             return try await withTaskExecutorPreference(taskExecutor) { try await route.handler(call) }
         } catch let error as Problem {
             throw error

@@ -22,12 +22,14 @@ public struct LeadKeys: Sendable, Equatable {
         self.identities = identities
     }
 
-    /// Trimmed, case-sensitive, in Unicode's composed form (NFC); nil when nothing is left.
+    /// Trimmed, case-sensitive, in Unicode's composed form (NFC); nil when nothing is left, or more than 1 024 bytes: a few
+    /// scripts grow when composed.
     ///
     /// Swift compares strings by canonical equivalence and PostgreSQL by bytes; in one normal form both agree.
     static func normalizedExternalID(_ text: String) -> String? {
         let trimmed = text.trimmingWhitespace()
-        return trimmed.isEmpty ? nil : trimmed.composed
+        let composed = trimmed.composed
+        return (1...1024).contains(composed.utf8.count) ? composed : nil
     }
 
     /// Trimmed and lower-cased; nil unless it has one `@`, something before it, a dotted domain and at most 254 bytes.

@@ -27,7 +27,7 @@ enum ContactReading {
         if let id = filter.operatorID { conditions.append("operator_id = \(id)") }
         if let id = filter.leadID { conditions.append("lead_id = \(id)") }
         if let status = filter.status { conditions.append("status = \(status.rawValue)::contact_status") }
-        if let isActive = filter.isActive { conditions.append("(status <> 'closed') = \(isActive)") }
+        if let isActive = filter.isActive { conditions.append(isActive ? "status <> 'closed'" : "status = 'closed'") }
         if let from = filter.createdFrom { conditions.append("created_at >= \(from)") }
         if let to = filter.createdTo { conditions.append("created_at <= \(to)") }
         let all = conditions.reduce("true" as Statement) { "\($0) and \($1)" }

@@ -48,7 +48,7 @@ public struct Intake: Sendable {
             return try reading { () throws(PostgresError) in (try plan.outcomes(stored[stored.count - 1]), unserved) }
         }
         // More contacts waited than one transaction serves, beside free capacity: go on at once.
-        for source in unserved { try await store.drain(sourceID: source) }
+        for source in unserved { store.goOnDraining(sourceID: source) }
         return outcomes
     }
 }
@@ -145,9 +145,15 @@ private struct Batch: Sendable {
     }
 }
 
+/// An event of a source, its id compared by bytes as in the database: Swift's strings are equal in more cases.
 private struct SourceEvent: Hashable, Sendable {
-    let sourceID: Int
-    let id: String
+    private let sourceID: Int
+    private let id: [UInt8]
+
+    init(sourceID: Int, id: String) {
+        self.sourceID = sourceID
+        self.id = Array(id.utf8)
+    }
 }
 
 /// What is to be written for a batch.
@@ -201,7 +207,8 @@ private struct Plan: Sendable {
             let heads = waiting.filter { $0.sourceID == sourceID }
             let newcomers = rows.filter { $0.contact.sourceID == sourceID }
             guard !newcomers.isEmpty else { continue }
-            let isTruncated = heads.count >= queueHead
+            // More may wait behind as many heads as were asked for, whether or not those are still there.
+            let lastHead = heads.count >= queueHead ? heads.map(\.priority).min() : nil
             let capacityLeft = round.decide(
                 sourceID: sourceID, strategy: source.strategy, candidates: source.candidates,
                 queue: heads.filter(\.isStillWaiting).map(\.queued)
@@ -210,8 +217,8 @@ private struct Plan: Sendable {
                             contactID: $0.contactID, priority: $0.contact.priority, arrival: $0.arrival,
                             isNewcomer: true)
                     },
-                isTruncated: isTruncated, using: &generator)
-            if isTruncated && capacityLeft > 0 { unserved.append(sourceID) }
+                lastHeadPriority: lastHead, using: &generator)
+            if lastHead != nil && capacityLeft > 0 { unserved.append(sourceID) }
         }
         let outcomes = Dictionary(
             uniqueKeysWithValues: round.decided.filter(\.isNewcomer).map { ($0.contactID, $0.outcome) })

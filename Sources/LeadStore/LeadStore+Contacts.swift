@@ -37,23 +37,27 @@ extension LeadStore {
             let found = try await transaction.run(
                 lock + [
                     """
-                    update contacts
-                    set status = 'closed', closed_at = clock_timestamp(), updated_at = clock_timestamp(),
-                        waiting_reason = null, waiting_since = null, version = version + 1
-                    where id = \(id) and status = \(seen.status.rawValue)::contact_status
-                        and operator_id is not distinct from \(seen.operatorID)
-                    """,
-                    Events.record([Events.New(contactID: id, kind: "closed", fromOperatorID: seen.operatorID)]),
+                    with closed as (
+                        update contacts
+                        set status = 'closed', closed_at = clock_timestamp(), updated_at = clock_timestamp(),
+                            waiting_reason = null, waiting_since = null, version = version + 1
+                        where id = \(id) and status = \(seen.status.rawValue)::contact_status
+                            and operator_id is not distinct from \(seen.operatorID)
+                        returning id, operator_id
+                    )
+                    insert into events (contact_id, kind, from_operator_id)
+                    select id, 'closed', operator_id from closed
+                    """
                 ] + queue)
             guard found[lock.count].affectedRows == 1 else { return (nil, nil) }
             let placing =
                 try seen.operatorID.map { (operatorID) throws(StoreError) in
-                    try Self.placeQueue(ofOperator: operatorID, found[(lock.count + 2)...])
+                    try Self.placeQueue(ofOperator: operatorID, found[(lock.count + 1)...])
                 } ?? Placing()
             let stored = try await transaction.finish(with: placing.statements + [ContactReading.contact(id: id)])
             return (try Self.onlyContact(stored[stored.count - 1]), placing.mayGoOn ? seen.operatorID : nil)
         }
-        if let drains { try await drain(operatorID: drains) }
+        if let drains { goOnDraining(operatorID: drains) }
         return contact
     }
 
@@ -91,7 +95,7 @@ extension LeadStore {
             guard let source = sources[sourceID] else { throw .sourceNotFound }
 
             var round = Round()
-            let isTruncated = heads.count >= Self.drainBatch
+            let lastHead = heads.count >= Self.drainBatch ? heads.map(\.priority).min() : nil
             let outcome: Decision.Outcome
             var capacityLeft = 0
             var generator = SystemRandomNumberGenerator()
@@ -103,16 +107,16 @@ extension LeadStore {
                 let newcomer = Round.Queued(contactID: id, priority: priority, arrival: arrival, isNewcomer: true)
                 capacityLeft = round.decide(
                     sourceID: sourceID, strategy: source.strategy, candidates: source.candidates,
-                    queue: heads.filter(\.isStillWaiting).map(\.queued) + [newcomer], isTruncated: isTruncated,
+                    queue: heads.filter(\.isStillWaiting).map(\.queued) + [newcomer], lastHeadPriority: lastHead,
                     using: &generator)
                 outcome = round.decided.first { $0.isNewcomer }?.outcome ?? .waiting(.behindQueue)
             }
             let stored = try await transaction.finish(
                 with: Self.reopening(id, arrival, outcome, from: seen.operatorID) + round.statements
                     + [ContactReading.contact(id: id)])
-            return (try Self.onlyContact(stored[stored.count - 1]), isTruncated && capacityLeft > 0)
+            return (try Self.onlyContact(stored[stored.count - 1]), lastHead != nil && capacityLeft > 0)
         }
-        if drains { try await drain(sourceID: sourceID) }
+        if drains { goOnDraining(sourceID: sourceID) }
         return contact
     }
 

@@ -45,6 +45,8 @@ extension LeadStore {
     public func changeOperator(id: Int, _ change: OperatorChange) async throws(StoreError) -> Operator {
         let (mayGoOn, requeuedSources) = try await transaction { (transaction) throws(StoreError) in
             // The load row first: it is the lock that everybody who assigns or releases takes.
+            // Contacts that go back to the queue must not be overtaken by a registration that has read it already.
+            if change.requeues { _ = try await transaction.run([Locks.sources(ofOperator: id)]) }
             let found = try await transaction.run(
                 [
                     """
@@ -70,8 +72,11 @@ extension LeadStore {
             _ = try await transaction.finish(with: placing.statements)
             return (placing.mayGoOn, requeuedSources)
         }
-        if mayGoOn { try await drain(operatorID: id) }
-        for sourceID in requeuedSources { try await drain(sourceID: sourceID) }
+        if mayGoOn { goOnDraining(operatorID: id) }
+        for sourceID in requeuedSources {
+            // The first batch at once, so that the answer is worth reading; see `goOnDraining` for errors.
+            if (try? await drainOnce(sourceID: sourceID)) != false { goOnDraining(sourceID: sourceID) }
+        }
         return try await `operator`(id: id)
     }
 

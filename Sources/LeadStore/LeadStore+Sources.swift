@@ -157,7 +157,7 @@ extension LeadStore {
             _ = try await transaction.finish(with: placing.statements)
             return placing.mayGoOn
         }
-        if mayGoOn { try await drain(sourceID: sourceID) }
+        if mayGoOn { goOnDraining(sourceID: sourceID) }
     }
 }
 

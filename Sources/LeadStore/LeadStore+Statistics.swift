@@ -9,7 +9,7 @@ extension LeadStore {
             try await pool.withConnection { (connection) throws(PostgresError) in
                 try await connection.send([
                     "begin isolation level repeatable read read only",
-                    LeadStore.wholeTablePlanning,
+                    LeadStore.freePlanning,
                     """
                     select o.id, o.name, coalesce(c.contacts, 0), l.load, l.max_load,
                         round(100.0 * l.load / l.max_load, 2)::double precision

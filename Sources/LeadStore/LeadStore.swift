@@ -26,10 +26,10 @@ public struct LeadStore: Sendable {
         "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
     ]
 
-    /// Lets the planner choose freely for the rest of the transaction, as suits queries over whole tables.
-    static let wholeTablePlanning: Statement = """
-        select set_config('enable_seqscan', 'on', true), set_config('enable_hashjoin', 'on', true),
-            set_config('enable_mergejoin', 'on', true)
+    /// Lets the planner choose freely for the rest of the transaction, as suits lists and reports.
+    static let freePlanning: Statement = """
+        select set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true),
+            set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true)
         """
 
     /// Where tasks that mostly talk to the store run best; see `Pool.taskExecutor`.
@@ -52,11 +52,12 @@ public struct LeadStore: Sendable {
         try await storing { () throws(PostgresError) in try await pool.read(statement) }
     }
 
-    /// Runs a statement that may take long, a list or a report, on a connection of its own.
+    /// Runs a statement that may take long, a list or a report, on a connection of its own, planned for its values.
     func readAlone(_ statement: Statement) async throws(StoreError) -> QueryResult {
         try await storing { () throws(PostgresError) in
             try await pool.withConnection { (connection) throws(PostgresError) in
-                try await connection.execute(statement.plannedAfresh)
+                try await connection.send(
+                    ["begin read only", Self.freePlanning, statement.plannedAfresh, "commit"])[2]
             }
         }
     }

@@ -28,6 +28,19 @@ enum Locks {
         "select pg_advisory_xact_lock(\(sourceClass), (\(id) % 2147483647)::integer)"
     }
 
+    /// Takes every source an operator has a weight on or contacts from, in order of id.
+    static func sources(ofOperator id: Int) -> Statement {
+        """
+        with wanted as materialized (
+            select source_id from weights where operator_id = \(id)
+            union
+            select source_id from contacts where operator_id = \(id) and status = 'active'
+            order by source_id
+        )
+        select pg_advisory_xact_lock(\(sourceClass), (source_id % 2147483647)::integer) from wanted
+        """
+    }
+
     /// Locks every operator of the sources, full and inactive ones too, in order of id, and returns them by source.
     ///
     /// All that decides eligibility is on the locked row, which is read as it is once the lock is held; the weights

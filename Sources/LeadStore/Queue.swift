@@ -96,9 +96,8 @@ enum Queue {
         locked as materialized (
             select c.id from contacts c where c.id in (select id from head) and c.status = 'new' order by c.id for update
         )
-        select head.id, head.source_id, head.priority, head.arrival, locked.id is not null
+        select id, source_id, priority, arrival, id in (select id from locked)
         from head
-        left join locked on locked.id = head.id
         """
     }
 
@@ -145,6 +144,19 @@ extension LeadStore {
     /// How many waiting contacts one transaction places; a longer queue is drained in several.
     static let drainBatch = 500
 
+    /// Goes on placing waiting contacts on an operator, in the background.
+    ///
+    /// What released the capacity is committed and answered for: neither may the request fail by this, nor wait for a
+    /// queue of any length. What an error leaves behind, the sweep finds.
+    func goOnDraining(operatorID: Int) {
+        Task { try? await drain(operatorID: operatorID) }
+    }
+
+    /// Goes on placing a source's waiting contacts, in the background, as above.
+    func goOnDraining(sourceID: Int) {
+        Task { try? await drain(sourceID: sourceID) }
+    }
+
     /// Places waiting contacts on an operator that has capacity, until one of the two runs out.
     /// - Throws: `StoreError`.
     func drain(operatorID: Int) async throws(StoreError) {
@@ -164,15 +176,16 @@ extension LeadStore {
     /// Places the waiting contacts of a source on whoever is eligible, until none waits or nobody is left.
     /// - Throws: `StoreError`.
     func drain(sourceID: Int) async throws(StoreError) {
-        var goesOn = true
-        while goesOn {
-            goesOn = try await transaction { (transaction) throws(StoreError) in
-                let found = try await transaction.run(
-                    [Locks.shareSources([sourceID])] + Self.lookUpQueue(ofSource: sourceID))
-                let placing = try Self.placeQueue(ofSource: sourceID, found[0], found[1], found[2])
-                _ = try await transaction.finish(with: placing.statements)
-                return placing.mayGoOn
-            }
+        while try await drainOnce(sourceID: sourceID) {}
+    }
+
+    func drainOnce(sourceID: Int) async throws(StoreError) -> Bool {
+        try await transaction { (transaction) throws(StoreError) in
+            let found = try await transaction.run(
+                [Locks.shareSources([sourceID])] + Self.lookUpQueue(ofSource: sourceID))
+            let placing = try Self.placeQueue(ofSource: sourceID, found[0], found[1], found[2])
+            _ = try await transaction.finish(with: placing.statements)
+            return placing.mayGoOn
         }
     }
 
@@ -226,7 +239,7 @@ extension LeadStore {
             guard let source = sources[sourceID] else { continue }
             capacityLeft = round.decide(
                 sourceID: sourceID, strategy: source.strategy, candidates: source.candidates, queue: run.map(\.queued),
-                isTruncated: false, using: &generator)
+                lastHeadPriority: nil, using: &generator)
         }
         // Heads that vanished under us leave capacity for those behind them, as does a full batch.
         let vanished = heads.contains { !$0.isStillWaiting }
@@ -244,7 +257,7 @@ extension Strategy: ColumnDecodable {
 extension LeadStore {
     /// Serves every source in which contacts wait although an operator could take them.
     /// - Returns: how many such sources there were; 0 is expected.
-    /// - Throws: `StoreError`.
+    /// - Throws: `StoreError`; the last source's that failed, after all were tried.
     public func sweep() async throws(StoreError) -> Int {
         let found = try await readAlone(
             """
@@ -257,10 +270,12 @@ extension LeadStore {
                     join operator_loads l on l.operator_id = w.operator_id
                     where w.source_id = s.id and l.is_active and l.load < l.max_load)
             """)
+        var failure: StoreError?
         for row in found {
             let sourceID = try reading { () throws(PostgresError) in try row.decode(Int.self) }
-            try await drain(sourceID: sourceID)
+            do throws(StoreError) { try await drain(sourceID: sourceID) } catch { failure = error }
         }
+        if let failure { throw failure }
         return found.count
     }
 }

@@ -43,12 +43,12 @@ struct Round {
     /// Decides the queue of one source: higher priority first, then arrival.
     ///
     /// Contacts that wait already are left as they are when no capacity remains; newcomers always get an outcome.
-    /// - Parameter isTruncated: whether more contacts wait than `queue` holds. Newcomers they come before then join
-    ///   them, behind.
+    /// - Parameter lastHeadPriority: the lowest priority seen, when more contacts may wait than `queue` holds. Newcomers
+    ///   of that priority or less then join those, behind.
     /// - Returns: the capacity the source's operators have left.
     @discardableResult
     mutating func decide(
-        sourceID: Int, strategy: Strategy, candidates: [Candidate], queue: [Queued], isTruncated: Bool,
+        sourceID: Int, strategy: Strategy, candidates: [Candidate], queue: [Queued], lastHeadPriority: Int?,
         using generator: inout some RandomNumberGenerator
     ) -> Int {
         let candidates = candidates.map { candidate in
@@ -59,10 +59,9 @@ struct Round {
         }
         var distributor = Distributor(strategy: strategy, candidates: candidates)
         var snapshot = Snapshot(sourceID: sourceID, strategy: strategy, candidates: distributor.candidates)
-        let lastKnownPriority = isTruncated ? queue.filter { !$0.isNewcomer }.map(\.priority).min() : nil
         let ordered = queue.sorted { ($1.priority, $0.arrival) < ($0.priority, $1.arrival) }
         for contact in ordered {
-            if contact.isNewcomer, let lastKnownPriority, contact.priority <= lastKnownPriority {
+            if contact.isNewcomer, let lastHeadPriority, contact.priority <= lastHeadPriority {
                 decided.append(
                     Decided(contactID: contact.contactID, isNewcomer: true, outcome: .waiting(.behindQueue)))
                 continue

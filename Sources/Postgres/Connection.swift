@@ -177,7 +177,7 @@ public actor Connection {
             script = request
             socketIsReady()
         }
-        PQenterPipelineMode(handle)
+        if isOpenNow { PQenterPipelineMode(handle) }
         _ = try result.get()
     }
 
@@ -267,6 +267,7 @@ public actor Connection {
             } else {
                 current = result
             }
+            guard isOpenNow else { return }
             if PQstatus(handle) == CONNECTION_BAD { fail(result.error ?? PostgresError(.connectionLost)) }
         }
     }
@@ -355,7 +356,7 @@ public actor Connection {
         loop.dismiss(tag)
         PQfinish(handle)
         for request in failed + [script].compactMap({ $0 }) {
-            if request.commits && request.results.count == request.statements.count {
+            if request.commits && request.results.count == request.statements.count && !notices.takeWarning() {
                 request.answer(.success(request.results))  // the COMMIT itself was acknowledged
             } else {
                 request.answer(
@@ -413,7 +414,9 @@ extension Connection: EventLoop.Resident {
 
     nonisolated func deadlinePassed(_ now: ContinuousClock.Instant) {
         assumeIsolated { connection in
-            guard connection.isOpenNow else { return }
+            // The answer may have come while this thread was busy: read before judging.
+            connection.socketIsReady()
+            guard connection.isOpenNow, let due = connection.nextDeadline, due <= now else { return }
             let requests = connection.requests
             for request in requests where request.deadline <= now && !request.commits {
                 request.answer(.failure(PostgresError(.deadlineExceeded)))

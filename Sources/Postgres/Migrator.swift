@@ -87,6 +87,8 @@ public struct Migrator: Sendable {
     }
 
     private func migrate(_ connection: Connection) async throws(PostgresError) -> Outcome {
+        // An instance whose role may not change the schema starts all the same when there is nothing to change.
+        if try await isUpToDate(connection) { return Outcome() }
         try await lock(connection)
         try await connection.runScript(
             """
@@ -128,7 +130,28 @@ public struct Migrator: Sendable {
         return outcome
     }
 
+    private func isUpToDate(_ connection: Connection) async throws(PostgresError) -> Bool {
+        let exist: Statement = """
+            select to_regclass('schema_migrations') is not null and to_regclass('schema_repeatables') is not null
+            """
+        guard try await connection.execute(exist)[0].decode(Bool.self) else { return false }
+        let applied = try await appliedChecksums(connection, "select name, checksum from schema_migrations")
+        for migration in migrations {
+            guard try await applied[migration.name] == checksum(of: migration.sql, connection) else { return false }
+        }
+        if applied.count > migrations.count { return true }
+        let repeated = try await appliedChecksums(connection, "select name, checksum from schema_repeatables")
+        for script in repeatables {
+            guard try await repeated[script.name] == checksum(of: script.sql, connection) else { return false }
+        }
+        return true
+    }
+
     private func repeatScripts(_ connection: Connection, _ outcome: inout Outcome) async throws(PostgresError) {
+        // A newer program has been here: its functions and views must not be put back to what this one knows.
+        let newest: Int = try await connection.execute("select coalesce(max(version), 0) from schema_migrations")[0]
+            .decode(Int.self)
+        guard newest <= latestVersion else { return }
         let known = try await appliedChecksums(connection, "select name, checksum from schema_repeatables")
         var changed: [(script: Repeatable, checksum: String)] = []
         for script in repeatables {

@@ -69,6 +69,7 @@ public actor Pool {
         self.configuration = configuration
         var limits = PoolState.Limits()
         limits.maximumConnections = configuration.maximumConnections + configuration.readers
+        limits.reservedForReaders = configuration.readers
         state = PoolState(limits: limits)
         readers = Array(repeating: nil, count: configuration.readers)
     }
@@ -103,7 +104,8 @@ public actor Pool {
     public func read(_ statement: Statement) async throws(PostgresError) -> QueryResult {
         do throws(PostgresError) {
             return try await reader().execute(statement)
-        } catch  where error.isConnectionLoss && !Task.isCancelled {
+        } catch {
+            guard error.isConnectionLoss || error.isRetryable, !Task.isCancelled else { throw error }
             return try await reader().execute(statement)
         }
     }
@@ -148,6 +150,9 @@ public actor Pool {
                 result = .failure(error)
             }
             let failure = await transaction.failure
+            if failure?.sqlState == .readOnlyTransaction || failure?.sqlState == .featureNotSupported {
+                await lease.connection.close()  // not to be lent again: the server behind it is no primary any more
+            }
             await giveBack(lease)
             guard case .failure = result, let failure, failure.isRetryable, attempt < configuration.maximumAttempts,
                 !Task.isCancelled, ContinuousClock.now < lastStart
@@ -182,7 +187,7 @@ public actor Pool {
             readers[slot]
             ?? Reader(
                 lease: Task {
-                    do throws(PostgresError) { return .success(try await self.lease()) } catch {
+                    do throws(PostgresError) { return .success(try await self.lease(asReader: true)) } catch {
                         return .failure(error)
                     }
                 })
@@ -209,7 +214,7 @@ public actor Pool {
         connectionClosed(lease.id)
     }
 
-    private func lease() async throws(PostgresError) -> Lease {
+    private func lease(asReader isReader: Bool = false) async throws(PostgresError) -> Lease {
         guard !Task.isCancelled else { throw PostgresError(.cancelled) }
         lastLease += 1
         let id = PoolState.LeaseID(number: lastLease)
@@ -217,7 +222,7 @@ public actor Pool {
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 leases[id] = continuation
-                apply(.leaseRequested(id, deadline: deadline))
+                apply(.leaseRequested(id, deadline: deadline, isReader: isReader))
             }
         } onCancel: {
             loop.execute { self.assumeIsolated { $0.apply(.leaseCancelled(id)) } }

@@ -17,6 +17,8 @@ struct PoolState {
     struct Limits {
         var minimumConnections = 1
         var maximumConnections = 8
+        /// How many of the connections only readers may lease, so that transactions cannot shut them out.
+        var reservedForReaders = 0
         var maximumWaitingLeases = 4096
         var failuresToTrip = 3
         var firstPause: Duration = .milliseconds(50)
@@ -25,7 +27,7 @@ struct PoolState {
 
     enum Event {
         case started
-        case leaseRequested(LeaseID, deadline: Instant)
+        case leaseRequested(LeaseID, deadline: Instant, isReader: Bool = false)
         case leaseCancelled(LeaseID)
         case connectionOpened(ConnectionID)
         case openingFailed(ConnectionID)
@@ -53,12 +55,14 @@ struct PoolState {
     private struct Waiting {
         let lease: LeaseID
         let deadline: Instant
+        let isReader: Bool
     }
 
     private let limits: Limits
     private var opening: Set<ConnectionID> = []
     private var idle: [ConnectionID] = []
     private var leased: Set<ConnectionID> = []
+    private var leasedByReaders: Set<ConnectionID> = []
     private var waiting: [Waiting] = []
     private var lastConnection = 0
     private var failures = 0
@@ -89,7 +93,7 @@ struct PoolState {
         switch event {
         case .started, .timePassed:
             break
-        case .leaseRequested(let lease, let deadline):
+        case .leaseRequested(let lease, let deadline, let isReader):
             if isShutDown {
                 actions.append(.refuse(lease, .shutDown))
             } else if isCircuitOpen {
@@ -97,7 +101,7 @@ struct PoolState {
             } else if waiting.count >= limits.maximumWaitingLeases {
                 actions.append(.refuse(lease, .tooManyWaiting))
             } else {
-                waiting.append(Waiting(lease: lease, deadline: deadline))
+                waiting.append(Waiting(lease: lease, deadline: deadline, isReader: isReader))
             }
         case .leaseCancelled(let lease):
             if let index = waiting.firstIndex(where: { $0.lease == lease }) {
@@ -118,11 +122,13 @@ struct PoolState {
                 waiting = []
             }
         case .connectionReturned(let connection):
+            leasedByReaders.remove(connection)
             if leased.remove(connection) != nil {
                 if isShutDown { actions.append(.close(connection)) } else { idle.append(connection) }
             }
         case .connectionClosed(let connection):
             leased.remove(connection)
+            leasedByReaders.remove(connection)
             idle.removeAll { $0 == connection }
         case .shutDown:
             isShutDown = true
@@ -150,12 +156,18 @@ struct PoolState {
     }
 
     private mutating func grant(_ actions: inout [Action]) {
-        while let connection = idle.last, let next = waiting.first {
+        while let connection = idle.last, let index = waiting.firstIndex(where: { $0.isReader || ordinaryPlaces > 0 }) {
             idle.removeLast()
-            waiting.removeFirst()
+            let next = waiting.remove(at: index)
             leased.insert(connection)
+            if next.isReader { leasedByReaders.insert(connection) }
             actions.append(.grant(next.lease, connection))
         }
+    }
+
+    /// How many more leases may be granted to others than readers.
+    private var ordinaryPlaces: Int {
+        limits.maximumConnections - limits.reservedForReaders - (leased.count - leasedByReaders.count)
     }
 
     private mutating func openMore(at now: Instant, _ actions: inout [Action]) {
@@ -165,7 +177,9 @@ struct PoolState {
             self.retryAt = nil
         }
         let live = idle.count + leased.count
-        let wanted = min(max(live + waiting.count, limits.minimumConnections), limits.maximumConnections)
+        let readers = waiting.count { $0.isReader }
+        let grantable = readers + min(waiting.count - readers, max(ordinaryPlaces, 0))
+        let wanted = min(max(live + grantable, limits.minimumConnections), limits.maximumConnections)
         // One attempt at a time while the server is failing: a crowd would only slow its recovery.
         let missing = failures > 0 ? min(1, wanted - live) : wanted - live
         while opening.count < missing {

@@ -75,7 +75,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
         case .connectionFailed, .connectionLost: true
         case .server:
             switch sqlState {
-            case .adminShutdown?, .crashShutdown?, .cannotConnectNow?: true
+            case .adminShutdown?, .crashShutdown?, .cannotConnectNow?, .idleSessionTimeout?, .idleInTransactionTimeout?:
+                true
             case let state? where SQLState.Class.connectionException ~= state: true
             default: false
             }

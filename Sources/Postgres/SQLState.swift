@@ -31,6 +31,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
     public static let queryCanceled = SQLState("57014")
     public static let adminShutdown = SQLState("57P01")
     public static let crashShutdown = SQLState("57P02")
+    public static let idleSessionTimeout = SQLState("57P05")
+    public static let idleInTransactionTimeout = SQLState("25P03")
     public static let cannotConnectNow = SQLState("57P03")
 
     /// The first two characters of a code, which name its class.

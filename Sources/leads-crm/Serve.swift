@@ -63,7 +63,7 @@ struct Serve: AsyncParsableCommand {
             try await application.runService()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
             await pool.close()
-            throw SettingError("port \(settings.port) on \(host) is taken; choose another with --port")
+            throw SettingError("port \(settings.port) on \(host) is already in use; choose another with --port")
         } catch {
             await pool.close()
             throw error

@@ -48,6 +48,11 @@ struct LeadKeysTests {
         #expect(keys(externalID: " \t ").isEmpty)
     }
 
+    @Test func `an external id that grows beyond 1 024 bytes when composed is no key`() {
+        #expect(keys(externalID: String(repeating: "\u{958}", count: 255)).isEmpty)
+        #expect(keys(externalID: String(repeating: "\u{958}", count: 100)).count == 1)
+    }
+
     @Test func `canonically equal ids have the same bytes, as PostgreSQL compares them`() {
         let keys = [keys(externalID: "e\u{301}"), keys(externalID: "\u{e9}")].map { Array($0[0].value.utf8) }
         #expect(keys[0] == keys[1])

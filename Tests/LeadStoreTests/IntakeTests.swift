@@ -122,6 +122,30 @@ struct IntakeTests {
         }
     }
 
+    @Test func `closing one contact many times at once writes one event`() async throws {
+        try await TestDatabase.with { database in
+            let (source, _) = try await database.team([5])
+            let contact = try await database.register(source.id)
+            try await withThrowingTaskGroup { group in
+                for _ in 1...20 { group.addTask { _ = try await database.store.closeContact(id: contact.id) } }
+                try await group.waitForAll()
+            }
+            #expect(try await database.value("select count(*) from events where kind = 'closed'", as: Int.self) == 1)
+            #expect(try await database.drift() == 0)
+        }
+    }
+
+    @Test func `event ids that differ in bytes are different events, also within a list`() async throws {
+        try await TestDatabase.with { database in
+            let (source, _) = try await database.team([5])
+            let outcomes = try await database.intake.register(
+                ["\u{e9}", "e\u{301}"].map {
+                    Intake.Request(contact: NewContact(sourceID: source.id, sourceEventID: $0), keys: [])
+                })
+            #expect(try outcomes[0].get().contact.id != outcomes[1].get().contact.id)
+        }
+    }
+
     @Test func `one person by several keys at once is one lead`() async throws {
         try await TestDatabase.with { database in
             let (source, _) = try await database.team([1000])

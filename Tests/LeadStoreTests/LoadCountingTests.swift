@@ -35,6 +35,18 @@ struct LoadCountingTests {
         }
     }
 
+    @Test func `a lead's contacts are counted through every kind of change`() async throws {
+        try await TestDatabase.with { database in
+            let (source, ids) = try await database.team([10])
+            try await database.byHand(insert(source.id, ids[0], count: 5))
+            try await database.byHand("insert into leads (name) values ('second')")
+            try await database.byHand("update contacts set lead_id = (select max(id) from leads) where id <= 2")
+            try await database.byHand("delete from contacts where id = 3")
+            let counts: [Int] = try await database.value("select array_agg(contact_count order by id) from leads")
+            #expect(counts == [2, 2])
+        }
+    }
+
     @Test func `an assignment by hand beyond the limit fails by the name of the rule`() async throws {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([2])

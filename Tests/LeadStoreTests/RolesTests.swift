@@ -52,6 +52,35 @@ import Testing
         }
     }
 
+    @Test func `an instance that connects as leads_app starts on a schema that is up to date`() async throws {
+        try await withRoles { database in
+            let migrator = Migrator(migrations: LeadStore.migrations, repeatables: LeadStore.repeatables)
+            let outcome = try await migrator.run(
+                ConnectionConfiguration(connectionString: "\(database.connectionString) user=leads_app"))
+            #expect(outcome == Migrator.Outcome())
+        }
+    }
+
+    @Test(arguments: ["leads_app", "leads_report"])
+    func `nobody can hang the counting function on a table of his own`(role: String) async throws {
+        try await withRoles { database in
+            let connection = try await Connection.open(
+                ConnectionConfiguration(
+                    connectionString: "\(database.connectionString) user=\(role)",
+                    sessionSettings: ["default_transaction_read_only": "off"]))
+            let error = try await #require(throws: PostgresError.self) {
+                try await connection.runScript(
+                    """
+                    create temporary table mine (id bigint, lead_id bigint, operator_id bigint, status text, is_forced boolean);
+                    create trigger mine after insert on mine referencing new table as new_contacts
+                        for each statement execute function count_contact_loads();
+                    """)
+            }
+            #expect(error.sqlState == SQLState("42501"), "\(error)")
+            await connection.close()
+        }
+    }
+
     @Test(arguments: [
         "update operator_loads set load = 0", "update operator_loads set ceiling = 1000",
         "update events set reason = 'x'",

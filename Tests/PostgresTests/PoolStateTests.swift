@@ -48,6 +48,22 @@ struct PoolStateTests {
         #expect(pool.handle(request(4), at: start) == [.grant(Lease(number: 4), Connection(number: 2))])
     }
 
+    @Test func `transactions cannot shut readers out`() {
+        var limits = PoolState.Limits()
+        limits.maximumConnections = 2
+        limits.reservedForReaders = 1
+        var pool = PoolState(limits: limits)
+        #expect(pool.handle(request(1), at: start) == [.open(Connection(number: 1))])
+        _ = pool.handle(.connectionOpened(Connection(number: 1)), at: start)
+        #expect(pool.handle(request(2), at: start).isEmpty)
+        let reader = PoolState.Event.leaseRequested(
+            Lease(number: 3), deadline: start + .seconds(1), isReader: true)
+        #expect(pool.handle(reader, at: start) == [.open(Connection(number: 2))])
+        #expect(
+            pool.handle(.connectionOpened(Connection(number: 2)), at: start)
+                == [.grant(Lease(number: 3), Connection(number: 2))])
+    }
+
     @Test func `a lease nobody could grant in time is refused`() {
         var pool = state(1)
         _ = pool.handle(request(1), at: start)

@@ -22,3 +22,4 @@ as $$
 $$;
 comment on function source_waiting_reason(bigint) is
     'no_operators, all_inactive, all_at_limit, or behind_queue while the queue is being placed.';
+revoke execute on function source_waiting_reason(bigint) from public;

@@ -51,9 +51,7 @@ create table sources (
     constraint sources_name_unique unique (name),
     constraint sources_name_length check (char_length(name) between 1 and 200),
     constraint sources_description_length check (char_length(description) <= 2000),
-    constraint sources_strategy_known check (
-        strategy in (
-            'weighted_random', 'weighted_capacity', 'smooth_weighted', 'round_robin', 'least_loaded', 'most_free')),
+    constraint sources_strategy_known check (strategy in ('weighted_random', 'weighted_capacity')),
     constraint sources_sticky_days_range check (sticky_days between 0 and 3650)
 );
 comment on table sources is 'Channels contacts come from: a bot, a form, a messenger account.';
@@ -80,9 +78,11 @@ create table leads (
     phone text,
     email text,
     name text,
+    contact_count integer not null default 0,
     merged_into bigint constraint leads_merged_into references leads (id),
     created_at timestamptz not null default clock_timestamp(),
     updated_at timestamptz,
+    constraint leads_contact_count_not_negative check (contact_count >= 0),
     constraint leads_name_length check (char_length(name) <= 200),
     constraint leads_external_id_length check (char_length(external_id) <= 255 and octet_length(external_id) <= 1024),
     constraint leads_phone_length check (char_length(phone) <= 255 and octet_length(phone) <= 1024),
@@ -91,6 +91,7 @@ create table leads (
 );
 comment on table leads is
     'People and companies that asked. The columns keep what was given, as it was given; lead_identities what is compared.';
+comment on column leads.contact_count is 'How many contacts the lead has. Kept by the triggers on contacts.';
 comment on column leads.merged_into is 'The lead this one was found to be the same as; its id still resolves.';
 
 create table lead_identities (
@@ -159,6 +160,7 @@ create index contacts_waiting on contacts (source_id, priority desc, arrival) wh
 create index contacts_lead on contacts (lead_id, id);
 create index contacts_operator on contacts (operator_id, id);
 create index contacts_source on contacts (source_id, id);
+create index contacts_open on contacts (id) where status <> 'closed';
 comment on table contacts is 'One ask by one lead through one source.';
 comment on column contacts.arrival is 'The place in the source''s queue among contacts of the same priority.';
 comment on column contacts.source_event_id is 'The source''s own number of the ask; a repetition finds the first contact.';

@@ -21,7 +21,7 @@ select
     l.name as lead_name,
     l.created_at as lead_created_at,
     l.updated_at as lead_updated_at,
-    (select count(*) from contacts of_lead where of_lead.lead_id = c.lead_id) as lead_contact_count,
+    l.contact_count as lead_contact_count,
     o.name as operator_name,
     ol.is_active as operator_is_active,
     ol.max_load as operator_max_load,
