@@ -51,12 +51,17 @@ $$;
 grant usage on schema public to leads_app;
 
 grant select, insert on
-    operators, sources, weights, leads, lead_identities, possible_duplicates, contacts, decision_snapshots, decisions,
+    operators, sources, weights, lead_identities, possible_duplicates, contacts, decision_snapshots, decisions,
     events, idempotency_keys
 to leads_app;
 grant select, insert (operator_id, is_active, max_load) on operator_loads to leads_app;
-grant update on operators, sources, weights, leads, lead_identities, contacts, idempotency_keys to leads_app;
--- Never load or ceiling: those belong to the triggers.
+grant
+    select,
+    insert (id, external_id, phone, email, name, merged_into, created_at),
+    update (external_id, phone, email, name, merged_into, updated_at)
+on leads to leads_app;
+grant update on operators, sources, weights, lead_identities, contacts, idempotency_keys to leads_app;
+-- Never load, ceiling or contact_count: those belong to the triggers.
 grant update (max_load, is_active) on operator_loads to leads_app;
 grant delete on weights, lead_identities, possible_duplicates, idempotency_keys, decisions, decision_snapshots
 to leads_app;

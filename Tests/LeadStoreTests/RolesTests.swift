@@ -83,6 +83,7 @@ import Testing
 
     @Test(arguments: [
         "update operator_loads set load = 0", "update operator_loads set ceiling = 1000",
+        "update leads set contact_count = 9",
         "update events set reason = 'x'",
         "delete from events", "truncate events", "truncate contacts", "delete from contacts", "drop table contacts",
         "create table mine (a integer)", "alter table contacts add x integer", "copy contacts to program 'cat'",

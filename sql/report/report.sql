@@ -49,6 +49,7 @@ select
 from public.operators o
 join public.operator_loads l on l.operator_id = o.id;
 comment on view report.operator_load is 'One row per operator: how many active contacts each carries, and how many more each can.';
+comment on column report.operator_load.capacity is 'Free places, whether or not the operator is switched on.';
 comment on column report.operator_load.load is 'Active contacts; the same number the API and the limit use.';
 
 create or replace view report.distribution as
@@ -67,7 +68,7 @@ left join public.operators o on o.id = c.operator_id
 left join public.weights w on w.source_id = c.source_id and w.operator_id = c.operator_id
 group by c.source_id, s.name, c.operator_id, o.name, w.weight;
 comment on view report.distribution is
-    'One row per source and operator with contacts: who got how many, ever. A null operator stands for contacts nobody has or had.';
+    'One row per source and operator: how many contacts each has or had last. A null operator stands for contacts that wait, or were closed while waiting.';
 comment on column report.distribution.weight is 'The present weight; null when the operator no longer has one there.';
 
 create or replace view report.weights as
