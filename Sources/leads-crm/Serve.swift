@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import EmbeddedPostgres
 import Glibc
 import Hummingbird
 import Identity
@@ -56,7 +57,7 @@ struct Serve: AsyncParsableCommand {
             responder: server,
             configuration: ApplicationConfiguration(address: .hostname(host, port: settings.port)),
             services: services,
-            onServerRunning: { _ in announce(port: settings.port) },
+            onServerRunning: { _ in announce(port: settings.port, directory: database.cluster?.directory) },
             eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup(numberOfThreads: settings.eventLoops)),
             logger: logger)
         do {
@@ -72,7 +73,7 @@ struct Serve: AsyncParsableCommand {
     }
 
     /// Says on standard output that requests are welcome, and on request what a first one may look like.
-    private func announce(port: Int) {
+    private func announce(port: Int, directory: String?) {
         let url = "http://\(host):\(port)"
         print("\nLeads CRM serves \(url)")
         if examples {
@@ -87,7 +88,7 @@ struct Serve: AsyncParsableCommand {
                     -d '{"operator_weights": [{"operator_id": 1, "source_id": 1, "weight": 10}]}'
                   curl \(url)/api/v1/contacts \(json) -d '{"source_id": 1, "lead_phone": "+79001234567"}'
 
-                Ctrl-C stops it; the data stay in \(dataDirectory).
+                Ctrl-C stops it.\(directory.map { " The data stay in \($0)." } ?? "")
                 """)
         }
         fflush(nil)

@@ -18,11 +18,17 @@ def _environment(settings: dict) -> dict:
     return inherited | {name: str(value) for name, value in settings.items()}
 
 
+def run(*arguments: str, **settings) -> tuple[int, str]:
+    """`leads-crm` with the arguments: its exit code and all it printed."""
+    done = subprocess.run([BINARY, *arguments], env=_environment(settings), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
 def migrate(url: str) -> None:
     """`leads-crm migrate` on a database."""
-    done = subprocess.run([BINARY, "migrate"], env=_environment({"DATABASE_URL": url}), stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-    assert done.returncode == 0, f"migrate: exit {done.returncode}\n{done.stdout.decode(errors='replace')}"
+    code, output = run("migrate", DATABASE_URL=url)
+    assert code == 0, f"migrate: exit {code}\n{output}"
 
 
 class Instance:
