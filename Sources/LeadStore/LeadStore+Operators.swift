@@ -5,20 +5,22 @@ extension LeadStore {
     /// Adds an operator.
     /// - Throws: `StoreError`.
     public func createOperator(_ new: NewOperator) async throws(StoreError) -> Operator {
-        let id = try await transaction { (transaction) throws(StoreError) in
-            let made = try await transaction.finish(with: [
+        let made = try await transaction { (transaction) throws(StoreError) in
+            try await transaction.finish(with: [
                 """
-                with made as (
-                    insert into operators (name) values (\(new.name)) returning id
+                with o as (
+                    insert into operators (name) values (\(new.name)) returning id, name, created_at, updated_at
+                ),
+                l as (
+                    insert into operator_loads (operator_id, is_active, max_load)
+                    select id, \(new.isActive), \(new.maxLoad)::integer from o
+                    returning is_active, max_load, load
                 )
-                insert into operator_loads (operator_id, is_active, max_load)
-                select id, \(new.isActive), \(new.maxLoad)::integer from made
-                returning operator_id
+                select \(OperatorReading.columns) from o, l
                 """
             ])
-            return try reading { () throws(PostgresError) in try made[0][0].decode(Int.self) }
         }
-        return try await `operator`(id: id)
+        return try OperatorReading.only(made[0])
     }
 
     /// An operator by id, archived ones excepted.
@@ -43,10 +45,10 @@ extension LeadStore {
     /// are put back in the queue are placed at once where somebody else can take them.
     /// - Throws: `StoreError.operatorNotFound` and others.
     public func changeOperator(id: Int, _ change: OperatorChange) async throws(StoreError) -> Operator {
-        let (mayGoOn, requeuedSources) = try await transaction { (transaction) throws(StoreError) in
-            // The load row first: it is the lock that everybody who assigns or releases takes.
+        let (changed, mayGoOn, requeuedSources) = try await transaction { (transaction) throws(StoreError) in
             // Contacts that go back to the queue must not be overtaken by a registration that has read it already.
             if change.requeues { _ = try await transaction.run([Locks.sources(ofOperator: id)]) }
+            // The load row before the operator's: it is the lock that everybody who assigns or releases takes.
             let found = try await transaction.run(
                 [
                     """
@@ -69,15 +71,16 @@ extension LeadStore {
                 return sources
             }
             let placing = try Self.placeQueue(ofOperator: id, found[3...])
-            _ = try await transaction.finish(with: placing.statements)
-            return (placing.mayGoOn, requeuedSources)
+            let stored = try await transaction.finish(
+                with: placing.statements + [OperatorReading.operator(id: id)])
+            return (try OperatorReading.only(stored[stored.count - 1]), placing.mayGoOn, requeuedSources)
         }
         if mayGoOn { goOnDraining(operatorID: id) }
         for sourceID in requeuedSources {
             // The first batch at once, so that the answer is worth reading; see `goOnDraining` for errors.
             if (try? await drainOnce(sourceID: sourceID)) != false { goOnDraining(sourceID: sourceID) }
         }
-        return try await `operator`(id: id)
+        return changed
     }
 
     /// Puts an inactive operator's contacts back where they stood in the queue; returns the sources concerned.
@@ -102,8 +105,10 @@ extension LeadStore {
 }
 
 enum OperatorReading {
+    static let columns: Statement = "o.id, o.name, l.is_active, l.max_load, l.load, o.created_at, o.updated_at"
+
     private static let selection: Statement = """
-        select o.id, o.name, l.is_active, l.max_load, l.load, o.created_at, o.updated_at
+        select \(columns)
         from operators o
         join operator_loads l on l.operator_id = o.id
         """
