@@ -11,7 +11,7 @@ public actor Connection {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     /// What an error in one statement means for its neighbours in the same segment, which the server skips.
-    public enum Sharing: Sendable {
+    enum Sharing: Sendable {
         /// Every statement stands alone and only reads: the skipped neighbours are sent again.
         case independentReads
         /// One owner at a time: the owner's segment fails as a whole.
@@ -28,7 +28,8 @@ public actor Connection {
     private var willEndTurn = false
     private var watchesWriting = false
     private var closeHandler: (@Sendable () -> Void)?
-    private var prepared: [String: PreparedStatement] = [:]
+    /// The names of the statements prepared on this connection, or being prepared, by their text.
+    private var prepared: [String: String] = [:]
     private var preparedCount = 0
     private var lastRequestID: UInt64 = 0
 
@@ -43,16 +44,6 @@ public actor Connection {
     private var unsynced: [Request] = []
     private var current: QueryResult?
     private var script: Request?
-
-    private enum PreparedStatement {
-        case underWay(name: String)
-        case ready(name: String)
-        var name: String {
-            switch self {
-            case .underWay(let name), .ready(let name): name
-            }
-        }
-    }
 
     /// One caller's statements, which travel in one segment and are answered together.
     private final class Request {
@@ -219,13 +210,13 @@ public actor Connection {
         }
         let name: String
         if let known = prepared[statement.sql] {
-            name = known.name
+            name = known
         } else {
             preparedCount += 1
             name = "s\(preparedCount)"
             let types = parameters.types.map(\.oid)
             guard PQsendPrepare(handle, name, statement.sql, count, types) == 1 else { return false }
-            prepared[statement.sql] = .underWay(name: name)
+            prepared[statement.sql] = name
             expected.append(.preparation(sql: statement.sql))
         }
         expected.append(.result(request))
@@ -276,11 +267,7 @@ public actor Connection {
         let wasSkipped = result.status == PGRES_PIPELINE_ABORTED
         switch item {
         case .preparation(let sql):
-            if wasSkipped || result.error != nil {
-                prepared[sql] = nil
-            } else if let statement = prepared[sql] {
-                prepared[sql] = .ready(name: statement.name)
-            }
+            if wasSkipped || result.error != nil { prepared[sql] = nil }
             // A statement that cannot be prepared fails its execution too, but only as «skipped»: keep the reason.
             if let error = result.error, !wasSkipped, case .result(let request)? = expected.first {
                 request.failure = request.failure ?? error
