@@ -49,8 +49,13 @@ extension TestDatabase {
         try await value("select count(*) from report.load_drift")
     }
 
-    /// How many contacts wait although an operator could take them. Expected to be 0 at rest.
-    func stranded() async throws -> Int {
+    /// Whether nobody waits beside an operator who could take them, as soon as the drains under way have ended. Nothing
+    /// sweeps here: whoever is left behind stays so.
+    func strandsNobody() async throws -> Bool {
+        try await eventually(within: .seconds(5)) { try await stranded() == 0 }
+    }
+
+    private func stranded() async throws -> Int {
         try await value(
             """
             select count(*) from contacts c

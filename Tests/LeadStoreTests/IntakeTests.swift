@@ -16,7 +16,7 @@ struct IntakeTests {
             #expect(placed == 50)
             #expect(try await database.value("select max(load - max_load) from operator_loads", as: Int.self) == 0)
             #expect(try await database.drift() == 0)
-            #expect(try await database.stranded() == 0)
+            #expect(try await database.strandsNobody())
         }
     }
 
@@ -36,7 +36,7 @@ struct IntakeTests {
                 try await group.waitForAll()
             }
             #expect(try await database.drift() == 0)
-            #expect(try await database.stranded() == 0)
+            #expect(try await database.strandsNobody())
             let deadlocks: Int = try await database.value(
                 "select deadlocks from pg_stat_database where datname = current_database()")
             #expect(deadlocks == 0)
@@ -70,7 +70,7 @@ struct IntakeTests {
                 try await group.waitForAll()
             }
             #expect(try await database.drift() == 0)
-            #expect(try await database.stranded() == 0)
+            #expect(try await database.strandsNobody())
         }
     }
 

@@ -92,7 +92,7 @@ struct LoadCountingTests {
             #expect(try await database.register(source.id).status == .new)
             _ = try await database.store.closeContact(id: 1)
             #expect(try await database.load(of: ids[0]) == 4)
-            #expect(try await database.stranded() == 0)
+            #expect(try await database.strandsNobody())
             for id in 2...3 { _ = try await database.store.closeContact(id: id) }
             // Two left of five, the limit is three: the one that waited has the free place.
             #expect(try await database.load(of: ids[0]) == 3)
