@@ -33,7 +33,7 @@ lint: swift ## Check formatting and that each room keeps to itself
 	.ci/check-rooms
 
 $(VENV)/.ready: Tests/Acceptance/requirements.txt
-	@deploy/install-packages python3-venv
+	@deploy/install-packages python3-venv curl
 	@echo "Preparing the Python environment of the acceptance tests in $(VENV)"
 	@python3 -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/Acceptance/requirements.txt
@@ -51,7 +51,7 @@ stress: build $(VENV)/.ready ## Three instances, 64 clients, 2 000 contacts: the
 	$(PYTEST) Tests/Acceptance/test_stress.py -s
 
 bench: setup ## Measure: see Benchmarks/README.md
-	@deploy/install-packages wrk postgresql-contrib
+	@deploy/install-packages wrk postgresql-contrib curl
 	Benchmarks/run
 
 coverage: build ## Line coverage of the Swift tests, by file

@@ -1,13 +1,12 @@
 import HTTPTypes
 import Leads
 
-/// One request as a handler sees it: what the route matched, what was sent, and the caller's language.
+/// One request as a handler sees it: what the route matched and what was sent.
 struct Call: Sendable {
     let pathValues: [String: String]
     let query: [(name: String, value: String)]
     let headers: HTTPFields
     let body: [UInt8]
-    let language: Language
 
     /// An id from the path.
     /// - Throws: a 422 when it is no whole number.

@@ -16,9 +16,9 @@ enum Problem: Error {
     case weightedOperatorNotFound(id: Int)
     case weightOfAnotherSource
     case sourceNameTaken
-    case unavailable
+    case unavailable(cause: String?)
     case outcomeUnknown
-    case internalError
+    case internalError(cause: String)
 
     init(_ error: StoreError) {
         self =
@@ -29,9 +29,10 @@ enum Problem: Error {
             case .weightedOperatorNotFound(let id): .weightedOperatorNotFound(id: id)
             case .weightOfAnotherSource: .weightOfAnotherSource
             case .sourceNameTaken: .sourceNameTaken
-            case .unavailable, .cancelled: .unavailable
+            case .unavailable(let error): .unavailable(cause: "\(error)")
+            case .cancelled: .unavailable(cause: nil)
             case .outcomeUnknown: .outcomeUnknown
-            case .unexpected: .internalError
+            case .unexpected(let error): .internalError(cause: "\(error)")
             }
     }
 
@@ -104,10 +105,6 @@ enum Problem: Error {
                 status: .internalServerError, code: "internal_error", english: "Internal server error",
                 russian: "Внутренняя ошибка сервера")
         }
-    }
-
-    var isFaultOfOurs: Bool {
-        if case .internalError = self { true } else { false }
     }
 
     func reply(in language: Language) -> Reply {

@@ -47,9 +47,15 @@ public struct Server: HTTPResponder {
         let language = Language(accepting: request.headers[.acceptLanguage], fallback: language)
         let reply: Reply
         do throws(Problem) {
-            reply = try await answer(request, language, context.logger)
+            reply = try await answer(request)
         } catch {
-            if error.isFaultOfOurs { context.logger.error("a request failed through a fault of this program") }
+            // The causes name codes and constraints, never what a caller sent.
+            switch error {
+            case .internalError(let cause):
+                context.logger.error("a request failed through a fault of this program: \(cause)")
+            case .unavailable(let cause?): context.logger.debug("answered 503: \(cause)")
+            default: break
+            }
             reply = error.reply(in: language)
         }
         var headers = reply.headers
@@ -58,7 +64,7 @@ public struct Server: HTTPResponder {
         return Response(status: reply.status, headers: headers, body: ResponseBody(byteBuffer: body))
     }
 
-    private func answer(_ request: Request, _ language: Language, _ logger: Logger) async throws(Problem) -> Reply {
+    private func answer(_ request: Request) async throws(Problem) -> Reply {
         let target = request.head.path ?? "/"
         let path = target.prefix { $0 != "?" }
         guard let match = tree.match(path) else { throw .unknownPath }
@@ -70,8 +76,7 @@ public struct Server: HTTPResponder {
         }
         let call = Call(
             pathValues: match.pathValues, query: Self.query(target.dropFirst(path.count + 1)),
-            headers: request.headers, body: try await Self.body(of: request, limit: route.bodyLimit),
-            language: language)
+            headers: request.headers, body: try await Self.body(of: request, limit: route.bodyLimit))
         // Handlers run on the database's thread, without a change of threads around each statement; large bodies, whose
         // parsing takes milliseconds, are kept off it.
         guard call.body.count <= Self.largestBodyOnDatabaseThread else { return try await route.handler(call) }
@@ -80,7 +85,7 @@ public struct Server: HTTPResponder {
         } catch let error as Problem {
             throw error
         } catch {
-            throw .internalError
+            throw .internalError(cause: "\(type(of: error))")
         }
     }
 

@@ -27,7 +27,7 @@ struct ServiceHandlers: Sendable {
         let isReady = try await asking { () throws(StoreError) in
             try await store.isReady(schemaVersion: schemaVersion)
         }
-        guard isReady else { throw .unavailable }
+        guard isReady else { throw .unavailable(cause: "the schema is older than this program") }
         return Reply { json in json.object { $0.field("status", "ready") } }
     }
 }

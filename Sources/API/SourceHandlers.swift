@@ -72,11 +72,10 @@ struct SourceHandlers: Sendable {
 
     /// Stores the weights and returns the rows of the operators named, in the order they were named.
     private func set(_ new: [NewWeight], of id: Int, replacing: Bool) async throws(Problem) -> [Weight] {
-        try await asking { () throws(StoreError) in
+        let weights = try await asking { () throws(StoreError) in
             try await store.setWeights(sourceID: id, new, replacing: replacing)
         }
-        let stored = Dictionary(
-            try await weights(of: id).map { ($0.weight.operatorID, $0.weight) }, uniquingKeysWith: { $1 })
+        let stored = Dictionary(weights.map { ($0.weight.operatorID, $0.weight) }, uniquingKeysWith: { $1 })
         var named: Set<Int> = []
         return new.compactMap { named.insert($0.operatorID).inserted ? stored[$0.operatorID] : nil }
     }

@@ -23,6 +23,7 @@ extension LeadStore {
         return try SourceReading.only(made[0])
     }
 
+    /// A source by id, without its weights.
     /// - Throws: `StoreError.sourceNotFound` and others.
     public func source(id: Int) async throws(StoreError) -> Source {
         try SourceReading.only(try await read("select \(SourceReading.columns) from sources where id = \(id)"))
@@ -43,6 +44,7 @@ extension LeadStore {
         }
     }
 
+    /// Changes a source; what is nil in the change stays, an empty description removes it.
     /// - Throws: `StoreError.sourceNotFound`, `.sourceNameTaken` and others.
     public func changeSource(id: Int, _ change: SourceChange) async throws(StoreError) -> Source {
         let changed = try await transaction { (transaction) throws(StoreError) in
@@ -65,17 +67,23 @@ extension LeadStore {
     /// A source's weights in order of operator.
     /// - Throws: `StoreError.sourceNotFound` and others.
     public func weights(sourceID: Int) async throws(StoreError) -> [WeightedOperator] {
-        let found = try await readAlone(
-            """
-            select s.id, w.id, w.operator_id, w.weight, w.created_at,
-                o.name, l.is_active, l.max_load, l.load, o.created_at, o.updated_at
-            from sources s
-            left join weights w on w.source_id = s.id
-            left join operators o on o.id = w.operator_id
-            left join operator_loads l on l.operator_id = w.operator_id
-            where s.id = \(sourceID)
-            order by w.operator_id
-            """)
+        try Self.weights(try await readAlone(Self.weights(ofSource: sourceID)))
+    }
+
+    private static func weights(ofSource id: Int) -> Statement {
+        """
+        select s.id, w.id, w.operator_id, w.weight, w.created_at,
+            o.name, l.is_active, l.max_load, l.load, o.created_at, o.updated_at
+        from sources s
+        left join weights w on w.source_id = s.id
+        left join operators o on o.id = w.operator_id
+        left join operator_loads l on l.operator_id = w.operator_id
+        where s.id = \(id)
+        order by w.operator_id
+        """
+    }
+
+    private static func weights(_ found: QueryResult) throws(StoreError) -> [WeightedOperator] {
         guard !found.isEmpty else { throw .sourceNotFound }
         return try reading { () throws(PostgresError) in
             var weights: [WeightedOperator] = []
@@ -103,16 +111,18 @@ extension LeadStore {
     /// The source is taken exclusively, so that no registration concludes «no operator» from the old weights meanwhile;
     /// then all old and new operators are locked in order of id.
     /// - Parameter replacing: whether operators that are not named lose their weight.
+    /// - Returns: all weights of the source, in order of operator.
     /// - Throws: `StoreError.sourceNotFound`, `.weightedOperatorNotFound`, `.weightOfAnotherSource` and others; nothing
     ///   is changed then.
+    @discardableResult
     public func setWeights(
         sourceID: Int, _ new: [NewWeight], replacing: Bool
-    ) async throws(StoreError) {
+    ) async throws(StoreError) -> [WeightedOperator] {
         guard new.allSatisfy({ ($0.sourceID ?? sourceID) == sourceID }) else { throw .weightOfAnotherSource }
         // The same operator twice: the last one wins.
         let weights = Dictionary(new.map { ($0.operatorID, $0.weight) }, uniquingKeysWith: { $1 })
         let operatorIDs = weights.keys.sorted()
-        let mayGoOn = try await transaction { (transaction) throws(StoreError) in
+        let (stored, mayGoOn) = try await transaction { (transaction) throws(StoreError) in
             let found = try await transaction.run([
                 Locks.source(sourceID),
                 "select id, strategy from sources where id = \(sourceID)",
@@ -154,10 +164,12 @@ extension LeadStore {
             let changed = try await transaction.run(statements + Self.lookUpQueue(ofSource: sourceID))
             let placing = try Self.placeQueue(
                 ofSource: sourceID, found[1], changed[changed.count - 2], changed[changed.count - 1])
-            _ = try await transaction.finish(with: placing.statements)
-            return placing.mayGoOn
+            let stored = try await transaction.finish(
+                with: placing.statements + [Self.weights(ofSource: sourceID)])
+            return (try Self.weights(stored[stored.count - 1]), placing.mayGoOn)
         }
         if mayGoOn { goOnDraining(sourceID: sourceID) }
+        return stored
     }
 }
 

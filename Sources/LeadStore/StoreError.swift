@@ -10,7 +10,7 @@ public enum StoreError: Error, Sendable {
     /// An element of a set of weights names another source than the one it was sent to.
     case weightOfAnotherSource
     case sourceNameTaken
-    /// The database cannot be reached or has no room right now; nothing was changed, trying again soon is right.
+    /// The database cannot be reached, is too busy or has no room; nothing was changed, trying again soon is right.
     case unavailable(PostgresError)
     /// The answer to the COMMIT was lost: the change may have happened or not.
     case outcomeUnknown

@@ -169,7 +169,7 @@ extension Fields {
         optional(name) { $0.asTimestamp() }
     }
 
-    /// One of a few words, byte by byte: `fields.choice("action", of: BulkAction.allCases)`.
+    /// One of a few words, byte by byte: `fields.choice("order", of: Page.Order.allCases)`.
     ///
     /// The placeholder is the first of `choices`, which must not be empty.
     public mutating func choice<Choice: RawRepresentable<String>>(

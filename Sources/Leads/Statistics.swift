@@ -4,6 +4,7 @@ public struct DistributionStatistics: Sendable, Equatable {
         public let operatorID: Int
         public let operatorName: String
         public let totalContacts: Int
+        /// Contacts the operator has now.
         public let activeContacts: Int
         public let maxLoad: Int
         /// Active contacts as a percentage of the limit, rounded to 2 decimals.
@@ -37,6 +38,7 @@ public struct DistributionStatistics: Sendable, Equatable {
     public struct Summary: Sendable, Equatable {
         public let totalLeads: Int
         public let totalContacts: Int
+        /// Contacts that are not closed, those that wait among them.
         public let activeContacts: Int
         public let operatorsOnline: Int
         public let operatorsTotal: Int

@@ -7,7 +7,6 @@ public struct DataType: Sendable, Hashable {
     }
 
     public static let bool = DataType(oid: 16)
-    public static let bytea = DataType(oid: 17)
     public static let int2 = DataType(oid: 21)
     public static let int4 = DataType(oid: 23)
     public static let int8 = DataType(oid: 20)

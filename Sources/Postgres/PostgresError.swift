@@ -26,7 +26,7 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
         case invalidParameter
         /// A column did not hold the type the caller asked for.
         case unexpectedColumn
-        /// A migration's text differs from the one that was applied, or its version is out of order.
+        /// A migration's text differs from the one that was applied.
         case migrationRefused
     }
 

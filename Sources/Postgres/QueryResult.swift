@@ -61,12 +61,6 @@ public final class QueryResult: @unchecked Sendable, RandomAccessCollection {
         }
     }
 
-    var notice: Notice {
-        Notice(
-            sqlState: SQLState(field(PG_DIAG_SQLSTATE) ?? "00000"),
-            severity: field(PG_DIAG_SEVERITY_NONLOCALIZED) ?? "NOTICE")
-    }
-
     private func field(_ code: DiagnosticField) -> String? {
         PQresultErrorField(pointer, code.rawValue).map { String(cString: $0) }
     }
@@ -78,7 +72,6 @@ private struct DiagnosticField {
     init(_ character: Unicode.Scalar) { rawValue = Int32(character.value) }
 }
 
-private let PG_DIAG_SEVERITY_NONLOCALIZED = DiagnosticField("V")
 private let PG_DIAG_SQLSTATE = DiagnosticField("C")
 private let PG_DIAG_MESSAGE_PRIMARY = DiagnosticField("M")
 private let PG_DIAG_TABLE_NAME = DiagnosticField("t")

@@ -4,7 +4,8 @@ import ServiceLifecycle
 
 /// Looks now and then for contacts left waiting beside free capacity: a safety net, not the mechanism.
 ///
-/// It finds something only when an instance died between two batches of a long drain.
+/// It finds something only when a drain in the background failed, an instance died between two batches of one, or
+/// somebody freed capacity by SQL.
 struct Sweeper: Service {
     let store: LeadStore
     let interval: Duration
@@ -14,13 +15,17 @@ struct Sweeper: Service {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 try? await Task.sleep(for: interval)
+                guard !Task.isCancelled else { return }
                 do throws(StoreError) {
                     let swept = try await store.sweep()
                     if swept > 0 {
                         logger.notice("the sweep found sources with contacts waiting beside capacity: \(swept)")
                     }
                 } catch {
-                    logger.debug("the sweep could not run: the database is not available")
+                    switch error {
+                    case .unavailable, .outcomeUnknown, .cancelled: logger.debug("the sweep could not run: \(error)")
+                    default: logger.error("the sweep failed through a fault of this program: \(error)")
+                    }
                 }
             }
         }

@@ -92,7 +92,7 @@ create table leads (
 comment on table leads is
     'People and companies that asked. The columns keep what was given, as it was given; lead_identities what is compared.';
 comment on column leads.contact_count is 'How many contacts the lead has. Kept by the triggers on contacts.';
-comment on column leads.merged_into is 'The lead this one was found to be the same as; its id still resolves.';
+comment on column leads.merged_into is 'The lead this one was found to be the same as. Reserved: nothing merges leads yet.';
 
 create table lead_identities (
     kind identity_kind not null,
@@ -169,7 +169,7 @@ comment on column contacts.waiting_reason is
 comment on column contacts.is_forced is 'Whether the present operator was given it by hand beyond the limit.';
 comment on column contacts.assigned_at is 'When the present operator got it; null while it waits.';
 comment on column contacts.first_assigned_at is 'When any operator first got it; reopening does not change it.';
-comment on column contacts.version is 'Goes up with every change, for If-Match.';
+comment on column contacts.version is 'Goes up with every change.';
 
 create table decision_snapshots (
     id bigint generated always as identity constraint decision_snapshots_pkey primary key,
@@ -226,7 +226,7 @@ create table events (
     constraint events_actor_kind_form check (actor_kind ~ '^[a-z_]{1,40}$')
 );
 create index events_contact on events (contact_id, id);
-comment on table events is 'What happened, append-only: the audit history and the source of every live view.';
+comment on table events is 'What happened, append-only: the audit history.';
 
 create table idempotency_keys (
     owner text not null,
@@ -241,6 +241,6 @@ create table idempotency_keys (
     constraint idempotency_keys_key_length check (char_length(key) between 1 and 255)
 );
 create index idempotency_keys_created_at on idempotency_keys (created_at);
-comment on table idempotency_keys is 'Answers already given to requests that carried an Idempotency-Key.';
+comment on table idempotency_keys is 'Answers already given to requests that carried an Idempotency-Key. Reserved: not used yet.';
 comment on column idempotency_keys.owner is 'Whose key it is: an API key''s id, or anonymous.';
 comment on column idempotency_keys.fingerprint is 'Hash of the decoded request: the same key with another one is refused.';
