@@ -44,22 +44,27 @@ struct Call: Sendable {
     /// An id from the path and the body's fields.
     /// - Throws: a 422 with the faults of both, a 400 when the body is not UTF-8.
     func idAndBody<Value>(_ name: String, _ read: (inout Fields) -> Value) throws(Problem) -> (Int, Value) {
-        let json = try json()
-        var path = pathFields(name)
-        let id = path.integer(name)
-        do throws(ValidationFailure) {
-            return (id, try Fields.decode(json, after: path.faults, read))
-        } catch { throw .invalid(error.faults) }
+        try idAndBody(name) { (json, faults) throws(ValidationFailure) in
+            try Fields.decode(json, after: faults, read)
+        }
     }
 
     /// An id from the path and the elements of a body that is itself a list.
     /// - Throws: a 422 with the faults of both, a 400 when the body is not UTF-8.
     func idAndBodyList<Value>(_ name: String, _ read: (inout Fields) -> Value) throws(Problem) -> (Int, [Value]) {
+        try idAndBody(name) { (json, faults) throws(ValidationFailure) in
+            try Fields.decodeList(json, after: faults, read)
+        }
+    }
+
+    private func idAndBody<Value>(
+        _ name: String, decode: (JSONValue?, [Fault]) throws(ValidationFailure) -> Value
+    ) throws(Problem) -> (Int, Value) {
         let json = try json()
         var path = pathFields(name)
         let id = path.integer(name)
         do throws(ValidationFailure) {
-            return (id, try Fields.decodeList(json, after: path.faults, read))
+            return (id, try decode(json, path.faults))
         } catch { throw .invalid(error.faults) }
     }
 
