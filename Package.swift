@@ -43,9 +43,12 @@ let package = Package(
             exclude: ["README.md"],
             resources: [
                 .embedInCode("migrations/0001_core.sql"),
+                .embedInCode("migrations/0002_tallies.sql"),
                 .embedInCode("functions/count_contact_loads.sql"),
                 .embedInCode("functions/set_load_ceiling.sql"),
                 .embedInCode("functions/source_waiting_reason.sql"),
+                .embedInCode("functions/tally_contacts.sql"),
+                .embedInCode("views/contact_counts.sql"),
                 .embedInCode("views/contact_objects.sql"),
                 .embedInCode("report/report.sql"),
                 .embedInCode("roles.sql"),

@@ -15,15 +15,18 @@ public enum Schema {
 
     /// Applied once each, in this order, never edited afterwards.
     public static let migrations = [
-        File("migrations/0001_core.sql", PackageResources._001_core_sql)
+        File("migrations/0001_core.sql", PackageResources._001_core_sql),
+        File("migrations/0002_tallies.sql", PackageResources._002_tallies_sql),
     ]
 
     /// Applied again whenever their text changes, in this order.
     public static let repeatables = [
         File("functions/count_contact_loads.sql", PackageResources.count_contact_loads_sql),
+        File("functions/tally_contacts.sql", PackageResources.tally_contacts_sql),
         File("functions/source_waiting_reason.sql", PackageResources.source_waiting_reason_sql),
         File("functions/set_load_ceiling.sql", PackageResources.set_load_ceiling_sql),
         File("views/contact_objects.sql", PackageResources.contact_objects_sql),
+        File("views/contact_counts.sql", PackageResources.contact_counts_sql),
         File("report/report.sql", PackageResources.report_sql),
     ]
 

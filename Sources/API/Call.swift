@@ -3,6 +3,8 @@ import Leads
 
 /// One request as a handler sees it: what the route matched and what was sent.
 struct Call: Sendable {
+    /// As it was sent, without the query.
+    let path: String
     let pathValues: [String: String]
     let query: [(name: String, value: String)]
     let headers: HTTPFields
@@ -15,6 +17,15 @@ struct Call: Sendable {
         let id = fields.integer(name)
         guard fields.faults.isEmpty else { throw .invalid(fields.faults) }
         return id
+    }
+
+    /// A text from the path.
+    /// - Throws: a 422 when it holds U+0000.
+    func text(_ name: String) throws(Problem) -> String {
+        var fields = pathFields(name)
+        let text = fields.string(name)
+        guard fields.faults.isEmpty else { throw .invalid(fields.faults) }
+        return text
     }
 
     private func pathFields(_ name: String) -> Fields {
@@ -30,6 +41,18 @@ struct Call: Sendable {
             try fields.check()
             return value
         } catch { throw .invalid(error.faults) }
+    }
+
+    /// An id from the path and the query's parameters.
+    /// - Throws: a 422 with the faults of both.
+    func idAndQuery<Value>(_ name: String, _ read: (inout Fields) -> Value) throws(Problem) -> (Int, Value) {
+        var path = pathFields(name)
+        let id = path.integer(name)
+        var fields = Fields(query: query)
+        let value = read(&fields)
+        let faults = path.faults + fields.faults
+        guard faults.isEmpty else { throw .invalid(faults) }
+        return (id, value)
     }
 
     /// The body's fields.
@@ -86,31 +109,27 @@ struct Call: Sendable {
         let type = declared.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
         return type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json"))
     }
-}
-
-/// What a handler answers.
-struct Reply: Sendable {
-    var status: HTTPResponse.Status
-    var headers: HTTPFields
-    var body: [UInt8]
-
-    init(_ status: HTTPResponse.Status = .ok, headers: HTTPFields = [:], _ write: (inout JSONWriter) -> Void) {
-        var json = JSONWriter()
-        write(&json)
-        self.status = status
-        self.headers = headers
-        self.headers[.contentType] = "application/json"
-        body = json.bytes
+    /// The same request for the page that follows a cursor.
+    func target(cursor: Int) -> String {
+        let kept = query.filter { $0.name != "skip" && $0.name != "cursor" }
+        let parameters = kept.map { "\(Self.escaped($0.name))=\(Self.escaped($0.value))" } + ["cursor=\(cursor)"]
+        return "\(path)?\(parameters.joined(separator: "&"))"
     }
 
-    init(_ status: HTTPResponse.Status, headers: HTTPFields = [:]) {
-        self.status = status
-        self.headers = headers
-        body = []
-    }
-
-    /// `{"message": …}`, as both references answer to commands.
-    static func message(_ text: String) -> Reply {
-        Reply { json in json.object { $0.field("message", text) } }
+    /// Everything but RFC 3986's unreserved characters as `%XX`.
+    private static func escaped(_ text: String) -> String {
+        var escaped = ""
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                escaped.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                escaped += byte < 16 ? "%0" : "%"
+                escaped += String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return escaped
     }
 }

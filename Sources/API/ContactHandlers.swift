@@ -23,7 +23,7 @@ struct ContactHandlers: Sendable {
     @Sendable func list(_ call: Call) async throws(Problem) -> Reply {
         let (filter, page) = try call.query { (ContactFilter(&$0), Page(&$0)) }
         let contacts = try await asking { () throws(StoreError) in try await store.contacts(filter, page) }
-        return Reply { json in json.array(contacts) { $0.contact($1) } }
+        return .listing(contacts, call) { $0.contact($1) }
     }
 
     @Sendable func show(_ call: Call) async throws(Problem) -> Reply {

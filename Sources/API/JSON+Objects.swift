@@ -93,6 +93,14 @@ extension JSONWriter {
         }
     }
 
+    /// A lead with its contacts.
+    mutating func lead(_ value: LeadWithContacts) {
+        object {
+            $0.leadFields(value.lead)
+            $0.array("contacts", value.contacts) { $0.contact($1) }
+        }
+    }
+
     private mutating func leadFields(_ value: Lead) {
         field("id", value.id)
         field("external_id", value.externalID)
@@ -130,6 +138,36 @@ extension JSONWriter {
                 $0.field("operators_online", value.summary.operatorsOnline)
                 $0.field("operators_total", value.summary.operatorsTotal)
             }
+        }
+    }
+    mutating func statistics(_ value: OperatorStatistics) {
+        object {
+            $0.object("operator") {
+                $0.field("id", value.operator.id)
+                $0.field("name", value.operator.name)
+                $0.field("is_active", value.operator.isActive)
+                $0.field("max_load", value.operator.maxLoad)
+                $0.field("current_load", value.operator.currentLoad)
+            }
+            $0.field("contacts_total", value.totalContacts)
+            $0.field("contacts_active", value.operator.currentLoad)
+            $0.array("by_source", value.bySource) { json, row in
+                json.object {
+                    $0.field("source_id", row.sourceID)
+                    $0.field("source_name", row.sourceName)
+                    $0.field("count", row.totalContacts)
+                }
+            }
+        }
+    }
+
+    mutating func contactDistribution(_ value: ContactDistributionRow) {
+        object {
+            $0.field("source_id", value.sourceID)
+            $0.field("source_name", value.sourceName)
+            $0.field("operator_id", value.operatorID)
+            $0.field("operator_name", value.operatorName)
+            $0.field("contacts_count", value.contacts)
         }
     }
 }

@@ -17,7 +17,7 @@ struct OperatorHandlers: Sendable {
         let operators = try await asking { () throws(StoreError) in
             try await store.operators(isActive: isActive, page)
         }
-        return Reply { json in json.array(operators) { $0.operator($1) } }
+        return .listing(operators, call) { $0.operator($1) }
     }
 
     @Sendable func show(_ call: Call) async throws(Problem) -> Reply {
@@ -39,6 +39,18 @@ struct OperatorHandlers: Sendable {
     @Sendable func limitLoad(_ call: Call) async throws(Problem) -> Reply {
         let changed = try await change(call) { OperatorChange(loadLimit: &$0) }
         return .message("Load limit set to \(changed.maxLoad)")
+    }
+
+    @Sendable func statistics(_ call: Call) async throws(Problem) -> Reply {
+        let id = try call.id("operator_id")
+        let statistics = try await asking { () throws(StoreError) in try await store.operatorStatistics(id: id) }
+        return Reply { $0.statistics(statistics) }
+    }
+
+    @Sendable func archive(_ call: Call) async throws(Problem) -> Reply {
+        let id = try call.id("operator_id")
+        try await asking { () throws(StoreError) in try await store.archiveOperator(id: id) }
+        return .message("Operator deleted successfully")
     }
 
     private func change(_ call: Call, _ read: (inout Fields) -> OperatorChange) async throws(Problem) -> Operator {

@@ -13,6 +13,7 @@ enum Problem: Error {
     case operatorNotFound
     case sourceNotFound
     case contactNotFound
+    case leadNotFound
     case weightedOperatorNotFound(id: Int)
     case weightOfAnotherSource
     case sourceNameTaken
@@ -26,6 +27,7 @@ enum Problem: Error {
             case .operatorNotFound: .operatorNotFound
             case .sourceNotFound: .sourceNotFound
             case .contactNotFound: .contactNotFound
+            case .leadNotFound: .leadNotFound
             case .weightedOperatorNotFound(let id): .weightedOperatorNotFound(id: id)
             case .weightOfAnotherSource: .weightOfAnotherSource
             case .sourceNameTaken: .sourceNameTaken
@@ -77,6 +79,9 @@ enum Problem: Error {
             Entry(
                 status: .notFound, code: "contact_not_found", english: "Contact not found",
                 russian: "Обращение не найдено")
+        case .leadNotFound:
+            Entry(
+                status: .notFound, code: "lead_not_found", english: "Lead not found", russian: "Лид не найден")
         case .weightedOperatorNotFound(let id):
             Entry(
                 status: .notFound, code: "operator_not_found", english: "Operator with id \(id) not found",

@@ -6,7 +6,7 @@ import HTTPTypes
 /// of a path: 405, `Allow`, HEAD and OPTIONS all come from this one tree.
 struct RouteTree: Sendable {
     struct Match: Sendable {
-        let pathValues: [String: String]
+        fileprivate(set) var pathValues: [String: String]
         let routes: [HTTPRequest.Method: Route]
 
         /// Every method the path answers to, in a stable order.
@@ -33,20 +33,22 @@ struct RouteTree: Sendable {
     }
 
     /// The routes of a path, which may end in a slash. Nil when there are none.
+    ///
+    /// A literal goes before a parameter; where it leads nowhere, the parameter is tried: `/contacts/stats` is a contact.
     func match(_ path: Substring) -> Match? {
-        var node = root
-        var values: [String: String] = [:]
-        for segment in Self.segments(of: path) {
-            if let next = node.literals[segment] {
-                node = next
-            } else if let name = node.parameterName {
-                values[name] = Self.decodingPercents(segment)
-                node = node.behindParameter[0]
-            } else {
-                return nil
-            }
+        Self.match(Self.segments(of: path)[...], in: root)
+    }
+
+    private static func match(_ segments: ArraySlice<Substring>, in node: Node) -> Match? {
+        guard let first = segments.first else {
+            return node.routes.isEmpty ? nil : Match(pathValues: [:], routes: node.routes)
         }
-        return node.routes.isEmpty ? nil : Match(pathValues: values, routes: node.routes)
+        if let next = node.literals[first], let match = match(segments.dropFirst(), in: next) { return match }
+        guard let name = node.parameterName,
+            var match = match(segments.dropFirst(), in: node.behindParameter[0])
+        else { return nil }
+        match.pathValues[name] = decodingPercents(first)
+        return match
     }
 
     private static func insert(_ route: Route, _ segments: ArraySlice<Substring>, into node: inout Node) {

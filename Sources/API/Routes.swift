@@ -21,8 +21,8 @@ struct Route: Sendable {
 
 /// The whole API on one screen.
 func routes(
-    operators: OperatorHandlers, sources: SourceHandlers, contacts: ContactHandlers, statistics: StatisticsHandlers,
-    service: ServiceHandlers
+    operators: OperatorHandlers, sources: SourceHandlers, contacts: ContactHandlers, leads: LeadHandlers,
+    statistics: StatisticsHandlers, service: ServiceHandlers
 ) -> [Route] {
     let registration = 65_536
     let weights = 33_554_432
@@ -37,6 +37,8 @@ func routes(
         Route(.get, "/api/v1/operators/{operator_id}", operators.show),
         Route(.patch, "/api/v1/operators/{operator_id}", operators.change),
         Route(.put, "/api/v1/operators/{operator_id}", operators.change),
+        Route(.delete, "/api/v1/operators/{operator_id}", operators.archive),
+        Route(.get, "/api/v1/operators/{operator_id}/stats", operators.statistics),
         Route(.patch, "/api/v1/operators/{operator_id}/activate", operators.activate),
         Route(.patch, "/api/v1/operators/{operator_id}/load-limit", operators.limitLoad),
 
@@ -52,10 +54,16 @@ func routes(
 
         Route(.post, "/api/v1/contacts", bodyLimit: registration, contacts.register),
         Route(.get, "/api/v1/contacts", contacts.list),
+        Route(.get, "/api/v1/contacts/stats/distribution", statistics.contactDistribution),
         Route(.get, "/api/v1/contacts/{contact_id}", contacts.show),
         Route(.patch, "/api/v1/contacts/{contact_id}/status", contacts.changeStatus),
         Route(.post, "/api/v1/contacts/{contact_id}/close", contacts.close),
         Route(.post, "/api/v1/contacts/{contact_id}/reopen", contacts.reopen),
+
+        Route(.get, "/api/v1/leads", leads.list),
+        Route(.get, "/api/v1/leads/by-external/{external_id}", leads.showByExternalID),
+        Route(.get, "/api/v1/leads/{lead_id}", leads.show),
+        Route(.get, "/api/v1/leads/{lead_id}/contacts", leads.contacts),
 
         Route(.get, "/api/v1/stats/distribution", statistics.distribution),
     ]

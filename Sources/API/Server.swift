@@ -37,6 +37,7 @@ public struct Server: HTTPResponder {
                 sources: SourceHandlers(store: store),
                 contacts: ContactHandlers(
                     store: store, intake: Intake(store: store), phoneRegion: configuration.phoneRegion),
+                leads: LeadHandlers(store: store, phoneRegion: configuration.phoneRegion),
                 statistics: StatisticsHandlers(store: store),
                 service: ServiceHandlers(
                     store: store, version: configuration.version, schemaVersion: configuration.schemaVersion)
@@ -75,7 +76,7 @@ public struct Server: HTTPResponder {
                 .noContent, headers: [.allow: match.allowed.map(\.rawValue).joined(separator: ", ")])
         }
         let call = Call(
-            pathValues: match.pathValues, query: Self.query(target.dropFirst(path.count + 1)),
+            path: String(path), pathValues: match.pathValues, query: Self.query(target.dropFirst(path.count + 1)),
             headers: request.headers, body: try await Self.body(of: request, limit: route.bodyLimit))
         // Handlers run on the database's thread, without a change of threads around each statement; large bodies, whose
         // parsing takes milliseconds, are kept off it.

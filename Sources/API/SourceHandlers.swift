@@ -15,7 +15,7 @@ struct SourceHandlers: Sendable {
     @Sendable func list(_ call: Call) async throws(Problem) -> Reply {
         let page = try call.query { Page(&$0) }
         let sources = try await asking { () throws(StoreError) in try await store.sources(page) }
-        return Reply { json in json.array(sources) { json, source in json.object { $0.source(source) } } }
+        return .listing(sources, call) { json, source in json.object { $0.source(source) } }
     }
 
     @Sendable func show(_ call: Call) async throws(Problem) -> Reply {

@@ -21,6 +21,11 @@ enum ContactReading {
         "select \(unsafe: columns) from contact_objects where id = \(id)"
     }
 
+    /// The contacts whose ids a query finds, in order of id.
+    static func contacts(ids: Statement) -> Statement {
+        "select \(unsafe: columns) from contact_objects where id in (\(ids)) order by id"
+    }
+
     static func contacts(_ filter: ContactFilter, _ page: Page) -> Statement {
         var conditions: [Statement] = []
         if let id = filter.sourceID { conditions.append("source_id = \(id)") }
@@ -35,11 +40,7 @@ enum ContactReading {
         return """
             select \(unsafe: columns)
             from contact_objects
-            where id in (
-                select id from contacts
-                where \(all)
-                order by id \(unsafe: page.order.rawValue) offset \(page.skip) limit \(page.limit)
-            )
+            where id in (select id from contacts \(page.rows(where: all)))
             order by id \(unsafe: page.order.rawValue)
             """
     }
@@ -64,7 +65,7 @@ enum ContactReading {
             source: try source(&column))
     }
 
-    private static func lead(_ column: inout RowReader) throws(PostgresError) -> Lead {
+    static func lead(_ column: inout RowReader) throws(PostgresError) -> Lead {
         Lead(
             id: try column.next(), externalID: try column.next(), phone: try column.next(),
             email: try column.next(), name: try column.next(), createdAt: try column.next(),

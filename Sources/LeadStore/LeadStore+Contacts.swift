@@ -10,13 +10,9 @@ extension LeadStore {
 
     /// Contacts in order of id.
     /// - Throws: `StoreError`.
-    public func contacts(_ filter: ContactFilter, _ page: Page) async throws(StoreError) -> [Contact] {
+    public func contacts(_ filter: ContactFilter, _ page: Page) async throws(StoreError) -> Listing<Contact> {
         let found = try await readAlone(ContactReading.contacts(filter, page))
-        return try reading { () throws(PostgresError) in
-            var contacts: [Contact] = []
-            for row in found { contacts.append(try ContactReading.contact(row)) }
-            return contacts
-        }
+        return try page.listing(found, id: \.id, ContactReading.contact)
     }
 
     /// Closes a contact and gives its operator's place to whoever waits for it. Closing twice changes nothing.

@@ -32,13 +32,9 @@ extension LeadStore {
 
     /// Operators in order of id, archived ones excepted.
     /// - Throws: `StoreError`.
-    public func operators(isActive: Bool?, _ page: Page) async throws(StoreError) -> [Operator] {
+    public func operators(isActive: Bool?, _ page: Page) async throws(StoreError) -> Listing<Operator> {
         let found = try await readAlone(OperatorReading.operators(isActive: isActive, page))
-        return try reading { () throws(PostgresError) in
-            var operators: [Operator] = []
-            for row in found { operators.append(try OperatorReading.operator(row)) }
-            return operators
-        }
+        return try page.listing(found, id: \.id, OperatorReading.operator)
     }
 
     /// Changes an operator; capacity that appears is used at once by the contacts that wait for it, and contacts that
@@ -62,29 +58,63 @@ extension LeadStore {
                     set name = coalesce(\(change.name), name), updated_at = clock_timestamp()
                     where id = \(id) and archived_at is null
                     """,
-                    Self.requeue(contactsOf: id, if: change.requeues),
+                    Self.requeue(contactsOf: id, because: "operator_inactive", if: change.requeues),
                 ] + Self.lookUpQueue(ofOperator: id))
             guard found[1].affectedRows == 1 else { throw .operatorNotFound }
-            let requeuedSources = try reading { () throws(PostgresError) in
-                var sources: [Int] = []
-                for row in found[2] { sources.append(try row.decode(Int.self)) }
-                return sources
-            }
+            let requeuedSources = try Self.sources(found[2])
             let placing = try Self.placeQueue(ofOperator: id, found[3...])
             let stored = try await transaction.finish(
                 with: placing.statements + [OperatorReading.operator(id: id)])
             return (try OperatorReading.only(stored[stored.count - 1]), placing.mayGoOn, requeuedSources)
         }
         if mayGoOn { goOnDraining(operatorID: id) }
-        for sourceID in requeuedSources {
-            // The first batch at once, so that the answer is worth reading; see `goOnDraining` for errors.
-            if (try? await drainOnce(sourceID: sourceID)) != false { goOnDraining(sourceID: sourceID) }
-        }
+        await serve(requeuedSources)
         return changed
     }
 
+    /// Removes an operator from everything but history: the weights go, the contacts go back where they stood in the
+    /// queue and are placed at once where somebody else can take them, the row stays for old contacts and reports.
+    /// - Throws: `StoreError.operatorNotFound`, also for one archived before, and others.
+    public func archiveOperator(id: Int) async throws(StoreError) {
+        let requeuedSources = try await transaction { (transaction) throws(StoreError) in
+            // Contacts that go back to the queue must not be overtaken by a registration that has read it already.
+            _ = try await transaction.run([Locks.sources(ofOperator: id)])
+            let found = try await transaction.run([
+                Locks.operators([id]),
+                """
+                update operators set archived_at = clock_timestamp(), updated_at = clock_timestamp()
+                where id = \(id) and archived_at is null
+                """,
+                "update operator_loads set is_active = false where operator_id = \(id)",
+                "delete from weights where operator_id = \(id)",
+                Self.requeue(contactsOf: id, because: "operator_archived", if: true),
+                "insert into events (kind, from_operator_id) values ('operator_archived', \(id))",
+            ])
+            guard found[1].affectedRows == 1 else { throw .operatorNotFound }
+            _ = try await transaction.finish(with: [])
+            return try Self.sources(found[4])
+        }
+        await serve(requeuedSources)
+    }
+
+    /// Places contacts that went back to their sources' queues: the first of each at once, so that the answer is worth
+    /// reading; see `goOnDraining` for the others and for errors.
+    private func serve(_ sourceIDs: [Int]) async {
+        for sourceID in sourceIDs where (try? await drainOnce(sourceID: sourceID)) != false {
+            goOnDraining(sourceID: sourceID)
+        }
+    }
+
+    private static func sources(_ found: QueryResult) throws(StoreError) -> [Int] {
+        try reading { () throws(PostgresError) in
+            var sources: [Int] = []
+            for row in found { sources.append(try row.decode(Int.self)) }
+            return sources
+        }
+    }
+
     /// Puts an inactive operator's contacts back where they stood in the queue; returns the sources concerned.
-    private static func requeue(contactsOf id: Int, if wanted: Bool) -> Statement {
+    private static func requeue(contactsOf id: Int, because reason: String, if wanted: Bool) -> Statement {
         """
         with requeued as (
             update contacts
@@ -97,7 +127,7 @@ extension LeadStore {
         ),
         recorded as (
             insert into events (contact_id, kind, from_operator_id, reason)
-            select id, 'released', \(id), 'operator_inactive' from requeued order by id
+            select id, 'released', \(id), \(reason) from requeued order by id
         )
         select distinct source_id from requeued order by source_id
         """
@@ -119,10 +149,7 @@ enum OperatorReading {
 
     static func operators(isActive: Bool?, _ page: Page) -> Statement {
         let condition: Statement = isActive.map { "and l.is_active = \($0)" } ?? ""
-        return """
-            \(selection) where o.archived_at is null \(condition)
-            order by o.id \(unsafe: page.order.rawValue) offset \(page.skip) limit \(page.limit)
-            """
+        return "\(selection) \(page.rows(where: "o.archived_at is null \(condition)", by: "o.id"))"
     }
 
     static func only(_ result: QueryResult) throws(StoreError) -> Operator {

@@ -31,17 +31,9 @@ extension LeadStore {
 
     /// Sources in order of id.
     /// - Throws: `StoreError`.
-    public func sources(_ page: Page) async throws(StoreError) -> [Source] {
-        let found = try await readAlone(
-            """
-            select \(SourceReading.columns) from sources
-            order by id \(unsafe: page.order.rawValue) offset \(page.skip) limit \(page.limit)
-            """)
-        return try reading { () throws(PostgresError) in
-            var sources: [Source] = []
-            for row in found { sources.append(try SourceReading.source(row)) }
-            return sources
-        }
+    public func sources(_ page: Page) async throws(StoreError) -> Listing<Source> {
+        let found = try await readAlone("select \(SourceReading.columns) from sources \(page.rows(where: "true"))")
+        return try page.listing(found, id: \.id, SourceReading.source)
     }
 
     /// Changes a source; what is nil in the change stays, an empty description removes it.
@@ -135,15 +127,15 @@ extension LeadStore {
                     order by l.operator_id
                     for update
                 )
-                select locked.operator_id
-                from locked
-                join operators o on o.id = locked.operator_id and o.archived_at is null
+                select count(*) from locked
                 """,
+                // Read once they are locked: one may have been archived while we waited.
+                "select id from operators where id = any(\(operatorIDs)) and archived_at is null",
             ])
             guard !found[1].isEmpty else { throw .sourceNotFound }
             let known = try reading { () throws(PostgresError) in
                 var known: Set<Int> = []
-                for row in found[2] { known.insert(try row.decode(Int.self)) }
+                for row in found[3] { known.insert(try row.decode(Int.self)) }
                 return known
             }
             if let missing = new.first(where: { !known.contains($0.operatorID) }) {

@@ -1,51 +1,107 @@
 public import Leads
 import Postgres
 
+/// Numbers of contacts come from `contact_counts`, which does not read the contacts.
 extension LeadStore {
     /// How contacts are spread over operators and sources, all read from one snapshot.
     /// - Throws: `StoreError`.
     public func distributionStatistics() async throws(StoreError) -> DistributionStatistics {
-        let results = try await storing { () throws(PostgresError) in
-            try await pool.withConnection { (connection) throws(PostgresError) in
-                try await connection.send([
-                    "begin isolation level repeatable read read only",
-                    LeadStore.freePlanning,
-                    """
-                    select o.id, o.name, coalesce(c.contacts, 0), l.load, l.max_load,
-                        round(100.0 * l.load / l.max_load, 2)::double precision
-                    from operators o
-                    join operator_loads l on l.operator_id = o.id
-                    left join (select operator_id, count(*) as contacts from contacts group by operator_id) c
-                        on c.operator_id = o.id
-                    where o.archived_at is null
-                    order by o.id
-                    """,
-                    """
-                    select s.id, s.name, coalesce(c.contacts, 0)
-                    from sources s
-                    left join (select source_id, count(*) as contacts from contacts group by source_id) c
-                        on c.source_id = s.id
-                    order by s.id
-                    """,
-                    """
-                    select
-                        (select count(*) from leads where merged_into is null),
-                        (select count(*) from contacts),
-                        (select count(*) from contacts where status <> 'closed'),
-                        count(*) filter (where l.is_active),
-                        count(*)
-                    from operators o
-                    join operator_loads l on l.operator_id = o.id
-                    where o.archived_at is null
-                    """,
-                    "commit",
-                ])
-            }
-        }
+        let results = try await readAlone([
+            """
+            select o.id, o.name, coalesce(c.contacts, 0), l.load, l.max_load,
+                round(100.0 * l.load / l.max_load, 2)::double precision
+            from operators o
+            join operator_loads l on l.operator_id = o.id
+            left join (
+                select operator_id, sum(contacts)::bigint as contacts from contact_counts group by operator_id
+            ) c on c.operator_id = o.id
+            where o.archived_at is null
+            order by o.id
+            """,
+            """
+            select s.id, s.name, coalesce(c.contacts, 0)
+            from sources s
+            left join (
+                select source_id, sum(contacts)::bigint as contacts from contact_counts group by source_id
+            ) c on c.source_id = s.id
+            order by s.id
+            """,
+            """
+            select c.leads, c.contacts, c.open_contacts, o.online, o.total
+            from (
+                select coalesce(sum(leads), 0)::bigint as leads, coalesce(sum(contacts), 0)::bigint as contacts,
+                    coalesce(sum(open_contacts), 0)::bigint as open_contacts
+                from contact_counts
+            ) c,
+            (
+                select count(*) filter (where l.is_active) as online, count(*) as total
+                from operators o
+                join operator_loads l on l.operator_id = o.id
+                where o.archived_at is null
+            ) o
+            """,
+        ])
         return try reading { () throws(PostgresError) in
             DistributionStatistics(
-                byOperator: try results[2].map(Self.operatorRow), bySource: try results[3].map(Self.sourceRow),
-                summary: try Self.summary(results[4]))
+                byOperator: try results[0].map(Self.operatorRow), bySource: try results[1].map(Self.sourceRow),
+                summary: try Self.summary(results[2]))
+        }
+    }
+
+    /// How many contacts each operator has or had last from each source; only pairs with contacts.
+    /// - Throws: `StoreError`.
+    public func contactDistribution() async throws(StoreError) -> [ContactDistributionRow] {
+        let found = try await readAlone(
+            """
+            select s.id, s.name, o.id, o.name, c.contacts
+            from contact_counts c
+            join sources s on s.id = c.source_id
+            left join operators o on o.id = c.operator_id
+            where c.contacts > 0
+            order by s.id, o.id nulls last
+            """)
+        return try reading { () throws(PostgresError) in
+            try found.map { (row) throws(PostgresError) in
+                let (sourceID, sourceName, operatorID, operatorName, contacts) = try row.decode(
+                    Int.self, String.self, Int?.self, String?.self, Int.self)
+                return ContactDistributionRow(
+                    sourceID: sourceID, sourceName: sourceName, operatorID: operatorID, operatorName: operatorName,
+                    contacts: contacts)
+            }
+        }
+    }
+
+    /// One operator's contacts by source; archived operators excepted.
+    /// - Throws: `StoreError.operatorNotFound` and others.
+    public func operatorStatistics(id: Int) async throws(StoreError) -> OperatorStatistics {
+        let results = try await readAlone([
+            OperatorReading.operator(id: id),
+            """
+            select s.id, s.name, c.contacts
+            from contact_counts c
+            join sources s on s.id = c.source_id
+            where c.operator_id = \(id) and c.contacts > 0
+            order by s.id
+            """,
+        ])
+        let found = try OperatorReading.only(results[0])
+        return try reading { () throws(PostgresError) in
+            OperatorStatistics(operator: found, bySource: try results[1].map(Self.sourceRow))
+        }
+    }
+
+    /// How many contacts wait for an operator.
+    /// - Throws: `StoreError`.
+    public func waitingContacts() async throws(StoreError) -> Int {
+        let found = try await readAlone("select coalesce(sum(waiting_contacts), 0)::bigint from contact_counts")
+        return try reading { () throws(PostgresError) in try found[0].decode(Int.self) }
+    }
+
+    /// Sums up the counts of contacts, which otherwise take a little longer to read with every statement that writes.
+    /// - Throws: `StoreError`.
+    public func foldTallies() async throws(StoreError) {
+        try await transaction { (transaction) throws(StoreError) in
+            _ = try await transaction.finish(with: ["select fold_contact_tallies()"])
         }
     }
 
@@ -57,9 +113,9 @@ extension LeadStore {
             loadPercentage: percentage)
     }
 
-    private static func sourceRow(_ row: Row) throws(PostgresError) -> DistributionStatistics.SourceRow {
+    private static func sourceRow(_ row: Row) throws(PostgresError) -> SourceStatistics {
         let (id, name, total) = try row.decode(Int.self, String.self, Int.self)
-        return DistributionStatistics.SourceRow(sourceID: id, sourceName: name, totalContacts: total)
+        return SourceStatistics(sourceID: id, sourceName: name, totalContacts: total)
     }
 
     private static func summary(_ result: QueryResult) throws(PostgresError) -> DistributionStatistics.Summary {

@@ -52,14 +52,22 @@ public struct LeadStore: Sendable {
         try await storing { () throws(PostgresError) in try await pool.read(statement) }
     }
 
-    /// Runs a statement that may take long, a list or a report, on a connection of its own, planned for its values.
-    func readAlone(_ statement: Statement) async throws(StoreError) -> QueryResult {
-        try await storing { () throws(PostgresError) in
+    /// Runs statements that may take long, lists or reports, on a connection of their own, planned for their values. All
+    /// see the database as it was at one moment.
+    func readAlone(_ statements: [Statement]) async throws(StoreError) -> [QueryResult] {
+        let results = try await storing { () throws(PostgresError) in
             try await pool.withConnection { (connection) throws(PostgresError) in
                 try await connection.send(
-                    ["begin read only", Self.freePlanning, statement.plannedAfresh, "commit"])[2]
+                    ["begin isolation level repeatable read read only", Self.freePlanning]
+                        + statements.map(\.plannedAfresh) + ["commit"])
             }
         }
+        return Array(results[2..<results.count - 1])
+    }
+
+    /// Runs one such statement.
+    func readAlone(_ statement: Statement) async throws(StoreError) -> QueryResult {
+        try await readAlone([statement])[0]
     }
 }
 

@@ -5,6 +5,7 @@ public enum StoreError: Error, Sendable {
     case operatorNotFound
     case sourceNotFound
     case contactNotFound
+    case leadNotFound
     /// A set of weights names an operator that does not exist.
     case weightedOperatorNotFound(id: Int)
     /// An element of a set of weights names another source than the one it was sent to.

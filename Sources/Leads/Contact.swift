@@ -159,27 +159,3 @@ public struct ContactFilter: Sendable, Equatable {
         createdTo = fields.optionalTimestamp("created_to")
     }
 }
-
-/// Which part of a list to show, and in which direction of ids.
-public struct Page: Sendable, Equatable {
-    public enum Order: String, Sendable, CaseIterable {
-        case ascending = "asc"
-        case descending = "desc"
-    }
-
-    public var skip: Int
-    public var limit: Int
-    public var order: Order
-
-    public init(skip: Int = 0, limit: Int = 100, order: Order = .ascending) {
-        self.skip = skip
-        self.limit = limit
-        self.order = order
-    }
-
-    public init(_ fields: inout Fields) {
-        skip = fields.optionalInteger("skip", in: 0...Int.max) ?? 0
-        limit = fields.optionalInteger("limit", in: 1...1000) ?? 100
-        order = fields.optionalChoice("order", of: Order.allCases) ?? .ascending
-    }
-}

@@ -24,6 +24,22 @@ public struct Lead: Sendable, Equatable {
     }
 }
 
+/// A lead with its latest contacts, in order of id.
+public struct LeadWithContacts: Sendable, Equatable {
+    public let lead: Lead
+    public let contacts: [Contact]
+
+    public init(lead: Lead, contacts: [Contact]) {
+        self.lead = lead
+        self.contacts = contacts
+    }
+
+    /// How many contacts each lead of a list comes with.
+    public static let contactsInList = 20
+    /// How many contacts a lead comes with when it is asked for by id.
+    public static let contactsById = 1000
+}
+
 /// What a lead can be recognised by, strongest first.
 public enum IdentityKind: String, Sendable, CaseIterable, Comparable {
     case externalID = "external_id"

@@ -23,18 +23,6 @@ public struct DistributionStatistics: Sendable, Equatable {
         }
     }
 
-    public struct SourceRow: Sendable, Equatable {
-        public let sourceID: Int
-        public let sourceName: String
-        public let totalContacts: Int
-
-        public init(sourceID: Int, sourceName: String, totalContacts: Int) {
-            self.sourceID = sourceID
-            self.sourceName = sourceName
-            self.totalContacts = totalContacts
-        }
-    }
-
     public struct Summary: Sendable, Equatable {
         public let totalLeads: Int
         public let totalContacts: Int
@@ -55,12 +43,57 @@ public struct DistributionStatistics: Sendable, Equatable {
     }
 
     public let byOperator: [OperatorRow]
-    public let bySource: [SourceRow]
+    public let bySource: [SourceStatistics]
     public let summary: Summary
 
-    public init(byOperator: [OperatorRow], bySource: [SourceRow], summary: Summary) {
+    public init(byOperator: [OperatorRow], bySource: [SourceStatistics], summary: Summary) {
         self.byOperator = byOperator
         self.bySource = bySource
         self.summary = summary
+    }
+}
+
+/// How many contacts came from one source.
+public struct SourceStatistics: Sendable, Equatable {
+    public let sourceID: Int
+    public let sourceName: String
+    public let totalContacts: Int
+
+    public init(sourceID: Int, sourceName: String, totalContacts: Int) {
+        self.sourceID = sourceID
+        self.sourceName = sourceName
+        self.totalContacts = totalContacts
+    }
+}
+
+/// One operator's contacts by source.
+public struct OperatorStatistics: Sendable, Equatable {
+    public let `operator`: Operator
+    /// The sources the operator has or had contacts from.
+    public let bySource: [SourceStatistics]
+
+    public var totalContacts: Int { bySource.reduce(0) { $0 + $1.totalContacts } }
+
+    public init(operator: Operator, bySource: [SourceStatistics]) {
+        self.operator = `operator`
+        self.bySource = bySource
+    }
+}
+
+/// How many of a source's contacts one operator has or had last.
+public struct ContactDistributionRow: Sendable, Equatable {
+    public let sourceID: Int
+    public let sourceName: String
+    /// Nil for contacts that wait, or were closed while waiting.
+    public let operatorID: Int?
+    public let operatorName: String?
+    public let contacts: Int
+
+    public init(sourceID: Int, sourceName: String, operatorID: Int?, operatorName: String?, contacts: Int) {
+        self.sourceID = sourceID
+        self.sourceName = sourceName
+        self.operatorID = operatorID
+        self.operatorName = operatorName
+        self.contacts = contacts
     }
 }

@@ -2,9 +2,10 @@ import LeadStore
 import Logging
 import ServiceLifecycle
 
-/// Looks now and then for contacts left waiting beside free capacity: a safety net, not the mechanism.
+/// Sums up the counts of contacts now and then, and looks for contacts left waiting beside free capacity: a safety net,
+/// not the mechanism.
 ///
-/// It finds something only when a drain in the background failed, an instance died between two batches of one, or
+/// The latter finds something only when a drain in the background failed, an instance died between two batches of one, or
 /// somebody freed capacity by SQL.
 struct Sweeper: Service {
     let store: LeadStore
@@ -17,6 +18,7 @@ struct Sweeper: Service {
                 try? await Task.sleep(for: interval)
                 guard !Task.isCancelled else { return }
                 do throws(StoreError) {
+                    try await store.foldTallies()
                     let swept = try await store.sweep()
                     if swept > 0 {
                         logger.notice("the sweep found sources with contacts waiting beside capacity: \(swept)")

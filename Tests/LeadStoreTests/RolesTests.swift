@@ -43,7 +43,10 @@ import Testing
                 id: person.id, OperatorChange(name: "b", isActive: false, maxLoad: 5, requeues: true))
             _ = try await store.changeSource(id: source.id, SourceChange(description: "d"))
             try await store.setWeights(sourceID: source.id, [], replacing: true)
-            #expect(try await store.contacts(ContactFilter(), Page()).count == 2)
+            #expect(try await store.contacts(ContactFilter(), Page()).elements.count == 2)
+            #expect(try await store.leads(Page()).elements.count == 1)
+            try await store.archiveOperator(id: person.id)
+            try await store.foldTallies()
             #expect(try await store.distributionStatistics().summary.totalContacts == 2)
             #expect(try await store.isReady(schemaVersion: LeadStore.migrations.count))
             #expect(try await store.sweep() == 0)
@@ -119,7 +122,9 @@ import Testing
         try await withRoles { database in
             _ = try await database.register(try await database.store.createSource(NewSource(name: "empty")).id)
             let connection = try await connect(database, as: "leads_report")
-            for view in ["contacts", "operator_load", "distribution", "weights", "waiting", "load_drift"] {
+            for view in [
+                "contacts", "operator_load", "distribution", "weights", "waiting", "load_drift", "tally_drift",
+            ] {
                 try await connection.execute("select * from report.\(unsafe: view)")
             }
             for sql in ["select * from contacts", "select * from leads", "select * from contact_objects"] {

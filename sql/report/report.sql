@@ -113,3 +113,33 @@ left join (
 ) r on r.operator_id = l.operator_id
 where l.load <> coalesce(r.recount, 0);
 comment on view report.load_drift is 'Operators whose stored load differs from the recount. Expected to be empty, always.';
+
+create or replace view report.tally_drift as
+with recount as (
+    select
+        coalesce(source_id, 0) as source_id, coalesce(operator_id, 0) as operator_id, count(*) as contacts,
+        count(*) filter (where status <> 'closed') as open_contacts,
+        count(*) filter (where status = 'new') as waiting_contacts, 0::bigint as leads
+    from public.contacts
+    group by 1, 2
+    union all
+    select 0, 0, 0, 0, 0, count(*) from public.leads where merged_into is null
+),
+tallied as (
+    select
+        coalesce(source_id, 0) as source_id, coalesce(operator_id, 0) as operator_id, contacts, open_contacts,
+        waiting_contacts, leads
+    from public.contact_counts
+)
+select
+    nullif(source_id, 0) as source_id,
+    nullif(operator_id, 0) as operator_id,
+    array[t.contacts, t.open_contacts, t.waiting_contacts, t.leads] as tallied,
+    array[r.contacts, r.open_contacts, r.waiting_contacts, r.leads] as recounted
+from tallied t
+full join recount r using (source_id, operator_id)
+where (coalesce(t.contacts, 0), coalesce(t.open_contacts, 0), coalesce(t.waiting_contacts, 0), coalesce(t.leads, 0))
+    <> (coalesce(r.contacts, 0), coalesce(r.open_contacts, 0), coalesce(r.waiting_contacts, 0), coalesce(r.leads, 0));
+comment on view report.tally_drift is
+    'Sources and operators whose running counts differ from the recount. Expected to be empty, always.';
+comment on column report.tally_drift.tallied is 'Contacts, those open, those waiting; leads, in the row without a source.';

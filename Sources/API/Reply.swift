@@ -1,0 +1,41 @@
+import HTTPTypes
+import Leads
+
+/// What a handler answers.
+struct Reply: Sendable {
+    var status: HTTPResponse.Status
+    var headers: HTTPFields
+    var body: [UInt8]
+
+    init(_ status: HTTPResponse.Status = .ok, headers: HTTPFields = [:], _ write: (inout JSONWriter) -> Void) {
+        var json = JSONWriter()
+        write(&json)
+        self.status = status
+        self.headers = headers
+        self.headers[.contentType] = "application/json"
+        body = json.bytes
+    }
+
+    init(_ status: HTTPResponse.Status, headers: HTTPFields = [:]) {
+        self.status = status
+        self.headers = headers
+        body = []
+    }
+
+    /// `{"message": …}`, as both references answer to commands.
+    static func message(_ text: String) -> Reply {
+        Reply { json in json.object { $0.field("message", text) } }
+    }
+    /// One page of a list, with a `Link` to the next (RFC 8288) where there is one.
+    static func listing<Element>(
+        _ listing: Listing<Element>, _ call: Call, _ write: (inout JSONWriter, Element) -> Void
+    ) -> Reply {
+        var headers: HTTPFields = [:]
+        if let cursor = listing.nextCursor { headers[.link] = "<\(call.target(cursor: cursor))>; rel=\"next\"" }
+        return Reply(headers: headers) { json in json.array(listing.elements, write) }
+    }
+}
+
+extension HTTPField.Name {
+    fileprivate static let link = HTTPField.Name("Link")!
+}

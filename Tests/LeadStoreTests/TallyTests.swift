@@ -1,0 +1,102 @@
+import LeadStore
+import Leads
+import Postgres
+import TestSupport
+import Testing
+
+/// The numbers of contacts that statistics show are those of a recount, whoever writes and whoever folds.
+struct TallyTests {
+    @Test func `every kind of change by hand is counted, folded or not`() async throws {
+        try await TestDatabase.with { database in
+            let (source, ids) = try await database.team([100, 100])
+            let second = try await database.store.createSource(NewSource(name: "second"))
+            let changes = [
+                """
+                insert into leads (name) values ('a'), ('b'), ('c');
+                insert into contacts (lead_id, source_id, operator_id, status, assigned_at, first_assigned_at)
+                select 1, \(source.id), \(ids[0]), 'active', now(), now() from generate_series(1, 10)
+                """,
+                """
+                insert into contacts (lead_id, source_id, status, waiting_reason, waiting_since)
+                select 2, \(second.id), 'new', 'no_operators', now() from generate_series(1, 5)
+                """,
+                "update contacts set operator_id = \(ids[1]) where id <= 3",
+                "update contacts set source_id = \(second.id) where id in (4, 5)",
+                "update contacts set status = 'closed', closed_at = now(), waiting_reason = null, waiting_since = null where id > 8",
+                "update contacts set message = 'no change of numbers'",
+                "delete from contacts where id in (1, 9, 12)",
+                "update leads set merged_into = 1 where id = 3",
+                "update leads set merged_into = null where id = 3; delete from leads where id = 3",
+                "truncate contacts cascade",
+                "truncate leads cascade",
+            ]
+            for change in changes {
+                try await database.byHand(change)
+                #expect(try await database.drift() == 0, "\(change)")
+                try await database.store.foldTallies()
+                #expect(try await database.drift() == 0, "folded: \(change)")
+            }
+            let left: Int = try await database.value(
+                "select count(*) from contact_counts where contacts <> 0 or leads <> 0")
+            #expect(left == 0)
+        }
+    }
+
+    @Test func `folding leaves no changes behind, and one row a pair`() async throws {
+        try await TestDatabase.with { database in
+            let (source, _) = try await database.team([100])
+            for _ in 1...20 { _ = try await database.register(source.id) }
+            try await database.store.foldTallies()
+            let changes: Int = try await database.value("select count(*) from contact_tally_changes")
+            let tallies: Int = try await database.value("select count(*) from contact_tallies where contacts <> 0")
+            #expect((changes, tallies) == (0, 1))
+        }
+    }
+
+    @Test func `writers and folders at once lose nothing and never wait for each other in a circle`() async throws {
+        try await TestDatabase.with { database in
+            let (source, _) = try await database.team([30, 30, 30])
+            let store = database.store
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 1...8 {
+                    group.addTask {
+                        for _ in 1...15 {
+                            let contact = try await database.register(source.id)
+                            if contact.id.isMultiple(of: 2) { _ = try await store.closeContact(id: contact.id) }
+                        }
+                    }
+                }
+                for _ in 1...3 {
+                    group.addTask { for _ in 1...20 { try await store.foldTallies() } }
+                }
+                group.addTask {
+                    for _ in 1...20 {
+                        let statistics = try await store.distributionStatistics()
+                        let bySource = statistics.bySource.reduce(0) { $0 + $1.totalContacts }
+                        #expect(bySource == statistics.summary.totalContacts)
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await eventually(within: .seconds(5)) { try await database.drift() == 0 })
+            #expect(try await store.distributionStatistics().summary.totalContacts == 120)
+            let deadlocks: Int = try await database.value(
+                "select deadlocks from pg_stat_database where datname = current_database()")
+            #expect(deadlocks == 0)
+        }
+    }
+
+    @Test func `applying the function again counts afresh`() async throws {
+        try await TestDatabase.with { database in
+            let (source, _) = try await database.team([5])
+            for _ in 1...3 { _ = try await database.register(source.id) }
+            try await database.byHand("update contact_tallies set contacts = 7; delete from contact_tally_changes")
+            #expect(try await database.drift() > 0)
+            try await database.byHand("delete from schema_repeatables where name = 'functions/tally_contacts.sql'")
+            let migrator = Migrator(migrations: LeadStore.migrations, repeatables: LeadStore.repeatables)
+            #expect(
+                try await migrator.run(database.connectionConfiguration).repeated == ["functions/tally_contacts.sql"])
+            #expect(try await database.drift() == 0)
+        }
+    }
+}
