@@ -8,16 +8,28 @@ struct ContactHandlers: Sendable {
     let store: LeadStore
     let intake: Intake
     let phoneRegion: PhoneRegion
+    let observation: Observation
 
     @Sendable func register(_ call: Call) async throws(Problem) -> Reply {
-        let new = try call.body { NewContact(&$0) }
+        do throws(Problem) {
+            let registered = try await register(try call.body { NewContact(&$0) })
+            let contact = registered.contact
+            observation.registered(
+                registered.isRepetition ? .repeated : contact.status == .new ? .waiting : .placed)
+            return Reply(registered.isRepetition ? .ok : .created) { $0.contact(contact) }
+        } catch {
+            observation.registered(error.cause == nil ? .refused : .failed)
+            throw error
+        }
+    }
+
+    private func register(_ new: NewContact) async throws(Problem) -> Intake.Registered {
         let keys = LeadKeys(
             externalID: new.leadExternalID, phone: new.leadPhone, email: new.leadEmail, region: phoneRegion)
         let outcomes = try await asking { () throws(StoreError) in
             try await intake.register([Intake.Request(contact: new, keys: keys.identities)])
         }
-        let registered = try await asking { () throws(StoreError) in try outcomes[0].get() }
-        return Reply(registered.isRepetition ? .ok : .created) { $0.contact(registered.contact) }
+        return try await asking { () throws(StoreError) in try outcomes[0].get() }
     }
 
     @Sendable func list(_ call: Call) async throws(Problem) -> Reply {

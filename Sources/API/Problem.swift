@@ -38,6 +38,16 @@ enum Problem: Error {
             }
     }
 
+    /// Why it is a 5xx, for the log: codes and constraints, never what a caller sent.
+    var cause: String? {
+        switch self {
+        case .unavailable(let cause): cause ?? "the caller went away"
+        case .outcomeUnknown: "the connection broke during COMMIT"
+        case .internalError(let cause): cause
+        default: nil
+        }
+    }
+
     private struct Entry {
         let status: HTTPResponse.Status
         /// Nil where the references' clients compare the whole body.

@@ -16,6 +16,12 @@ struct Reply: Sendable {
         body = json.bytes
     }
 
+    init(_ status: HTTPResponse.Status = .ok, contentType: String, _ body: [UInt8]) {
+        self.status = status
+        headers = [.contentType: contentType]
+        self.body = body
+    }
+
     init(_ status: HTTPResponse.Status, headers: HTTPFields = [:]) {
         self.status = status
         self.headers = headers

@@ -9,6 +9,9 @@ struct RouteTree: Sendable {
         fileprivate(set) var pathValues: [String: String]
         let routes: [HTTPRequest.Method: Route]
 
+        /// The path as the route table has it.
+        var path: String? { routes.values.first?.path }
+
         /// Every method the path answers to, in a stable order.
         var allowed: [HTTPRequest.Method] {
             let methods = Set(routes.keys).union(routes[.get] == nil ? [] : [.head]).union([.options])

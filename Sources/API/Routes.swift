@@ -31,6 +31,7 @@ func routes(
         Route(.get, "/health", service.alive),
         Route(.get, "/livez", service.alive),
         Route(.get, "/readyz", service.ready),
+        Route(.get, "/metrics", service.metrics),
 
         Route(.post, "/api/v1/operators", operators.create),
         Route(.get, "/api/v1/operators", operators.list),

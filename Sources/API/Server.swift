@@ -2,7 +2,6 @@ public import Hummingbird
 import HTTPTypes
 public import Identity
 public import LeadStore
-import Logging
 import NIOCore
 
 /// Answers HTTP requests by the route table.
@@ -14,61 +13,84 @@ public struct Server: HTTPResponder {
         public var phoneRegion: PhoneRegion
         public var version: String
         public var schemaVersion: Int
+        public var observation: Observation
+        public var readiness: Readiness
 
-        public init(language: Language, phoneRegion: PhoneRegion, version: String, schemaVersion: Int) {
+        public init(
+            language: Language, phoneRegion: PhoneRegion, version: String, schemaVersion: Int, observation: Observation,
+            readiness: Readiness
+        ) {
             self.language = language
             self.phoneRegion = phoneRegion
             self.version = version
             self.schemaVersion = schemaVersion
+            self.observation = observation
+            self.readiness = readiness
         }
     }
 
     private let tree: RouteTree
     private let language: Language
     private let taskExecutor: any TaskExecutor
+    private let observation: Observation
+    private let readiness: Readiness
     private static let largestBodyOnDatabaseThread = 65_536
 
     public init(store: LeadStore, _ configuration: Configuration) {
         language = configuration.language
         taskExecutor = store.taskExecutor
+        observation = configuration.observation
+        readiness = configuration.readiness
         tree = RouteTree(
             routes(
                 operators: OperatorHandlers(store: store),
                 sources: SourceHandlers(store: store),
                 contacts: ContactHandlers(
-                    store: store, intake: Intake(store: store), phoneRegion: configuration.phoneRegion),
+                    store: store, intake: Intake(store: store), phoneRegion: configuration.phoneRegion,
+                    observation: configuration.observation),
                 leads: LeadHandlers(store: store, phoneRegion: configuration.phoneRegion),
                 statistics: StatisticsHandlers(store: store),
                 service: ServiceHandlers(
-                    store: store, version: configuration.version, schemaVersion: configuration.schemaVersion)
+                    store: store, version: configuration.version, schemaVersion: configuration.schemaVersion,
+                    observation: configuration.observation, readiness: configuration.readiness)
             ))
     }
 
     @Sendable public func respond(to request: Request, context: Context) async throws -> Response {
-        let language = Language(accepting: request.headers[.acceptLanguage], fallback: language)
+        let began = ContinuousClock.now
+        observation.requestBegan()
+        let id = RequestID.of(request.headers)
+        let target = request.head.path ?? "/"
+        let path = target.prefix { $0 != "?" }
+        let match = tree.match(path)
         let reply: Reply
+        var cause: String?
         do throws(Problem) {
-            reply = try await answer(request)
+            reply = try await answer(request, match, path: path, query: target.dropFirst(path.count + 1))
         } catch {
-            // The causes name codes and constraints, never what a caller sent.
-            switch error {
-            case .internalError(let cause):
-                context.logger.error("a request failed through a fault of this program: \(cause)")
-            case .unavailable(let cause?): context.logger.debug("answered 503: \(cause)")
-            default: break
-            }
-            reply = error.reply(in: language)
+            cause = error.cause
+            reply = error.reply(in: Language(accepting: request.headers[.acceptLanguage], fallback: language))
         }
         var headers = reply.headers
         headers[.contentLength] = String(reply.body.count)
+        headers[RequestID.header] = id
+        if readiness.isStopping { headers[.connection] = "close" }
+        observation.requestEnded(
+            Observation.Exchange(
+                id: id, method: Self.knownMethods.contains(request.method) ? request.method.rawValue : "other",
+                route: match?.path ?? "unknown", status: reply.status.code, duration: began.duration(to: .now),
+                cause: cause))
         let body = request.method == .head ? ByteBuffer() : ByteBuffer(bytes: reply.body)
         return Response(status: reply.status, headers: headers, body: ResponseBody(byteBuffer: body))
     }
 
-    private func answer(_ request: Request) async throws(Problem) -> Reply {
-        let target = request.head.path ?? "/"
-        let path = target.prefix { $0 != "?" }
-        guard let match = tree.match(path) else { throw .unknownPath }
+    /// Those that metrics tell apart: a caller may make up as many as it likes.
+    private static let knownMethods: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]
+
+    private func answer(
+        _ request: Request, _ match: RouteTree.Match?, path: Substring, query: Substring
+    ) async throws(Problem) -> Reply {
+        guard let match else { throw .unknownPath }
         let method = request.method == .head ? .get : request.method
         guard let route = match.routes[method] else {
             guard request.method == .options else { throw .methodNotAllowed(allowed: match.allowed) }
@@ -76,8 +98,8 @@ public struct Server: HTTPResponder {
                 .noContent, headers: [.allow: match.allowed.map(\.rawValue).joined(separator: ", ")])
         }
         let call = Call(
-            path: String(path), pathValues: match.pathValues, query: Self.query(target.dropFirst(path.count + 1)),
-            headers: request.headers, body: try await Self.body(of: request, limit: route.bodyLimit))
+            path: String(path), pathValues: match.pathValues, query: Self.query(query), headers: request.headers,
+            body: try await Self.body(of: request, limit: route.bodyLimit))
         // Handlers run on the database's thread, without a change of threads around each statement; large bodies, whose
         // parsing takes milliseconds, are kept off it.
         guard call.body.count <= Self.largestBodyOnDatabaseThread else { return try await route.handler(call) }

@@ -6,6 +6,8 @@ struct ServiceHandlers: Sendable {
     let store: LeadStore
     let version: String
     let schemaVersion: Int
+    let observation: Observation
+    let readiness: Readiness
 
     @Sendable func welcome(_ call: Call) async throws(Problem) -> Reply {
         Reply { json in
@@ -22,12 +24,22 @@ struct ServiceHandlers: Sendable {
         Reply { json in json.object { $0.field("status", "ok") } }
     }
 
-    /// The database answers and its schema is new enough: requests may be sent here.
+    /// The database answers, its schema is new enough and nobody has told us to stop: requests may be sent here.
     @Sendable func ready(_ call: Call) async throws(Problem) -> Reply {
+        if readiness.isStopping {
+            return Reply(.serviceUnavailable) { json in json.object { $0.field("status", "stopping") } }
+        }
         let isReady = try await asking { () throws(StoreError) in
             try await store.isReady(schemaVersion: schemaVersion)
         }
         guard isReady else { throw .unavailable(cause: "the schema is older than this program") }
         return Reply { json in json.object { $0.field("status", "ready") } }
+    }
+    /// For Prometheus. Answers also while the database does not.
+    @Sendable func metrics(_ call: Call) async throws(Problem) -> Reply {
+        let waiting = try? await store.waitingContacts()
+        let metrics = Metrics(
+            version: version, totals: observation.totals, pool: await store.poolUse, waitingContacts: waiting)
+        return Reply(contentType: "text/plain; version=0.0.4; charset=utf-8", metrics.bytes)
     }
 }

@@ -10,6 +10,7 @@ import NIOCore
 import NIOPosix
 import Postgres
 import ServiceLifecycle
+import UnixSignals
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -46,12 +47,16 @@ struct Serve: AsyncParsableCommand {
         let pool = database.pool(size: settings.poolSize)
         await pool.start()
         let store = LeadStore(pool: pool)
+        let observation = Observation(logger: logger)
+        let readiness = Readiness()
         let server = Server(
             store: store,
             Server.Configuration(
                 language: settings.language, phoneRegion: settings.phoneRegion, version: LeadsCRM.version,
-                schemaVersion: LeadStore.migrations.count))
-        var services: [any Service] = [Sweeper(store: store, interval: settings.sweepInterval, logger: logger)]
+                schemaVersion: LeadStore.migrations.count, observation: observation, readiness: readiness))
+        var services: [any Service] = [
+            Sweeper(store: store, interval: settings.sweepInterval, observation: observation, logger: logger)
+        ]
         if let cluster = database.cluster { services.append(ClusterWatch(cluster: cluster, logger: logger)) }
         let application = Application(
             responder: server,
@@ -60,8 +65,11 @@ struct Serve: AsyncParsableCommand {
             onServerRunning: { _ in announce(port: settings.port, directory: database.cluster?.directory) },
             eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup(numberOfThreads: settings.eventLoops)),
             logger: logger)
+        let group = ServiceGroup(
+            services: [application, Drain(readiness: readiness, duration: settings.drainDuration, logger: logger)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         do {
-            try await application.runService()
+            try await group.run()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
             await pool.close()
             throw SettingError("port \(settings.port) on \(host) is already in use; choose another with --port")
@@ -101,6 +109,7 @@ private struct ServeSettings {
     let poolSize: Int
     let eventLoops: Int
     let sweepInterval: Duration
+    let drainDuration: Duration
     let language: Language
     let phoneRegion: PhoneRegion
 
@@ -112,6 +121,7 @@ private struct ServeSettings {
         poolSize = try Setting.poolSize.integer(in: 1...64)
         eventLoops = try Setting.eventLoops.integer(in: 1...64)
         sweepInterval = .seconds(try Setting.sweepSeconds.integer(in: 1...3600))
+        drainDuration = .seconds(try Setting.drainSeconds.integer(in: 0...300))
         guard let language = Language(rawValue: Setting.language.value.lowercased()) else {
             throw SettingError("\(Setting.language.name) must be one of \(Language.allCases.map(\.rawValue))")
         }

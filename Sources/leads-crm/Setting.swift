@@ -33,11 +33,16 @@ struct Setting: Sendable {
     static let eventLoops = Setting("LEADS_EVENT_LOOPS", "1", "threads that read and write HTTP, 1…64")
     static let sweepSeconds = Setting(
         "LEADS_SWEEP_SECONDS", "5", "how often to look for contacts left waiting beside free capacity, 1…3600")
+    static let drainSeconds = Setting(
+        "LEADS_DRAIN_SECONDS", "0",
+        "how long to go on serving, not ready, after SIGTERM: until a balancer has noticed, 0…300")
+    static let logFormat = Setting(
+        "LEADS_LOG_FORMAT", "auto", "text, json (an object a line), or auto: text on a terminal, otherwise json")
     static let logLevel = Setting("LEADS_LOG_LEVEL", "info", "trace, debug, info, notice, warning, error or critical")
 
     static let all = [
         databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, language, phoneRegion, poolSize,
-        eventLoops, sweepSeconds, logLevel,
+        eventLoops, sweepSeconds, drainSeconds, logFormat, logLevel,
     ]
 
     /// The value from the environment, or the default. An empty variable counts as none.

@@ -1,3 +1,4 @@
+import API
 import LeadStore
 import Logging
 import ServiceLifecycle
@@ -10,6 +11,7 @@ import ServiceLifecycle
 struct Sweeper: Service {
     let store: LeadStore
     let interval: Duration
+    let observation: Observation
     let logger: Logger
 
     func run() async throws {

@@ -1,0 +1,96 @@
+import LeadStore
+
+/// The state of an instance in the text format of Prometheus, version 0.0.4.
+///
+/// Written by hand: none of the packages at hand exports metrics.
+struct Metrics {
+    private var text = ""
+
+    init(version: String, totals: Observation.Totals, pool: PoolUse, waitingContacts: Int?) {
+        gauge("leads_build_info", "Always 1; the label tells the version.", [([("version", version)], 1)])
+        gauge(
+            "leads_database_up", "Whether the database answered this scrape.", [([], waitingContacts == nil ? 0 : 1)])
+        if let waitingContacts {
+            gauge("leads_contacts_waiting", "Contacts that wait for an operator.", [([], waitingContacts)])
+        }
+        counter(
+            "leads_registrations_total", "Contacts sent to be registered, by what became of them.",
+            Observation.RegistrationOutcome.allCases.map {
+                ([("outcome", $0.rawValue)], totals.registrations[$0] ?? 0)
+            })
+        counter(
+            "leads_stranded_sources_total",
+            "Sources the sweep found contacts waiting in beside capacity; 0 is expected.",
+            [([], totals.strandedSources)])
+        gauge(
+            "leads_pool_connections", "Database connections by state.",
+            [
+                ([("state", "idle")], pool.idle), ([("state", "leased")], pool.leased),
+                ([("state", "opening")], pool.opening),
+            ]
+        )
+        gauge("leads_pool_requests_waiting", "Requests that wait for a database connection.", [([], pool.waiting)])
+        gauge("leads_http_requests_in_flight", "Requests being answered.", [([], totals.inFlight)])
+        counter(
+            "leads_http_requests_total", "Requests answered.",
+            totals.requests.sorted { $0.key < $1.key }.map { series, count in
+                (Self.labels(series) + [("status", String(series.status))], count)
+            })
+        durations(totals.durations.sorted { $0.key < $1.key })
+    }
+
+    var bytes: [UInt8] { Array(text.utf8) }
+
+    private typealias Labels = [(name: String, value: String)]
+
+    private static func labels(_ series: Observation.Series) -> Labels {
+        [("method", series.method), ("route", series.route)]
+    }
+
+    private mutating func gauge(_ name: String, _ help: String, _ samples: [(Labels, Int)]) {
+        metric(name, "gauge", help, samples)
+    }
+
+    private mutating func counter(_ name: String, _ help: String, _ samples: [(Labels, Int)]) {
+        metric(name, "counter", help, samples)
+    }
+
+    private mutating func metric(_ name: String, _ type: String, _ help: String, _ samples: [(Labels, Int)]) {
+        head(name, type, help)
+        for (labels, value) in samples { sample(name, labels, String(value)) }
+    }
+
+    private mutating func durations(_ histograms: [(Observation.Series, Observation.Histogram)]) {
+        let name = "leads_http_request_duration_seconds"
+        head(name, "histogram", "Time from a request's head to its answer.")
+        for (series, histogram) in histograms {
+            let labels = Self.labels(series)
+            var below = 0
+            for (bound, count) in zip(Observation.Histogram.bounds.map { "\($0)" } + ["+Inf"], histogram.counts) {
+                below += count
+                sample(name + "_bucket", labels + [("le", bound)], String(below))
+            }
+            sample(name + "_sum", labels, String(histogram.sum))
+            sample(name + "_count", labels, String(below))
+        }
+    }
+
+    private mutating func head(_ name: String, _ type: String, _ help: String) {
+        text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+    }
+
+    /// Label values are methods, routes and words of our own: none needs escaping.
+    private mutating func sample(_ name: String, _ labels: Labels, _ value: String) {
+        text += name
+        if !labels.isEmpty {
+            text += "{\(labels.map { "\($0.name)=\"\($0.value)\"" }.joined(separator: ","))}"
+        }
+        text += " \(value)\n"
+    }
+}
+
+extension Observation.Series: Comparable {
+    static func < (left: Self, right: Self) -> Bool {
+        (left.route, left.method, left.status) < (right.route, right.method, right.status)
+    }
+}

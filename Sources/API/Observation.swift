@@ -1,0 +1,144 @@
+public import Logging
+import Synchronization
+
+/// What happens, told once: everything that logs and metrics say about requests comes through here.
+///
+/// Successful requests are counted and logged at debug; an answer of 5xx is logged at warning or error with its cause, a
+/// slow one at notice. Answers of 503 come in floods while a database is away: one a second is logged, with the number
+/// of those that were not. Nothing a caller sent is ever kept but the request's id; paths are those of the route table.
+public final class Observation: Sendable {
+    /// What became of a contact somebody wanted to register.
+    enum RegistrationOutcome: String, CaseIterable {
+        /// It has an operator.
+        case placed
+        /// It is stored and waits.
+        case waiting
+        /// Its event was known; nothing was stored.
+        case repeated
+        /// The request was at fault; nothing was stored.
+        case refused
+        /// The database or this program was at fault.
+        case failed
+    }
+
+    /// One request and its answer.
+    struct Exchange {
+        let id: String
+        let method: String
+        /// The path in the route table, `unknown` for others.
+        let route: String
+        let status: Int
+        let duration: Duration
+        /// Why it was answered 5xx, free of what the caller sent.
+        let cause: String?
+    }
+
+    struct Series: Hashable {
+        let method: String
+        let route: String
+        let status: Int
+    }
+
+    struct Histogram {
+        /// Upper bounds in seconds.
+        static let bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+        /// How many fell below each bound and above the one before; the last count is of those beyond all.
+        var counts = [Int](repeating: 0, count: bounds.count + 1)
+        var sum = 0.0
+
+        mutating func record(_ seconds: Double) {
+            counts[Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count] += 1
+            sum += seconds
+        }
+    }
+
+    /// The numbers so far.
+    struct Totals {
+        var requests: [Series: Int] = [:]
+        /// By method and route; the series' status is 0.
+        var durations: [Series: Histogram] = [:]
+        var inFlight = 0
+        var registrations: [RegistrationOutcome: Int] = [:]
+        var strandedSources = 0
+    }
+
+    private struct Floodgate {
+        var openAgainAt: ContinuousClock.Instant?
+        var suppressed = 0
+    }
+
+    private let logger: Logger
+    private let state = Mutex(Totals())
+    private let floodgate = Mutex(Floodgate())
+    private static let slow: Duration = .seconds(1)
+    private static let floodInterval: Duration = .seconds(1)
+
+    public init(logger: Logger) {
+        self.logger = logger
+    }
+
+    var totals: Totals { state.withLock { $0 } }
+
+    func requestBegan() {
+        state.withLock { $0.inFlight += 1 }
+    }
+
+    func requestEnded(_ exchange: Exchange) {
+        let seconds = exchange.duration / .seconds(1)
+        state.withLock {
+            $0.inFlight -= 1
+            $0.requests[
+                Series(method: exchange.method, route: exchange.route, status: exchange.status), default: 0] += 1
+            $0.durations[Series(method: exchange.method, route: exchange.route, status: 0), default: Histogram()]
+                .record(seconds)
+        }
+        log(exchange)
+    }
+
+    func registered(_ outcome: RegistrationOutcome) {
+        state.withLock { $0.registrations[outcome, default: 0] += 1 }
+    }
+
+    private func log(_ exchange: Exchange) {
+        let level: Logger.Level =
+            switch exchange.status {
+            case 503: exchange.cause == nil ? .debug : .warning
+            case 500...: .error
+            default: exchange.duration > Self.slow ? .notice : .debug
+            }
+        guard level >= logger.logLevel else { return }
+        var metadata: Logger.Metadata = [
+            "request_id": "\(exchange.id)", "method": "\(exchange.method)", "route": "\(exchange.route)",
+            "status": "\(exchange.status)", "milliseconds": "\(Int(exchange.duration / .milliseconds(1)))",
+        ]
+        if let cause = exchange.cause { metadata["cause"] = "\(cause)" }
+        if exchange.status == 503 {
+            guard let suppressed = passFloodgate() else { return }
+            if suppressed > 0 { metadata["not_logged"] = "\(suppressed)" }
+        }
+        logger.log(level: level, "answered", metadata: metadata)
+    }
+
+    /// How many were suppressed since the last one that passed; nil when this one is suppressed too.
+    private func passFloodgate() -> Int? {
+        let now = ContinuousClock.now
+        return floodgate.withLock { gate in
+            if let next = gate.openAgainAt, now < next {
+                gate.suppressed += 1
+                return nil
+            }
+            defer { gate = Floodgate(openAgainAt: now + Self.floodInterval) }
+            return gate.suppressed
+        }
+    }
+}
+
+extension Observation {
+    /// Notes the result of a sweep: how many sources had contacts waiting beside capacity. 0 is expected.
+    public func swept(sources: Int) {
+        guard sources > 0 else { return }
+        state.withLock { $0.strandedSources += sources }
+        logger.notice(
+            "the sweep found contacts waiting beside capacity and placed them", metadata: ["sources": "\(sources)"])
+    }
+}
