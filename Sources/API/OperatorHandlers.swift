@@ -13,9 +13,9 @@ struct OperatorHandlers: Sendable {
     }
 
     @Sendable func list(_ call: Call) async throws(Problem) -> Reply {
-        let (isActive, page) = try call.query { ($0.optionalBool("is_active"), Page(&$0)) }
+        let (filter, page) = try call.query { (OperatorFilter(&$0), Page(&$0)) }
         let operators = try await asking { () throws(StoreError) in
-            try await store.operators(isActive: isActive, page)
+            try await store.operators(isActive: filter.isActive, page)
         }
         return .listing(operators, call) { $0.operator($1) }
     }

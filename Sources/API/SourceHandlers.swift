@@ -63,9 +63,7 @@ struct SourceHandlers: Sendable {
     private func setDistribution(
         _ call: Call, replacing: Bool, status: HTTPResponse.Status
     ) async throws(Problem) -> Reply {
-        let (id, new) = try call.idAndBody("source_id") { fields in
-            fields.list("operator_weights") { NewWeight(distribution: &$0) }
-        }
+        let (id, new) = try call.idAndBody("source_id", NewWeight.distribution)
         let sent = try await set(new, of: id, replacing: replacing)
         return Reply(status) { json in json.array(sent) { $0.distributionRow($1) } }
     }

@@ -106,7 +106,7 @@ public struct NewContact: Sendable, Equatable {
         leadEmail = fields.optionalString("lead_email", length: 0...255, bytes: 1024)
         leadName = fields.optionalString("lead_name", length: 0...200)
         message = fields.optionalString("message", length: 0...16384, bytes: 16384)
-        priority = fields.optionalInteger("priority", in: 0...9) ?? 0
+        priority = fields.optionalInteger("priority", default: 0, in: 0...9)
         sourceEventID = fields.optionalString("source_event_id", length: 1...200, bytes: 1024)
     }
 }
@@ -124,14 +124,12 @@ public struct StatusChange: Sendable, Equatable {
         case closed
     }
 
-    /// Either `{"is_active": …}` or `{"status": "active" | "closed"}`.
+    /// Either `{"is_active": …}` or `{"status": "active" | "closed"}`; with both, the status counts.
     public init(_ fields: inout Fields) {
-        if let status = fields.optionalChoice("status", of: Wanted.allCases) {
-            isActive = status == .active
-        } else if fields.has("status") {
-            isActive = false  // a fault has been noted
-        } else {
-            isActive = fields.bool("is_active")
+        isActive = fields.either("status") {
+            $0.choice("status", of: Wanted.allCases) == .active
+        } or: {
+            $0.bool("is_active")
         }
     }
 }

@@ -13,7 +13,8 @@
 ///
 /// Reading never throws: a faulty field yields a placeholder, which nobody sees because ``decode(_:at:after:_:)`` or
 /// ``check()`` throws in the end. A field without a default is required; one read by an `optional…` function may be
-/// absent or null, both answered with nil, and ``has(_:)`` tells these apart. Fields that nobody reads are ignored.
+/// absent or null, both answered with nil or its default, and ``has(_:)`` tells these apart. Fields that nobody reads are
+/// ignored. ``describe(_:)`` runs the same reading to learn what the fields may hold.
 ///
 /// Differences from pydantic, all of them towards caution: an integer that does not fit `Int` is out of bounds instead
 /// of unlimited, a number is judged by its exact value (`0.99999999999999999999` is not 1), U+0000 is refused in every
@@ -30,6 +31,9 @@ public struct Fields {
 
     /// What is wrong with the fields read so far, in the order of reading.
     public private(set) var faults: [Fault] = []
+
+    /// What the fields read so far may hold; nil unless they are read only to be described.
+    private var descriptions: [FieldDescription]?
 
     private let members: [JSONValue.Member]
     private let location: [Fault.Step]
@@ -103,6 +107,46 @@ extension Fields {
 }
 
 extension Fields {
+    /// What each field that `read` reads may hold, in the order of reading.
+    ///
+    /// `read` runs on an empty request, and its value is thrown away: `Fields.describe { NewOperator(&$0) }`. What it
+    /// reads under a condition of its own stays unseen; use ``either(_:_:or:)`` for that.
+    public static func describe<Value>(_ read: (inout Fields) -> Value) -> [FieldDescription] {
+        var fields = Fields(members: [], location: [], whole: .null)
+        fields.descriptions = []
+        _ = read(&fields)
+        return fields.descriptions ?? []
+    }
+
+    /// What `first` reads when the field `name` was sent and is not null, else what `second` reads.
+    ///
+    /// Whichever is described, the fields that either requires are alternatives of each other.
+    public mutating func either<Value>(
+        _ name: String,
+        _ first: (inout Fields) -> Value,
+        or second: (inout Fields) -> Value
+    ) -> Value {
+        guard let described = descriptions?.count else {
+            return (self[name] ?? .null) != .null ? first(&self) : second(&self)
+        }
+        _ = first(&self)
+        let value = second(&self)
+        descriptions = descriptions?.enumerated().map { index, field in
+            index >= described && field.presence == .required ? field.asAlternative : field
+        }
+        return value
+    }
+
+    private mutating func describe(
+        _ name: String,
+        _ kind: @autoclosure () -> FieldDescription.Kind,
+        _ presence: @autoclosure () -> FieldDescription.Presence
+    ) {
+        descriptions?.append(FieldDescription(name: name, kind: kind(), presence: presence()))
+    }
+}
+
+extension Fields {
     /// Whether the field was sent at all, be it as null.
     public func has(_ name: String) -> Bool {
         self[name] != nil
@@ -124,7 +168,8 @@ extension Fields {
         bytes: Int = .max,
         trimmed: Bool = false
     ) -> String {
-        required(name, placeholder: "") { $0.asString(length: length, bytes: bytes, trimmed: trimmed) }
+        describe(name, .string(length: length, bytes: bytes, isTrimmed: trimmed), .required)
+        return required(name, placeholder: "") { $0.asString(length: length, bytes: bytes, trimmed: trimmed) }
     }
 
     /// The same, or nil when the field is absent or null.
@@ -134,18 +179,27 @@ extension Fields {
         bytes: Int = .max,
         trimmed: Bool = false
     ) -> String? {
-        optional(name) { $0.asString(length: length, bytes: bytes, trimmed: trimmed) }
+        describe(name, .string(length: length, bytes: bytes, isTrimmed: trimmed), .nullable(default: nil))
+        return optional(name) { $0.asString(length: length, bytes: bytes, trimmed: trimmed) }
     }
 
     /// A boolean: `true`, `1`, `1.0` or one of the words `true`, `t`, `yes`, `y`, `on`, `1` and their opposites, in
     /// either case. The placeholder is false.
     public mutating func bool(_ name: String, default: Bool? = nil) -> Bool {
-        required(name, default: `default`, placeholder: false) { $0.asBool() }
+        describe(name, .boolean, .required(unless: `default`.map(JSONValue.bool)))
+        return required(name, default: `default`, placeholder: false) { $0.asBool() }
     }
 
     /// The same, or nil when the field is absent or null.
     public mutating func optionalBool(_ name: String) -> Bool? {
-        optional(name) { $0.asBool() }
+        describe(name, .boolean, .nullable(default: nil))
+        return optional(name) { $0.asBool() }
+    }
+
+    /// The same, or `default` when the field is absent or null.
+    public mutating func optionalBool(_ name: String, default: Bool) -> Bool {
+        describe(name, .boolean, .nullable(default: .bool(`default`)))
+        return optional(name) { $0.asBool() } ?? `default`
     }
 
     /// An integer within `range`: `7`, `7.0`, `7e0`, `true` (1) or a text like `" +1_000.0 "`.
@@ -156,17 +210,30 @@ extension Fields {
         default: Int? = nil,
         in range: ClosedRange<Int> = Int.min...Int.max
     ) -> Int {
-        required(name, default: `default`, placeholder: range.nearestToZero) { $0.asInteger(in: range) }
+        describe(name, .integer(range), .required(unless: `default`.map(JSONValue.integer)))
+        return required(name, default: `default`, placeholder: range.nearestToZero) { $0.asInteger(in: range) }
     }
 
     /// The same, or nil when the field is absent or null.
     public mutating func optionalInteger(_ name: String, in range: ClosedRange<Int> = Int.min...Int.max) -> Int? {
-        optional(name) { $0.asInteger(in: range) }
+        describe(name, .integer(range), .nullable(default: nil))
+        return optional(name) { $0.asInteger(in: range) }
+    }
+
+    /// The same, or `default` when the field is absent or null.
+    public mutating func optionalInteger(
+        _ name: String,
+        default: Int,
+        in range: ClosedRange<Int> = Int.min...Int.max
+    ) -> Int {
+        describe(name, .integer(range), .nullable(default: .integer(`default`)))
+        return optional(name) { $0.asInteger(in: range) } ?? `default`
     }
 
     /// A moment in the texts that ``Timestamp/init(_:)`` reads, or nil when the field is absent or null.
     public mutating func optionalTimestamp(_ name: String) -> Timestamp? {
-        optional(name) { $0.asTimestamp() }
+        describe(name, .timestamp, .nullable(default: nil))
+        return optional(name) { $0.asTimestamp() }
     }
 
     /// One of a few words, byte by byte: `fields.choice("order", of: Page.Order.allCases)`.
@@ -177,7 +244,8 @@ extension Fields {
         of choices: [Choice],
         default: Choice? = nil
     ) -> Choice {
-        required(name, default: `default`, placeholder: choices[0]) { $0.asChoice(of: choices) }
+        describe(name, .choice(choices.map(\.rawValue)), .required(unless: (`default`?.rawValue).map(JSONValue.string)))
+        return required(name, default: `default`, placeholder: choices[0]) { $0.asChoice(of: choices) }
     }
 
     /// The same, or nil when the field is absent or null.
@@ -185,7 +253,18 @@ extension Fields {
         _ name: String,
         of choices: [Choice]
     ) -> Choice? {
-        optional(name) { $0.asChoice(of: choices) }
+        describe(name, .choice(choices.map(\.rawValue)), .nullable(default: nil))
+        return optional(name) { $0.asChoice(of: choices) }
+    }
+
+    /// The same, or `default` when the field is absent or null.
+    public mutating func optionalChoice<Choice: RawRepresentable<String>>(
+        _ name: String,
+        of choices: [Choice],
+        default: Choice
+    ) -> Choice {
+        describe(name, .choice(choices.map(\.rawValue)), .nullable(default: .string(`default`.rawValue)))
+        return optional(name) { $0.asChoice(of: choices) } ?? `default`
     }
 
     private mutating func required<Value>(
@@ -215,7 +294,8 @@ extension Fields {
         atMost limit: Int = .max,
         _ read: (inout Fields) -> Element
     ) -> [Element] {
-        items(name, atMost: limit) { fields, item, location, index in
+        describe(name, .objects(Fields.describe(read), atMost: limit), .required)
+        return items(name, atMost: limit) { fields, item, location, index in
             fields.nested(item, in: location, index, read)
         }
     }
@@ -226,7 +306,8 @@ extension Fields {
         atMost limit: Int = .max,
         in range: ClosedRange<Int> = Int.min...Int.max
     ) -> [Int] {
-        items(name, atMost: limit) { fields, item, location, index in
+        describe(name, .integers(range, atMost: limit), .required)
+        return items(name, atMost: limit) { fields, item, location, index in
             fields.attempt(item, in: location, index) { $0.asInteger(in: range) }
                 ?? range.nearestToZero
         }

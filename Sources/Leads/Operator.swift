@@ -65,7 +65,7 @@ public struct OperatorChange: Sendable, Equatable {
         name = fields.optionalString("name", length: Operator.nameLength, trimmed: true)
         isActive = fields.optionalBool("is_active")
         maxLoad = fields.optionalInteger("max_load", in: Operator.maxLoadRange)
-        requeues = fields.optionalBool("requeue") ?? false
+        requeues = fields.optionalBool("requeue", default: false)
     }
 
     /// The body of PATCH `/operators/{id}/activate`.
@@ -76,5 +76,18 @@ public struct OperatorChange: Sendable, Equatable {
     /// The body of PATCH `/operators/{id}/load-limit`.
     public init(loadLimit fields: inout Fields) {
         self.init(maxLoad: fields.integer("max_load", in: Operator.maxLoadRange))
+    }
+}
+
+/// Which operators to list.
+public struct OperatorFilter: Sendable, Equatable {
+    public var isActive: Bool?
+
+    public init(isActive: Bool? = nil) {
+        self.isActive = isActive
+    }
+
+    public init(_ fields: inout Fields) {
+        isActive = fields.optionalBool("is_active")
     }
 }

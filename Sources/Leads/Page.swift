@@ -21,9 +21,9 @@ public struct Page: Sendable, Equatable {
     }
 
     public init(_ fields: inout Fields) {
-        skip = fields.optionalInteger("skip", in: 0...Int.max) ?? 0
-        limit = fields.optionalInteger("limit", in: 1...1000) ?? 100
-        order = fields.optionalChoice("order", of: Order.allCases) ?? .ascending
+        skip = fields.optionalInteger("skip", default: 0, in: 0...Int.max)
+        limit = fields.optionalInteger("limit", default: 100, in: 1...1000)
+        order = fields.optionalChoice("order", of: Order.allCases, default: .ascending)
         cursor = fields.optionalInteger("cursor")
     }
 }

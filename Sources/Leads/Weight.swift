@@ -37,6 +37,11 @@ public struct NewWeight: Sendable, Equatable {
         weight = fields.integer("weight", default: 1, in: Weight.range)
     }
 
+    /// The body of `/sources/{id}/distribution`.
+    public static func distribution(_ fields: inout Fields) -> [NewWeight] {
+        fields.list("operator_weights") { NewWeight(distribution: &$0) }
+    }
+
     /// An element of the body of `/sources/{id}/weights`.
     public init(bare fields: inout Fields) {
         operatorID = fields.integer("operator_id")
