@@ -20,7 +20,12 @@ swift:
 	  echo "Swift 6.2 or newer is missing: get it at https://www.swift.org/install/linux/"; \
 	  echo "then make sure that 'swift --version' works in this shell and run make again."; exit 1; }
 
-run: setup ## Build and start everything on http://127.0.0.1:$(PORT) (PORT= changes it)
+# Without it /docs is a plainer page, so being offline is no reason to stop.
+.swagger-ui/.ready: deploy/swagger-ui.txt
+	@echo "Fetching Swagger UI for /docs"
+	@deploy/fetch-swagger-ui .swagger-ui || echo "Swagger UI could not be fetched: /docs will be a plain page."
+
+run: setup .swagger-ui/.ready ## Build and start everything on http://127.0.0.1:$(PORT) (PORT= changes it)
 	@echo "Building; the first time takes a few minutes."
 	swift build -c release --product leads-crm
 	@exec .build/release/leads-crm serve --port $(PORT) --examples
@@ -59,6 +64,6 @@ coverage: build ## Line coverage of the Swift tests, by file
 	@.ci/print-coverage
 
 clean: ## Remove what was built; the data in .leads-crm stays
-	rm -rf .build $(VENV)
+	rm -rf .build $(VENV) .swagger-ui
 
 .PHONY: help setup swift run build lint test stress bench coverage clean

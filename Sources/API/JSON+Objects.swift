@@ -28,6 +28,13 @@ extension JSONWriter {
         field("updated_at", value.updatedAt)
     }
 
+    mutating func sourceWithWeights(_ value: Source, _ weights: [WeightedOperator]) {
+        object {
+            $0.source(value)
+            $0.array("operator_weights", weights) { $0.weightedOperator($1) }
+        }
+    }
+
     mutating func weightedOperator(_ value: WeightedOperator) {
         object {
             $0.field("id", value.weight.id)
@@ -84,12 +91,7 @@ extension JSONWriter {
             } else {
                 $0.null("operator")
             }
-            $0.object("source") {
-                $0.field("id", value.source.id)
-                $0.field("name", value.source.name)
-                $0.field("description", value.source.description)
-                $0.field("created_at", value.source.createdAt)
-            }
+            $0.object("source") { $0.sourceSummaryFields(value.source) }
         }
     }
 
@@ -99,6 +101,21 @@ extension JSONWriter {
             $0.leadFields(value.lead)
             $0.array("contacts", value.contacts) { $0.contact($1) }
         }
+    }
+
+    mutating func sourceSummary(_ value: SourceSummary) {
+        object { $0.sourceSummaryFields(value) }
+    }
+
+    private mutating func sourceSummaryFields(_ value: SourceSummary) {
+        field("id", value.id)
+        field("name", value.name)
+        field("description", value.description)
+        field("created_at", value.createdAt)
+    }
+
+    mutating func lead(_ value: Lead) {
+        object { $0.leadFields(value) }
     }
 
     private mutating func leadFields(_ value: Lead) {
@@ -114,50 +131,38 @@ extension JSONWriter {
 
     mutating func statistics(_ value: DistributionStatistics) {
         object {
-            $0.array("by_operator", value.byOperator) { json, row in
-                json.object {
-                    $0.field("operator_id", row.operatorID)
-                    $0.field("operator_name", row.operatorName)
-                    $0.field("total_contacts", row.totalContacts)
-                    $0.field("active_contacts", row.activeContacts)
-                    $0.field("load_percentage", row.loadPercentage)
-                    $0.field("max_load", row.maxLoad)
-                }
-            }
-            $0.array("by_source", value.bySource) { json, row in
-                json.object {
-                    $0.field("source_id", row.sourceID)
-                    $0.field("source_name", row.sourceName)
-                    $0.field("total_contacts", row.totalContacts)
-                }
-            }
-            $0.object("summary") {
-                $0.field("total_leads", value.summary.totalLeads)
-                $0.field("total_contacts", value.summary.totalContacts)
-                $0.field("active_contacts", value.summary.activeContacts)
-                $0.field("operators_online", value.summary.operatorsOnline)
-                $0.field("operators_total", value.summary.operatorsTotal)
-            }
+            $0.array("by_operator", value.byOperator) { $0.operatorStatistics($1) }
+            $0.array("by_source", value.bySource) { $0.sourceStatistics($1) }
+            $0.object("summary") { $0.summaryFields(value.summary) }
         }
     }
+
     mutating func statistics(_ value: OperatorStatistics) {
         object {
-            $0.object("operator") {
-                $0.field("id", value.operator.id)
-                $0.field("name", value.operator.name)
-                $0.field("is_active", value.operator.isActive)
-                $0.field("max_load", value.operator.maxLoad)
-                $0.field("current_load", value.operator.currentLoad)
-            }
+            $0.object("operator") { $0.operatorSummaryFields(value.operator) }
             $0.field("contacts_total", value.totalContacts)
             $0.field("contacts_active", value.operator.currentLoad)
-            $0.array("by_source", value.bySource) { json, row in
-                json.object {
-                    $0.field("source_id", row.sourceID)
-                    $0.field("source_name", row.sourceName)
-                    $0.field("count", row.totalContacts)
-                }
-            }
+            $0.array("by_source", value.bySource) { $0.sourceCount($1) }
+        }
+    }
+
+    mutating func operatorSummary(_ value: Operator) {
+        object { $0.operatorSummaryFields(value) }
+    }
+
+    private mutating func operatorSummaryFields(_ value: Operator) {
+        field("id", value.id)
+        field("name", value.name)
+        field("is_active", value.isActive)
+        field("max_load", value.maxLoad)
+        field("current_load", value.currentLoad)
+    }
+
+    mutating func sourceCount(_ value: SourceStatistics) {
+        object {
+            $0.field("source_id", value.sourceID)
+            $0.field("source_name", value.sourceName)
+            $0.field("count", value.totalContacts)
         }
     }
 
@@ -169,5 +174,48 @@ extension JSONWriter {
             $0.field("operator_name", value.operatorName)
             $0.field("contacts_count", value.contacts)
         }
+    }
+
+    mutating func operatorStatistics(_ value: DistributionStatistics.OperatorRow) {
+        object {
+            $0.field("operator_id", value.operatorID)
+            $0.field("operator_name", value.operatorName)
+            $0.field("total_contacts", value.totalContacts)
+            $0.field("active_contacts", value.activeContacts)
+            $0.field("load_percentage", value.loadPercentage)
+            $0.field("max_load", value.maxLoad)
+        }
+    }
+
+    mutating func sourceStatistics(_ value: SourceStatistics) {
+        object {
+            $0.field("source_id", value.sourceID)
+            $0.field("source_name", value.sourceName)
+            $0.field("total_contacts", value.totalContacts)
+        }
+    }
+
+    mutating func statisticsSummary(_ value: DistributionStatistics.Summary) {
+        object { $0.summaryFields(value) }
+    }
+
+    private mutating func summaryFields(_ value: DistributionStatistics.Summary) {
+        field("total_leads", value.totalLeads)
+        field("total_contacts", value.totalContacts)
+        field("active_contacts", value.activeContacts)
+        field("operators_online", value.operatorsOnline)
+        field("operators_total", value.operatorsTotal)
+    }
+
+    mutating func welcome(version: String) {
+        object {
+            $0.field("message", "Leads CRM API")
+            $0.field("version", version)
+            $0.field("docs", "/docs")
+        }
+    }
+
+    mutating func status(_ word: String) {
+        object { $0.field("status", word) }
     }
 }

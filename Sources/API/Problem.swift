@@ -18,6 +18,7 @@ enum Problem: Error {
     case weightOfAnotherSource
     case sourceNameTaken
     case unavailable(cause: String?)
+    case stopping
     case outcomeUnknown
     case internalError(cause: String)
 
@@ -110,6 +111,10 @@ enum Problem: Error {
                 status: .serviceUnavailable, code: "unavailable",
                 english: "The database is not available right now, nothing was changed; try again",
                 russian: "База данных сейчас недоступна, ничего не изменено; повторите запрос")
+        case .stopping:
+            Entry(
+                status: .serviceUnavailable, code: "stopping", english: "This instance is stopping",
+                russian: "Этот экземпляр останавливается")
         case .outcomeUnknown:
             Entry(
                 status: .serviceUnavailable, code: "outcome_unknown",
@@ -122,6 +127,13 @@ enum Problem: Error {
         }
     }
 
+    var status: HTTPResponse.Status { entry.status }
+    var code: String? { entry.code }
+
+    func text(in language: Language) -> String {
+        language == .russian ? entry.russian : entry.english
+    }
+
     func reply(in language: Language) -> Reply {
         if case .invalid(let faults) = self {
             return Reply(.unprocessableContent) { $0.detail(faults) }
@@ -131,14 +143,14 @@ enum Problem: Error {
         switch self {
         case .methodNotAllowed(let allowed):
             headers[.allow] = allowed.map(\.rawValue).joined(separator: ", ")
-        case .unavailable, .outcomeUnknown:
+        case .unavailable, .stopping, .outcomeUnknown:
             headers[.retryAfter] = "1"
         default:
             break
         }
         return Reply(entry.status, headers: headers) { json in
             json.object {
-                $0.field("detail", language == .russian ? entry.russian : entry.english)
+                $0.field("detail", text(in: language))
                 if let code = entry.code { $0.field("code", code) }
             }
         }

@@ -16,9 +16,10 @@ struct Reply: Sendable {
         body = json.bytes
     }
 
-    init(_ status: HTTPResponse.Status = .ok, contentType: String, _ body: [UInt8]) {
+    init(_ status: HTTPResponse.Status = .ok, headers: HTTPFields = [:], contentType: String, _ body: [UInt8]) {
         self.status = status
-        headers = [.contentType: contentType]
+        self.headers = headers
+        self.headers[.contentType] = contentType
         self.body = body
     }
 

@@ -10,12 +10,18 @@ struct Route: Sendable {
     /// The largest body in bytes; a larger one is a 413.
     let bodyLimit: Int
     let handler: Handler
+    /// What the OpenAPI document says of it.
+    let operation: Operation?
 
-    init(_ method: HTTPRequest.Method, _ path: String, bodyLimit: Int = 262_144, _ handler: @escaping Handler) {
+    init(
+        _ method: HTTPRequest.Method, _ path: String, bodyLimit: Int = 262_144, _ handler: @escaping Handler,
+        _ operation: Operation?
+    ) {
         self.method = method
         self.path = path
         self.bodyLimit = bodyLimit
         self.handler = handler
+        self.operation = operation
     }
 }
 
@@ -27,45 +33,59 @@ func routes(
     let registration = 65_536
     let weights = 33_554_432
     return [
-        Route(.get, "/", service.welcome),
-        Route(.get, "/health", service.alive),
-        Route(.get, "/livez", service.alive),
-        Route(.get, "/readyz", service.ready),
-        Route(.get, "/metrics", service.metrics),
+        Route(.get, "/", service.welcome, .welcome),
+        Route(.get, "/health", service.alive, .health),
+        Route(.get, "/livez", service.alive, .livez),
+        Route(.get, "/readyz", service.ready, .readyz),
+        Route(.get, "/metrics", service.metrics, .metrics),
 
-        Route(.post, "/api/v1/operators", operators.create),
-        Route(.get, "/api/v1/operators", operators.list),
-        Route(.get, "/api/v1/operators/{operator_id}", operators.show),
-        Route(.patch, "/api/v1/operators/{operator_id}", operators.change),
-        Route(.put, "/api/v1/operators/{operator_id}", operators.change),
-        Route(.delete, "/api/v1/operators/{operator_id}", operators.archive),
-        Route(.get, "/api/v1/operators/{operator_id}/stats", operators.statistics),
-        Route(.patch, "/api/v1/operators/{operator_id}/activate", operators.activate),
-        Route(.patch, "/api/v1/operators/{operator_id}/load-limit", operators.limitLoad),
+        Route(.post, "/api/v1/operators", operators.create, .createOperator),
+        Route(.get, "/api/v1/operators", operators.list, .listOperators),
+        Route(.get, "/api/v1/operators/{operator_id}", operators.show, .showOperator),
+        Route(.patch, "/api/v1/operators/{operator_id}", operators.change, .changeOperator),
+        Route(.put, "/api/v1/operators/{operator_id}", operators.change, .putOperator),
+        Route(.delete, "/api/v1/operators/{operator_id}", operators.archive, .deleteOperator),
+        Route(.get, "/api/v1/operators/{operator_id}/stats", operators.statistics, .showOperatorStatistics),
+        Route(.patch, "/api/v1/operators/{operator_id}/activate", operators.activate, .activateOperator),
+        Route(.patch, "/api/v1/operators/{operator_id}/load-limit", operators.limitLoad, .limitOperatorLoad),
 
-        Route(.post, "/api/v1/sources", sources.create),
-        Route(.get, "/api/v1/sources", sources.list),
-        Route(.get, "/api/v1/sources/{source_id}", sources.show),
-        Route(.patch, "/api/v1/sources/{source_id}", sources.change),
-        Route(.get, "/api/v1/sources/{source_id}/distribution", sources.distribution),
-        Route(.post, "/api/v1/sources/{source_id}/distribution", bodyLimit: weights, sources.addWeights),
-        Route(.put, "/api/v1/sources/{source_id}/distribution", bodyLimit: weights, sources.replaceWeights),
-        Route(.get, "/api/v1/sources/{source_id}/weights", sources.bareWeights),
-        Route(.post, "/api/v1/sources/{source_id}/weights", bodyLimit: weights, sources.replaceBareWeights),
+        Route(.post, "/api/v1/sources", sources.create, .createSource),
+        Route(.get, "/api/v1/sources", sources.list, .listSources),
+        Route(.get, "/api/v1/sources/{source_id}", sources.show, .showSource),
+        Route(.patch, "/api/v1/sources/{source_id}", sources.change, .changeSource),
+        Route(.get, "/api/v1/sources/{source_id}/distribution", sources.distribution, .showDistribution),
+        Route(.post, "/api/v1/sources/{source_id}/distribution", bodyLimit: weights, sources.addWeights, .addWeights),
+        Route(
+            .put, "/api/v1/sources/{source_id}/distribution", bodyLimit: weights, sources.replaceWeights,
+            .replaceWeights),
+        Route(.get, "/api/v1/sources/{source_id}/weights", sources.bareWeights, .showWeights),
+        Route(
+            .post, "/api/v1/sources/{source_id}/weights", bodyLimit: weights, sources.replaceBareWeights, .setWeights),
 
-        Route(.post, "/api/v1/contacts", bodyLimit: registration, contacts.register),
-        Route(.get, "/api/v1/contacts", contacts.list),
-        Route(.get, "/api/v1/contacts/stats/distribution", statistics.contactDistribution),
-        Route(.get, "/api/v1/contacts/{contact_id}", contacts.show),
-        Route(.patch, "/api/v1/contacts/{contact_id}/status", contacts.changeStatus),
-        Route(.post, "/api/v1/contacts/{contact_id}/close", contacts.close),
-        Route(.post, "/api/v1/contacts/{contact_id}/reopen", contacts.reopen),
+        Route(.post, "/api/v1/contacts", bodyLimit: registration, contacts.register, .registerContact),
+        Route(.get, "/api/v1/contacts", contacts.list, .listContacts),
+        Route(.get, "/api/v1/contacts/stats/distribution", statistics.contactDistribution, .showContactDistribution),
+        Route(.get, "/api/v1/contacts/{contact_id}", contacts.show, .showContact),
+        Route(.patch, "/api/v1/contacts/{contact_id}/status", contacts.changeStatus, .changeContactStatus),
+        Route(.post, "/api/v1/contacts/{contact_id}/close", contacts.close, .closeContact),
+        Route(.post, "/api/v1/contacts/{contact_id}/reopen", contacts.reopen, .reopenContact),
 
-        Route(.get, "/api/v1/leads", leads.list),
-        Route(.get, "/api/v1/leads/by-external/{external_id}", leads.showByExternalID),
-        Route(.get, "/api/v1/leads/{lead_id}", leads.show),
-        Route(.get, "/api/v1/leads/{lead_id}/contacts", leads.contacts),
+        Route(.get, "/api/v1/leads", leads.list, .listLeads),
+        Route(.get, "/api/v1/leads/by-external/{external_id}", leads.showByExternalID, .showLeadByExternalID),
+        Route(.get, "/api/v1/leads/{lead_id}", leads.show, .showLead),
+        Route(.get, "/api/v1/leads/{lead_id}/contacts", leads.contacts, .listLeadContacts),
 
-        Route(.get, "/api/v1/stats/distribution", statistics.distribution),
+        Route(.get, "/api/v1/stats/distribution", statistics.distribution, .showStatistics),
+    ]
+}
+
+/// The documentation of the API, which is made of the routes above.
+func documentationRoutes(_ documentation: DocumentationHandlers) -> [Route] {
+    [
+        Route(.get, "/openapi.json", documentation.document, .undocumented),
+        Route(.get, "/api/v1/openapi.json", documentation.document, .undocumented),
+        Route(.get, "/docs", documentation.page, .undocumented),
+        Route(.get, "/docs/{file}", documentation.file, .undocumented),
+        Route(.get, "/redoc", documentation.redoc, .undocumented),
     ]
 }

@@ -15,10 +15,12 @@ public struct Server: HTTPResponder {
         public var schemaVersion: Int
         public var observation: Observation
         public var readiness: Readiness
+        /// What makes `/docs` interactive; without it, `/docs` is a page of our own.
+        public var swaggerUI: SwaggerUI?
 
         public init(
             language: Language, phoneRegion: PhoneRegion, version: String, schemaVersion: Int, observation: Observation,
-            readiness: Readiness
+            readiness: Readiness, swaggerUI: SwaggerUI? = nil
         ) {
             self.language = language
             self.phoneRegion = phoneRegion
@@ -26,6 +28,7 @@ public struct Server: HTTPResponder {
             self.schemaVersion = schemaVersion
             self.observation = observation
             self.readiness = readiness
+            self.swaggerUI = swaggerUI
         }
     }
 
@@ -41,19 +44,21 @@ public struct Server: HTTPResponder {
         taskExecutor = store.taskExecutor
         observation = configuration.observation
         readiness = configuration.readiness
-        tree = RouteTree(
-            routes(
-                operators: OperatorHandlers(store: store),
-                sources: SourceHandlers(store: store),
-                contacts: ContactHandlers(
-                    store: store, intake: Intake(store: store), phoneRegion: configuration.phoneRegion,
-                    observation: configuration.observation),
-                leads: LeadHandlers(store: store, phoneRegion: configuration.phoneRegion),
-                statistics: StatisticsHandlers(store: store),
-                service: ServiceHandlers(
-                    store: store, version: configuration.version, schemaVersion: configuration.schemaVersion,
-                    observation: configuration.observation, readiness: configuration.readiness)
-            ))
+        let api = routes(
+            operators: OperatorHandlers(store: store),
+            sources: SourceHandlers(store: store),
+            contacts: ContactHandlers(
+                store: store, intake: Intake(store: store), phoneRegion: configuration.phoneRegion,
+                observation: configuration.observation),
+            leads: LeadHandlers(store: store, phoneRegion: configuration.phoneRegion),
+            statistics: StatisticsHandlers(store: store),
+            service: ServiceHandlers(
+                store: store, version: configuration.version, schemaVersion: configuration.schemaVersion,
+                observation: configuration.observation, readiness: configuration.readiness)
+        )
+        let documentation = DocumentationHandlers(
+            OpenAPIDocument(api, version: configuration.version), configuration.swaggerUI)
+        tree = RouteTree(api + documentationRoutes(documentation))
     }
 
     @Sendable public func respond(to request: Request, context: Context) async throws -> Response {

@@ -10,31 +10,24 @@ struct ServiceHandlers: Sendable {
     let readiness: Readiness
 
     @Sendable func welcome(_ call: Call) async throws(Problem) -> Reply {
-        Reply { json in
-            json.object {
-                $0.field("message", "Leads CRM API")
-                $0.field("version", version)
-                $0.field("docs", "/docs")
-            }
-        }
+        Reply { $0.welcome(version: version) }
     }
 
     /// The process runs; says nothing of the database.
     @Sendable func alive(_ call: Call) async throws(Problem) -> Reply {
-        Reply { json in json.object { $0.field("status", "ok") } }
+        Reply { $0.status("ok") }
     }
 
     /// The database answers, its schema is new enough and nobody has told us to stop: requests may be sent here.
     @Sendable func ready(_ call: Call) async throws(Problem) -> Reply {
-        if readiness.isStopping {
-            return Reply(.serviceUnavailable) { json in json.object { $0.field("status", "stopping") } }
-        }
+        guard !readiness.isStopping else { throw .stopping }
         let isReady = try await asking { () throws(StoreError) in
             try await store.isReady(schemaVersion: schemaVersion)
         }
         guard isReady else { throw .unavailable(cause: "the schema is older than this program") }
-        return Reply { json in json.object { $0.field("status", "ready") } }
+        return Reply { $0.status("ready") }
     }
+
     /// For Prometheus. Answers also while the database does not.
     @Sendable func metrics(_ call: Call) async throws(Problem) -> Reply {
         let waiting = try? await store.waitingContacts()

@@ -22,12 +22,7 @@ struct SourceHandlers: Sendable {
         let id = try call.id("source_id")
         let source = try await asking { () throws(StoreError) in try await store.source(id: id) }
         let weights = try await asking { () throws(StoreError) in try await store.weights(sourceID: id) }
-        return Reply { json in
-            json.object {
-                $0.source(source)
-                $0.array("operator_weights", weights) { $0.weightedOperator($1) }
-            }
-        }
+        return Reply { $0.sourceWithWeights(source, weights) }
     }
 
     @Sendable func change(_ call: Call) async throws(Problem) -> Reply {

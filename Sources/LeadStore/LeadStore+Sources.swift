@@ -5,6 +5,11 @@ import Postgres
 public struct WeightedOperator: Sendable {
     public let weight: Weight
     public let `operator`: Operator
+
+    public init(weight: Weight, operator: Operator) {
+        self.weight = weight
+        self.operator = `operator`
+    }
 }
 
 extension LeadStore {

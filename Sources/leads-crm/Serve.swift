@@ -53,7 +53,8 @@ struct Serve: AsyncParsableCommand {
             store: store,
             Server.Configuration(
                 language: settings.language, phoneRegion: settings.phoneRegion, version: LeadsCRM.version,
-                schemaVersion: LeadStore.migrations.count, observation: observation, readiness: readiness))
+                schemaVersion: LeadStore.migrations.count, observation: observation, readiness: readiness,
+                swaggerUI: SwaggerUI(directory: Setting.swaggerUI.value)))
         var services: [any Service] = [
             Sweeper(store: store, interval: settings.sweepInterval, observation: observation, logger: logger)
         ]
@@ -83,7 +84,7 @@ struct Serve: AsyncParsableCommand {
     /// Says on standard output that requests are welcome, and on request what a first one may look like.
     private func announce(port: Int, directory: String?) {
         let url = "http://\(host):\(port)"
-        print("\nLeads CRM serves \(url)")
+        print("\nLeads CRM serves \(url), and says how to call it at \(url)/docs")
         if examples {
             let json = "-H 'Content-Type: application/json'"
             print(

@@ -38,11 +38,14 @@ struct Setting: Sendable {
         "how long to go on serving, not ready, after SIGTERM: until a balancer has noticed, 0…300")
     static let logFormat = Setting(
         "LEADS_LOG_FORMAT", "auto", "text, json (an object a line), or auto: text on a terminal, otherwise json")
+    static let swaggerUI = Setting(
+        "LEADS_SWAGGER_UI", ".swagger-ui",
+        "directory with Swagger UI (deploy/fetch-swagger-ui gets it) for /docs; without it /docs is a plain page")
     static let logLevel = Setting("LEADS_LOG_LEVEL", "info", "trace, debug, info, notice, warning, error or critical")
 
     static let all = [
         databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, language, phoneRegion, poolSize,
-        eventLoops, sweepSeconds, drainSeconds, logFormat, logLevel,
+        eventLoops, sweepSeconds, drainSeconds, swaggerUI, logFormat, logLevel,
     ]
 
     /// The value from the environment, or the default. An empty variable counts as none.

@@ -1,0 +1,199 @@
+import HTTPTypes
+import Leads
+
+/// The OpenAPI 3.1 document of a route table.
+///
+/// What routes of a kind have in common is derived here: the path's parameters, and the problems that follow from
+/// having parameters, a body, or a need for the database.
+struct OpenAPIDocument: Sendable {
+    let json: JSONValue
+
+    init(_ routes: [Route], version: String) {
+        let documented = routes.compactMap { route in route.operation.map { (route, $0) } }
+        let ids = documented.map { $1.id }
+        precondition(Set(ids).count == ids.count, "two routes have one operationId: \(ids.sorted())")
+        var paths: [JSONValue.Member] = []
+        for path in documented.map(\.0.path).uniqued() {
+            let operations = documented.filter { $0.0.path == path }
+            paths.append(
+                .init(
+                    path,
+                    .object(
+                        operations.map { route, operation in
+                            .init(route.method.rawValue.lowercased(), Self.operation(operation, of: route))
+                        })))
+        }
+        json = [
+            "openapi": "3.1.0",
+            "info": ["title": "Leads CRM", "version": .string(version), "description": .string(Self.overview)],
+            "tags": .array(
+                Operation.Tag.allCases.map { ["name": .string($0.rawValue), "description": .string($0.words)] }),
+            "paths": .object(paths),
+            "components": Self.components(of: documented.map { $1 }),
+        ]
+    }
+
+    private static func operation(_ operation: Operation, of route: Route) -> JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("tags", [.string(operation.tag.rawValue)]),
+            .init("summary", .string(operation.summary)),
+            .init("operationId", .string(operation.id)),
+        ]
+        if let words = operation.words { members.append(.init("description", .string(words))) }
+        let path = pathParameters(of: route.path)
+        var parameters = path.map { parameter($0, in: "path") }
+        parameters += operation.query.parameters.map { parameter($0, in: "query") }
+        let problems = problems(of: operation, route)
+        let isFallible = !path.isEmpty || !operation.query.parameters.isEmpty || operation.body != nil
+        if !problems.isEmpty { parameters.append(["$ref": "#/components/parameters/AcceptLanguage"]) }
+        if !parameters.isEmpty { members.append(.init("parameters", .array(parameters))) }
+        if let body = operation.body {
+            members.append(
+                .init(
+                    "requestBody",
+                    [
+                        "required": true, "description": .string("At most \(route.bodyLimit) bytes."),
+                        "content": content(body),
+                    ]))
+        }
+        var responses = operation.answers.map { answer -> (code: Int, JSONValue) in
+            var response: [JSONValue.Member] = [.init("description", .string(answer.words))]
+            if answer.isPaged {
+                response.append(.init("headers", ["Link": ["$ref": "#/components/headers/Link"]]))
+            }
+            response.append(.init("content", content(answer.content)))
+            return (answer.status.code, .object(response))
+        }
+        responses += Dictionary(grouping: problems, by: \.status.code).map { ($0, Self.response($1)) }
+        if isFallible {
+            responses.append((422, ["$ref": "#/components/responses/HTTPValidationError"]))
+        }
+        responses.sort { $0.code < $1.code }
+        members.append(.init("responses", .object(responses.map { .init(String($0), $1) })))
+        return .object(members)
+    }
+
+    private static func problems(of operation: Operation, _ route: Route) -> [Problem] {
+        var problems = operation.problems
+        if operation.body != nil { problems.append(.notUTF8) }
+        if route.method != .get { problems.append(.bodyTooLarge(limit: route.bodyLimit)) }
+        if operation.isStored {
+            problems.append(.unavailable(cause: nil))
+            if route.method != .get { problems.append(.outcomeUnknown) }
+        }
+        return problems
+    }
+
+    /// The response for problems of one status.
+    private static func response(_ problems: [Problem]) -> JSONValue {
+        let examples = problems.map { problem in
+            Component.Example(name: problem.code ?? "example", value: .parsed(problem.reply(in: .english).body))
+        }
+        var members: [JSONValue.Member] = [
+            .init("description", .string(problems.map { $0.text(in: .english) + "." }.joined(separator: " ")))
+        ]
+        if problems.contains(where: { $0.status == .serviceUnavailable }) {
+            members.append(.init("headers", ["Retry-After": ["$ref": "#/components/headers/RetryAfter"]]))
+        }
+        members.append(.init("content", content(Operation.Content(schema: .reference(.problem), examples: examples))))
+        return .object(members)
+    }
+
+    private static func content(_ content: Operation.Content) -> JSONValue {
+        var members: [JSONValue.Member] = [.init("schema", content.schema.json)]
+        if content.examples.count == 1 {
+            members.append(.init("example", content.examples[0].value))
+        } else {
+            members.append(
+                .init("examples", .object(content.examples.map { .init($0.name, ["value": $0.value]) })))
+        }
+        return .object([.init(content.mediaType, .object(members))])
+    }
+
+    private static func parameter(_ property: JSONSchema.Property, in place: String) -> JSONValue {
+        [
+            "name": .string(property.name), "in": .string(place), "required": .bool(property.isRequired),
+            "description": .string(property.words), "schema": property.schema.json,
+        ]
+    }
+
+    /// Every `{…_id}` of a path is a number, but for the one that other systems give.
+    private static func pathParameters(of path: String) -> [JSONSchema.Property] {
+        path.split(separator: "/").filter { $0.hasPrefix("{") }.map { segment in
+            let name = segment.dropFirst().dropLast()
+            guard name != "external_id" else {
+                return JSONSchema.Property(
+                    String(name), .string(length: 1...Int.max), "The lead's id in another system.")
+            }
+            let thing = name.hasSuffix("_id") ? name.dropLast(3) : name
+            return JSONSchema.Property(String(name), .id, "Number of the \(thing).")
+        }
+    }
+
+    private static func components(of operations: [Operation]) -> JSONValue {
+        var schemas: [String: Component] = [:]
+        func collect(_ schema: JSONSchema) {
+            for component in schema.components where schemas.updateValue(component, forKey: component.name) == nil {
+                collect(component.schema)
+            }
+        }
+        for operation in operations {
+            for content in operation.answers.map(\.content) + [operation.body].compactMap(\.self) {
+                collect(content.schema)
+            }
+        }
+        for component in [Component.problem, .validationFailure] { collect(.reference(component)) }
+        return [
+            "schemas": .object(
+                schemas.values.sorted { $0.name < $1.name }.map { .init($0.name, $0.schema.json) }),
+            "responses": [
+                "HTTPValidationError": [
+                    "description": "Everything that is wrong with the request, in English, as FastAPI has it.",
+                    "content": content(.one(.validationFailure)),
+                ],
+                "MethodNotAllowed": [
+                    "description": "The path answers to other methods, which `Allow` names.",
+                    "headers": ["Allow": ["$ref": "#/components/headers/Allow"]],
+                    "content": [
+                        "application/json": [
+                            "schema": JSONSchema.object([.init("detail", .string, "Always the same text.")]).json,
+                            "example": .parsed(Problem.methodNotAllowed(allowed: []).reply(in: .english).body),
+                        ]
+                    ],
+                ],
+            ],
+            "parameters": [
+                "AcceptLanguage": [
+                    "name": "Accept-Language", "in": "header", "required": false,
+                    "description": "The language of error texts, `en` or `ru`; without a wish, the server's.",
+                    "schema": ["type": "string"], "example": "en",
+                ]
+            ],
+            "headers": [
+                "Link": [
+                    "description": """
+                    Where the next part of the list is, `<…>; rel="next"`; absent on the last part. Follow it to \
+                    read a long list.
+                    """,
+                    "schema": ["type": "string"],
+                ],
+                "RetryAfter": [
+                    "description": "After how many seconds to try again.", "required": true,
+                    "schema": ["type": "integer", "minimum": 1],
+                ],
+                "Allow": [
+                    "description": "The methods the path answers to, separated by commas.", "required": true,
+                    "schema": ["type": "string"],
+                ],
+            ],
+        ]
+    }
+}
+
+extension Sequence where Element: Hashable {
+    /// Each element once, in the order of first appearance.
+    fileprivate func uniqued() -> [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
+    }
+}

@@ -1,0 +1,170 @@
+import LeadStore
+import Leads
+
+extension Component {
+    private static let sourceProperties: [JSONSchema.Property] = [
+        .init("id", .id, "Number of the source."),
+        .init("name", .string(length: Source.nameLength), "Name, unique among sources."),
+        .init("description", .string(length: Source.descriptionLength).orNull, "What the source is, for people."),
+        .init("strategy", .choice(Strategy.self), strategyWords),
+        .init("sticky_days", .integer(Source.stickyDaysRange), stickyDaysWords),
+        .init("created_at", .timestamp, "When the source was added."),
+        .init("updated_at", .timestamp.orNull, "When the source was last changed; null if never."),
+    ]
+
+    private static let strategyWords =
+        "How an operator is chosen among those who are free: at random in proportion to weight (`weighted_random`), "
+        + "or in proportion to weight × free places (`weighted_capacity`)."
+    private static let stickyDaysWords =
+        "For how many days a returning lead is to go to its last operator, 0 for never. Kept, without effect yet."
+
+    static let source = answer(
+        "Source", "A channel contacts come from: a bot, a form, a messenger account.", sourceProperties,
+        example: { $0.object { $0.source(.sample) } })
+
+    static let sourceWithWeights = answer(
+        "SourceWithWeights", "A source with the operators who share it.",
+        sourceProperties + [
+            .init(
+                "operator_weights", .array(of: .reference(.weightedOperator)),
+                "The operators of the source and their weights, in order of the operators' numbers.")
+        ],
+        example: { $0.sourceWithWeights(.sample, [WeightedOperator(weight: .sample, operator: .sample)]) })
+
+    static let sourceCreate = request(
+        "SourceCreate", "A source to add.", { NewSource(&$0) },
+        [
+            "name": "Name, unique among sources.",
+            "description": "What the source is, for people.",
+            "strategy": strategyWords,
+            "sticky_days": stickyDaysWords,
+        ],
+        example: #"{"name": "telegram_bot", "description": "The bot on our site", "strategy": "weighted_random"}"#)
+
+    static let sourceUpdate = request(
+        "SourceUpdate", "What to change about a source. What is absent or null stays as it is.",
+        { SourceChange(&$0) },
+        [
+            "name": "Name, unique among sources.",
+            "description": "What the source is, for people; an empty text removes it.",
+            "strategy": strategyWords,
+            "sticky_days": stickyDaysWords,
+        ],
+        example: #"{"strategy": "weighted_capacity"}"#)
+
+    static let weightedOperator = answer(
+        "WeightedOperator", "An operator's weight on a source, with the operator.",
+        distributionProperties(sourceFirst: true) + [.init("operator", .reference(.operator), "The operator.")],
+        example: { $0.weightedOperator(WeightedOperator(weight: .sample, operator: .sample)) })
+
+    static let distributionRow = answer(
+        "DistributionRow", "An operator's weight on a source.", distributionProperties(sourceFirst: false),
+        example: { $0.distributionRow(.sample) })
+
+    static let weight = answer(
+        "Weight", "An operator's weight on a source, without its date.",
+        distributionProperties(sourceFirst: true).filter { $0.name != "created_at" },
+        example: { $0.bareWeight(.sample) })
+
+    private static let weightWords =
+        "The operator's part of the source's contacts, relative to the weights of the others."
+
+    private static func distributionProperties(sourceFirst: Bool) -> [JSONSchema.Property] {
+        let source = JSONSchema.Property("source_id", .id, "Number of the source.")
+        let person = JSONSchema.Property("operator_id", .id, "Number of the operator.")
+        return [.init("id", .id, "Number of the row.")] + (sourceFirst ? [source, person] : [person, source]) + [
+            .init("weight", .integer(Weight.range), weightWords),
+            .init("created_at", .timestamp, "When the operator first got a weight on the source."),
+        ]
+    }
+
+    static let distributionUpdate = request(
+        "DistributionUpdate", "Weights of operators on a source.", NewWeight.distribution,
+        [
+            "operator_weights":
+                "The weights. Of an operator named twice, the last counts. None at all is allowed."
+        ],
+        nested: ["operator_weights": distributionWeight],
+        example: """
+            {"operator_weights": [
+              {"operator_id": 1, "source_id": 1, "weight": 10}, {"operator_id": 2, "source_id": 1, "weight": 30}]}
+            """)
+
+    private static let distributionWeight = request(
+        "DistributionWeight", "A wanted weight of one operator.", { NewWeight(distribution: &$0) },
+        [
+            "operator_id": "Number of the operator.",
+            "source_id": "Number of the source, the same as in the path.",
+            "weight": weightWords,
+        ],
+        example: #"{"operator_id": 1, "source_id": 1, "weight": 10}"#)
+
+    static let weightUpdate = request(
+        "WeightUpdate", "A wanted weight of one operator.", { NewWeight(bare: &$0) },
+        ["operator_id": "Number of the operator.", "weight": weightWords],
+        example: #"{"operator_id": 1, "weight": 10}"#)
+}
+
+extension Operation {
+    static let createSource = Operation(
+        "create_source", .sources, "Add a source", body: .one(.sourceCreate),
+        answers: .created(.one(.source), "The source as stored."), problems: [.sourceNameTaken])
+
+    static let listSources = Operation(
+        "list_sources", .sources, "List sources", query: .fields(Query.pageWords) { Page(&$0) },
+        answers: .page(of: .source, "Sources, in order of their numbers."))
+
+    static let showSource = Operation(
+        "show_source", .sources, "Show a source with its operators",
+        answers: .ok(.one(.sourceWithWeights), "The source."), problems: [.sourceNotFound])
+
+    static let changeSource = Operation(
+        "update_source", .sources, "Change a source", body: .one(.sourceUpdate),
+        answers: .ok(.one(.source), "The source after the change."), problems: [.sourceNotFound, .sourceNameTaken])
+
+    static let showDistribution = Operation(
+        "show_source_distribution", .sources, "List a source's weights",
+        answers: .ok(.list(of: .distributionRow), "The weights, in order of the operators' numbers."),
+        problems: [.sourceNotFound])
+
+    static let addWeights = Operation(
+        "add_source_distribution", .sources, "Set weights and keep the others",
+        "Operators left out keep their weight. All is stored or nothing. Capacity that appears goes to waiting "
+            + "contacts at once.",
+        body: .one(.distributionUpdate),
+        answers: .created(
+            .list(of: .distributionRow), "The weights of the operators named, in the order they were named."),
+        problems: weightProblems + [.weightOfAnotherSource])
+
+    static let replaceWeights = Operation(
+        "replace_source_distribution", .sources, "Replace all weights",
+        "Operators left out lose their weight and keep their contacts. All is stored or nothing.",
+        body: .one(.distributionUpdate),
+        answers: .ok(.list(of: .distributionRow), "The weights of the operators named, in the order they were named."),
+        problems: weightProblems + [.weightOfAnotherSource])
+
+    static let showWeights = Operation(
+        "show_source_weights", .sources, "List a source's weights, without dates",
+        answers: .ok(.list(of: .weight), "The weights, in order of the operators' numbers."),
+        problems: [.sourceNotFound])
+
+    static let setWeights = Operation(
+        "replace_source_weights", .sources, "Replace all weights, by a bare list",
+        "Operators left out lose their weight and keep their contacts. All is stored or nothing; an empty list takes "
+            + "all weights away.",
+        body: .list(of: .weightUpdate),
+        answers: .ok(.list(of: .weight), "The weights of the operators named, in the order they were named."),
+        problems: weightProblems)
+
+    private static let weightProblems: [Problem] = [.sourceNotFound, .weightedOperatorNotFound(id: 999)]
+}
+
+extension Source {
+    static let sample = Source(
+        id: 1, name: "telegram_bot", description: "The bot on our site", strategy: .weightedRandom, stickyDays: 0,
+        createdAt: .sample, updatedAt: nil)
+}
+
+extension Weight {
+    static let sample = Weight(id: 1, sourceID: 1, operatorID: 1, weight: 10, createdAt: .sample)
+}

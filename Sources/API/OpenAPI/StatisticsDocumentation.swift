@@ -1,0 +1,89 @@
+import Leads
+
+extension Component {
+    static let distributionStatistics = answer(
+        "DistributionStatistics", "How contacts are spread over operators and sources at one moment.",
+        [
+            .init("by_operator", .array(of: .reference(.operatorStatistics)), "Every operator, by number."),
+            .init("by_source", .array(of: .reference(.sourceStatistics)), "Every source, by number."),
+            .init("summary", .reference(.statisticsSummary), "All together."),
+        ],
+        example: { $0.statistics(DistributionStatistics.sample) })
+
+    private static let operatorStatistics = answer(
+        "OperatorStatistics", "How much one operator has.",
+        [
+            .init("operator_id", .id, "Number of the operator."),
+            .init("operator_name", .string, "Name of the operator."),
+            .init("total_contacts", .count, "Contacts of the operator, closed ones among them."),
+            .init("active_contacts", .count, "Contacts the operator carries now."),
+            .init(
+                "load_percentage", .number,
+                "`active_contacts` in percent of `max_load`, with two decimals; more than 100 after a limit was lowered."
+            ),
+            .init("max_load", .integer(Operator.maxLoadRange), "The most contacts the operator may carry at once."),
+        ],
+        example: { $0.operatorStatistics(DistributionStatistics.sample.byOperator[0]) })
+
+    private static let sourceStatistics = answer(
+        "SourceStatistics", "How much came through one source.",
+        [
+            .init("source_id", .id, "Number of the source."),
+            .init("source_name", .string, "Name of the source."),
+            .init("total_contacts", .count, "Contacts of the source, closed ones among them."),
+        ],
+        example: { $0.sourceStatistics(DistributionStatistics.sample.bySource[0]) })
+
+    private static let statisticsSummary = answer(
+        "StatisticsSummary", "All operators and sources together.",
+        [
+            .init("total_leads", .count, "Leads."),
+            .init("total_contacts", .count, "Contacts, closed ones among them."),
+            .init("active_contacts", .count, "Contacts that are not closed, those that wait among them."),
+            .init("operators_online", .count, "Operators who are active."),
+            .init("operators_total", .count, "Operators."),
+        ],
+        example: { $0.statisticsSummary(DistributionStatistics.sample.summary) })
+}
+
+extension Operation {
+    static let showStatistics = Operation(
+        "show_distribution_statistics", .statistics, "Show who has how much",
+        answers: .ok(.one(.distributionStatistics), "The numbers of one moment."))
+
+    static let showContactDistribution = Operation(
+        "show_contact_distribution", .statistics, "Show how many contacts of each source each operator has",
+        answers: .ok(.list(of: .contactDistribution), "A row for each pair with contacts, by numbers."))
+}
+
+extension Component {
+    static let contactDistribution = answer(
+        "ContactDistribution", "How many contacts of one source one operator has or had last.",
+        [
+            .init("source_id", .id, "Number of the source."),
+            .init("source_name", .string, "Name of the source."),
+            .init("operator_id", .id.orNull, "Number of the operator; null for contacts nobody got."),
+            .init("operator_name", .string.orNull, "Name of the operator; null for nobody."),
+            .init("contacts_count", .count, "Contacts, closed ones among them."),
+        ],
+        example: {
+            $0.contactDistribution(
+                ContactDistributionRow(
+                    sourceID: 1, sourceName: "telegram_bot", operatorID: 1, operatorName: "Anna", contacts: 12))
+        })
+}
+
+extension SourceStatistics {
+    static let sample = SourceStatistics(sourceID: 1, sourceName: "telegram_bot", totalContacts: 12)
+}
+
+extension DistributionStatistics {
+    static let sample = DistributionStatistics(
+        byOperator: [
+            OperatorRow(
+                operatorID: 1, operatorName: "Anna", totalContacts: 12, activeContacts: 3, maxLoad: 10,
+                loadPercentage: 30)
+        ],
+        bySource: [.sample],
+        summary: Summary(totalLeads: 11, totalContacts: 12, activeContacts: 3, operatorsOnline: 1, operatorsTotal: 1))
+}

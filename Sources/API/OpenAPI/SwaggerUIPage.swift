@@ -1,0 +1,55 @@
+/// The page that shows the document in Swagger UI, with the files it needs.
+struct SwaggerUIPage: Sendable {
+    let page: StaticResource
+    /// By their names below `/docs/`.
+    let files: [String: StaticResource]
+
+    private static let initializer = "initializer.js"
+
+    // Swagger UI sets styles in the page and draws its icons from data: URLs.
+    private static let contentSecurityPolicy =
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+    init(_ swaggerUI: SwaggerUI) {
+        let script = """
+            window.addEventListener("load", () => {
+              window.ui = SwaggerUIBundle({
+                url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, displayRequestDuration: true,
+                defaultModelsExpandDepth: 0, tryItOutEnabled: true, validatorUrl: null,
+              });
+            });
+
+            """
+        let files = swaggerUI.files.merging([
+            Self.initializer: StaticResource("text/javascript; charset=utf-8", Array(script.utf8), .eternal)
+        ]) { $1 }
+        /// The address of a file, with its hash so that it may be kept for ever.
+        func address(_ name: String) -> String {
+            "/docs/\(name)?v=\((files[name]?.entityTag ?? "").filter { $0 != "\"" })"
+        }
+        let html = """
+            <!doctype html>
+            <html lang="en">
+            <head>
+            <meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <title>Leads CRM API</title>
+            <link rel="icon" type="image/png" href="\(address(SwaggerUI.icon))">
+            <link rel="stylesheet" href="\(address(SwaggerUI.styleSheet))">
+            </head>
+            <body>
+            <div id="swagger-ui"></div>
+            <noscript><p>Without JavaScript: <a href="/docs/plain">the same as a plain page</a>.</p></noscript>
+            <script src="\(address(SwaggerUI.script))"></script>
+            <script src="\(address(Self.initializer))"></script>
+            </body>
+            </html>
+
+            """
+        self.files = files
+        page = StaticResource(
+            "text/html; charset=utf-8", Array(html.utf8), .checked,
+            contentSecurityPolicy: Self.contentSecurityPolicy)
+    }
+}
