@@ -12,9 +12,9 @@ insert into leads (external_id, phone, name, created_at)
 select 'bench-' || n, '+7900' || to_char(n, 'fm0000000'), 'Lead ' || n, now() - interval '30 days'
 from generate_series(1, :contacts / 3) n;
 insert into lead_identities (kind, value, lead_id)
-select 'external_id', external_id, id from leads
+select 'external_id'::identity_kind, external_id, id from leads
 union all
-select 'phone', phone, id from leads;
+select 'phone'::identity_kind, phone, id from leads;
 
 insert into contacts (
     lead_id, source_id, operator_id, status, message, created_at, assigned_at, first_assigned_at, closed_at)

@@ -31,7 +31,8 @@ enum ContactReading {
         if let id = filter.sourceID { conditions.append("source_id = \(id)") }
         if let id = filter.operatorID { conditions.append("operator_id = \(id)") }
         if let id = filter.leadID { conditions.append("lead_id = \(id)") }
-        if let status = filter.status { conditions.append("status = \(status.rawValue)::contact_status") }
+        // A literal, not a parameter: only then can the planner tell that `contacts_open` serves.
+        if let status = filter.status { conditions.append("status = '\(unsafe: status.rawValue)'") }
         if let isActive = filter.isActive { conditions.append(isActive ? "status <> 'closed'" : "status = 'closed'") }
         if let from = filter.createdFrom { conditions.append("created_at >= \(from)") }
         if let to = filter.createdTo { conditions.append("created_at <= \(to)") }
