@@ -9,8 +9,12 @@ struct ServiceHandlers: Sendable {
     let observation: Observation
     let readiness: Readiness
 
+    /// Browsers are shown the documentation, programs who we are.
     @Sendable func welcome(_ call: Call) async throws(Problem) -> Reply {
-        Reply { $0.welcome(version: version) }
+        if call.headers[.accept]?.contains("text/html") == true {
+            return Reply(.temporaryRedirect, headers: [.location: "/docs", .vary: "Accept"])
+        }
+        return Reply(headers: [.vary: "Accept"]) { $0.welcome(version: version) }
     }
 
     /// The process runs; says nothing of the database.
