@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-pytest.register_assert_rewrite("client", "database", "instance", "load", "postgres", "processes", "shapes", "waiting")
+pytest.register_assert_rewrite("client", "database", "instance", "load", "openapi", "postgres", "processes", "shapes", "waiting")
 
 from client import Api
 from database import Database

@@ -13,6 +13,10 @@ struct SwaggerUIPage: Sendable {
 
     init(_ swaggerUI: SwaggerUI) {
         let script = """
+            const darkness = matchMedia("(prefers-color-scheme: dark)");
+            const follow = () => document.documentElement.classList.toggle("dark-mode", darkness.matches);
+            darkness.addEventListener("change", follow);
+            follow();
             window.addEventListener("load", () => {
               window.ui = SwaggerUIBundle({
                 url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, displayRequestDuration: true,
