@@ -54,6 +54,10 @@ class Operation:
         schema = self.document.resolve(self.body["schema"])
         return self.document.resolve(schema.get("items", schema))
 
+    @property
+    def takes_a_list(self) -> bool:
+        return self.document.resolve(self.body["schema"]).get("type") == "array"
+
     def url(self, ids: dict) -> str:
         return self.path.format(**ids)
 
@@ -74,6 +78,15 @@ class Document:
     @property
     def schemas(self) -> dict[str, dict]:
         return self.json["components"]["schemas"]
+
+    def names_in(self, node) -> set[str]:
+        """The component schemas that a schema refers to, and those that these refer to."""
+        if isinstance(node, list):
+            return set().union(*map(self.names_in, node))
+        if not isinstance(node, dict):
+            return set()
+        name = node.get("$ref", "").rpartition("/")[2]
+        return ({name} | self.names_in(self.schemas[name]) if name else set()) | self.names_in(list(node.values()))
 
     @property
     def operations(self) -> list[Operation]:
