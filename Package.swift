@@ -79,10 +79,11 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(name: "Demo", swiftSettings: settings),
         .executableTarget(
             name: "leads-crm",
             dependencies: [
-                "API", "EmbeddedPostgres", "Identity", "LeadStore", "Postgres", "Schema",
+                "API", "Demo", "EmbeddedPostgres", "Identity", "LeadStore", "Postgres", "Schema",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -127,6 +128,7 @@ let package = Package(
             resources: [.embedInCode("faults.json"), .embedInCode("documents.json")],
             swiftSettings: settings
         ),
+        .testTarget(name: "DemoTests", dependencies: ["Demo", "Identity"], swiftSettings: settings),
         .testTarget(
             name: "EmbeddedPostgresTests",
             dependencies: ["EmbeddedPostgres", .product(name: "Subprocess", package: "swift-subprocess")],
