@@ -30,6 +30,11 @@ run: setup .swagger-ui/.ready ## Build and start everything on http://127.0.0.1:
 	swift build -c release --product leads-crm
 	@exec .build/release/leads-crm serve --port $(PORT) --examples
 
+demo: setup ## Watch it work: invented customers and operators (RATE=5 FOR=60 SEED= PORT=8000)
+	@echo "Building; the first time takes a few minutes."
+	swift build -c release --product leads-crm
+	@deploy/demo .build/release/leads-crm $(PORT) $(if $(RATE),--rate $(RATE)) $(if $(FOR),--for $(FOR)) $(if $(SEED),--seed $(SEED))
+
 build: setup ## Build the program and the tests for debugging
 	swift build --build-tests
 
@@ -66,4 +71,4 @@ coverage: build ## Line coverage of the Swift tests, by file
 clean: ## Remove what was built; the data in .leads-crm stays
 	rm -rf .build $(VENV) .swagger-ui
 
-.PHONY: help setup swift run build lint test stress bench coverage clean
+.PHONY: help setup swift run demo build lint test stress bench coverage clean

@@ -171,9 +171,7 @@ public actor Demonstration {
         let now = ContinuousClock.now
         guard !client.isAway, lastComplaint.map({ now - $0 >= .seconds(10) }) ?? true else { return }
         lastComplaint = now
-        screen.say(
-            "The instance does not keep up with \(scenario.rate.rounded(to: 1)) contacts per second: "
-                + "\(tally.leftOut) left out so far.")
+        screen.say("The instance does not keep up with the rate; some contacts are left out.")
     }
 
     private func awaitAnswers(within patience: Duration) async {
@@ -191,7 +189,8 @@ public actor Demonstration {
             let open = await office.openContacts
             screen.show(
                 Progress(
-                    elapsed: now - began, length: length, sent: tally.sent, active: open.active,
+                    elapsed: now - began, length: length, rateWanted: scenario.rate, sent: tally.sent,
+                    active: open.active,
                     places: staff.places, waiting: open.waiting, closed: await office.closed,
                     rate: Double(tally.sent - first.sent) / (now - first.at).inSeconds, errors: failures.count))
         }

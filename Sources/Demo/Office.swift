@@ -84,7 +84,9 @@ actor Office {
 
     private func handle(_ id: Int, _ version: Int, _ ticket: Int) async {
         let handling = scenario.handling(ofContact: id, version: version)
-        let usual = tide.handlingTime(at: (ContinuousClock.now - began).inSeconds)
+        // A long queue makes people hurry; without that, one rush too many would never be worked off.
+        let hurry = 1 + Double(waiting.count) / Double(staff.places)
+        let usual = tide.handlingTime(at: (ContinuousClock.now - began).inSeconds) / hurry
         do {
             try await Task.sleep(for: .seconds(usual * handling.effort))
             guard let mine = work[id], mine.ticket == ticket else { return }

@@ -2,6 +2,7 @@
 struct Progress: Sendable {
     let elapsed: Duration
     let length: RunLength
+    let rateWanted: Double
     let sent: Int
     let active: Int
     let places: Int
@@ -27,10 +28,17 @@ struct Progress: Sendable {
         return start + style.bar(filled: filled, of: cells) + "  " + figures
     }
 
+    /// Of a constant width, as far as can be foreseen, lest everything jump to and fro.
     private var figures: String {
+        let expected = Int(1.1 * rateWanted * (length.duration ?? elapsed).inSeconds)
+        let width = max(3, String(expected).count)
         let load = String(active).padded(to: String(places).count)
-        return "sent \(sent)  active \(load)/\(places)  waiting \(waiting)  closed \(closed)  "
-            + "\(rate.rounded(to: 1))/s  errors \(errors)"
+        let fields = [
+            "sent \(String(sent).padded(to: width))", "active \(load)/\(places)",
+            "waiting \(String(waiting).padded(to: 2))", "closed \(String(closed).padded(to: width))",
+            "\(rate.rounded(to: 1).padded(to: rateWanted.rounded(to: 1).count))/s", "errors \(errors)",
+        ]
+        return fields.joined(separator: "  ")
     }
 }
 

@@ -180,8 +180,8 @@ struct Tide: Sendable {
     }
 
     /// The mean handling time, in seconds, of a contact that an operator gets at this second: what keeps the operators
-    /// from 40 % to 150 % busy.
+    /// from 20 % to 120 % busy.
     func handlingTime(at seconds: Double) -> Double {
-        secondsPerPlace * (0.85 - 0.6 * cos(2 * Double.pi * seconds / period))
+        secondsPerPlace * (0.7 - 0.5 * cos(2 * Double.pi * seconds / period))
     }
 }

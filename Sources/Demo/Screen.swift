@@ -22,7 +22,8 @@ public final class Screen: Sendable {
     func show(_ progress: Progress) {
         guard isTerminal else { return write(progress.plainLine + "\n") }
         hasLine.withLock { hasLine in
-            write("\r" + progress.line(width: Self.columns - 1, style: style) + "\u{1B}[K")
+            // Room for the ^C that the terminal adds.
+            write("\r" + progress.line(width: Self.columns - 3, style: style) + "\u{1B}[K")
             hasLine = true
         }
     }
