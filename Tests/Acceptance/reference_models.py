@@ -1,0 +1,268 @@
+"""The requests of the two references, declared as those declare them: with FastAPI and pydantic.
+
+`mini_crm` is reference A (collections end in a slash, weights are a bare list), `leads_crm` is reference B
+(`operator_weights`, `activate`, `load-limit`). `beyond` holds the calls that neither has, as FastAPI would read them.
+The bounds are those of our contract; whatever else we refuse or read in another way stands in `test_parity.py`.
+"""
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, Optional
+from urllib.parse import unquote
+
+from fastapi import FastAPI, Query
+from pydantic import BaseModel, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Description = Annotated[str, StringConstraints(max_length=2000)]
+Key = Annotated[str, StringConstraints(max_length=255)]
+LeadName = Annotated[str, StringConstraints(max_length=200)]
+Message = Annotated[str, StringConstraints(max_length=16384)]
+EventID = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+MaxLoad = Annotated[int, Field(ge=1, le=1_000_000)]
+WeightValue = Annotated[int, Field(ge=1, le=1_000_000)]
+Priority = Annotated[int, Field(ge=0, le=9)]
+StickyDays = Annotated[int, Field(ge=0, le=3650)]
+Strategy = Literal["weighted_random", "weighted_capacity"]
+Skip = Annotated[int, Query(ge=0)]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Order = Literal["asc", "desc"]
+
+
+class OperatorCreate(BaseModel):
+    name: Name
+    is_active: bool = True
+    max_load: MaxLoad = 10
+
+
+class OperatorUpdate(BaseModel):
+    name: Optional[Name] = None
+    is_active: Optional[bool] = None
+    max_load: Optional[MaxLoad] = None
+    requeue: Optional[bool] = False
+
+
+class OperatorActivation(BaseModel):
+    active: bool
+
+
+class LoadLimit(BaseModel):
+    max_load: MaxLoad
+
+
+class SourceCreate(BaseModel):
+    name: Name
+    description: Optional[Description] = None
+    strategy: Optional[Strategy] = None
+    sticky_days: Optional[StickyDays] = None
+
+
+class SourceUpdate(BaseModel):
+    name: Optional[Name] = None
+    description: Optional[Description] = None
+    strategy: Optional[Strategy] = None
+    sticky_days: Optional[StickyDays] = None
+
+
+class BareWeight(BaseModel):
+    operator_id: int
+    weight: WeightValue = 1
+
+
+class OperatorWeight(BaseModel):
+    operator_id: int
+    source_id: int
+    weight: WeightValue = 1
+
+
+class Distribution(BaseModel):
+    operator_weights: list[OperatorWeight]
+
+
+class ContactCreate(BaseModel):
+    source_id: int
+    lead_external_id: Optional[Key] = None
+    lead_phone: Optional[Key] = None
+    lead_email: Optional[Key] = None
+    lead_name: Optional[LeadName] = None
+    message: Optional[Message] = None
+    priority: Optional[Priority] = None
+    source_event_id: Optional[EventID] = None
+
+
+class StatusInWords(BaseModel):
+    """A says which status is wanted."""
+
+    status: Literal["active", "closed"]
+
+
+class StatusAsFlag(BaseModel):
+    """B says whether the contact is to be active."""
+
+    is_active: bool
+
+
+# `strict_content_type` came after the references were written: they read a body without a declared type as JSON.
+SETTINGS = {"strict_content_type": False, "openapi_url": None}
+mini_crm = FastAPI(title="Мини-CRM", **SETTINGS)
+leads_crm = FastAPI(title="Leads CRM", **SETTINGS)
+beyond = FastAPI(title="Beyond both", **SETTINGS)
+
+
+@mini_crm.post("/api/v1/operators/")
+@leads_crm.post("/api/v1/operators")
+async def create_operator(body: OperatorCreate): ...
+
+
+@mini_crm.get("/api/v1/operators/")
+@leads_crm.get("/api/v1/operators")
+async def list_operators(is_active: Optional[bool] = None, skip: Skip = 0, limit: Limit = 100, order: Order = "asc"): ...
+
+
+@mini_crm.get("/api/v1/operators/{operator_id}")
+@leads_crm.get("/api/v1/operators/{operator_id}")
+@leads_crm.get("/api/v1/operators/{operator_id}/stats")
+@leads_crm.delete("/api/v1/operators/{operator_id}")
+async def one_operator(operator_id: int): ...
+
+
+@mini_crm.put("/api/v1/operators/{operator_id}")
+@leads_crm.patch("/api/v1/operators/{operator_id}")
+async def change_operator(operator_id: int, body: OperatorUpdate): ...
+
+
+@leads_crm.patch("/api/v1/operators/{operator_id}/activate")
+async def activate(operator_id: int, body: OperatorActivation): ...
+
+
+@leads_crm.patch("/api/v1/operators/{operator_id}/load-limit")
+async def limit_load(operator_id: int, body: LoadLimit): ...
+
+
+@mini_crm.post("/api/v1/sources/")
+@leads_crm.post("/api/v1/sources")
+async def create_source(body: SourceCreate): ...
+
+
+@mini_crm.get("/api/v1/sources/")
+@leads_crm.get("/api/v1/sources")
+async def list_sources(skip: Skip = 0, limit: Limit = 100, order: Order = "asc"): ...
+
+
+@mini_crm.get("/api/v1/sources/{source_id}")
+@mini_crm.get("/api/v1/sources/{source_id}/weights")
+@leads_crm.get("/api/v1/sources/{source_id}")
+@leads_crm.get("/api/v1/sources/{source_id}/distribution")
+async def one_source(source_id: int): ...
+
+
+@leads_crm.patch("/api/v1/sources/{source_id}")
+async def change_source(source_id: int, body: SourceUpdate): ...
+
+
+@leads_crm.post("/api/v1/sources/{source_id}/distribution")
+@beyond.put("/api/v1/sources/{source_id}/distribution")
+async def distribute(source_id: int, body: Distribution): ...
+
+
+@mini_crm.post("/api/v1/sources/{source_id}/weights")
+async def set_weights(source_id: int, body: list[BareWeight]): ...
+
+
+@mini_crm.post("/api/v1/contacts/")
+@leads_crm.post("/api/v1/contacts")
+async def register(body: ContactCreate): ...
+
+
+@mini_crm.get("/api/v1/contacts/")
+@leads_crm.get("/api/v1/contacts")
+async def list_contacts(
+    source_id: Optional[int] = None, operator_id: Optional[int] = None, lead_id: Optional[int] = None,
+    status: Optional[Literal["new", "active", "closed"]] = None, is_active: Optional[bool] = None,
+    created_from: Optional[datetime] = None, created_to: Optional[datetime] = None,
+    skip: Skip = 0, limit: Limit = 100, order: Order = "asc",
+): ...
+
+
+@mini_crm.get("/api/v1/contacts/{contact_id}")
+@leads_crm.get("/api/v1/contacts/{contact_id}")
+@beyond.post("/api/v1/contacts/{contact_id}/close")
+@beyond.post("/api/v1/contacts/{contact_id}/reopen")
+async def one_contact(contact_id: int): ...
+
+
+@mini_crm.patch("/api/v1/contacts/{contact_id}/status")
+async def set_status_in_words(contact_id: int, body: StatusInWords): ...
+
+
+@leads_crm.patch("/api/v1/contacts/{contact_id}/status")
+async def set_status_as_flag(contact_id: int, body: StatusAsFlag): ...
+
+
+@mini_crm.get("/api/v1/leads/")
+@leads_crm.get("/api/v1/leads")
+async def list_leads(q: Optional[str] = None, skip: Skip = 0, limit: Limit = 100): ...
+
+
+@mini_crm.get("/api/v1/leads/{lead_id}")
+@leads_crm.get("/api/v1/leads/{lead_id}")
+@leads_crm.get("/api/v1/leads/{lead_id}/contacts")
+async def one_lead(lead_id: int): ...
+
+
+@mini_crm.get("/api/v1/leads/by-external/{external_id}")
+async def one_lead_by_external_id(external_id: str): ...
+
+
+@mini_crm.get("/api/v1/contacts/stats/distribution")
+@leads_crm.get("/api/v1/stats/distribution")
+async def statistics(): ...
+
+
+APPLICATIONS = {"A": mini_crm, "B": leads_crm, "beyond": beyond}
+
+
+@dataclass
+class Answer:
+    status: int
+    content: Any
+
+
+class Reference:
+    """Asks the applications in this process, by ASGI, with what uvicorn would make of the same request."""
+
+    def __init__(self):
+        self._runner = asyncio.Runner()
+
+    def close(self) -> None:
+        self._runner.close()
+
+    def ask(self, application: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+        path, _, query = target.partition("?")
+        fields = {"host": "x", "content-length": str(len(body))} | {name.lower(): value for name, value in headers.items()}
+        scope = {
+            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "method": method,
+            "scheme": "http", "path": unquote(path), "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
+            "client": ("127.0.0.1", 1), "server": ("x", 80),
+        }
+        sent = []
+
+        async def receive():
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message):
+            sent.append(message)
+
+        async def ask():
+            # An application that fails has answered 500 before its exception comes through.
+            with contextlib.suppress(Exception):
+                await APPLICATIONS[application](scope, receive, send)
+
+        self._runner.run(ask())
+        content = b"".join(message.get("body", b"") for message in sent[1:])
+        status = sent[0]["status"] if sent else 500
+        return Answer(status, json.loads(content) if content and status < 500 else None)
