@@ -30,6 +30,8 @@ Strategy = Literal["weighted_random", "weighted_capacity"]
 Skip = Annotated[int, Query(ge=0)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Order = Literal["asc", "desc"]
+# The references page with skip and limit alone; the cursor is read as they would read it.
+Cursor = Optional[int]
 
 
 class OperatorCreate(BaseModel):
@@ -119,7 +121,9 @@ async def create_operator(body: OperatorCreate): ...
 
 @mini_crm.get("/api/v1/operators/")
 @leads_crm.get("/api/v1/operators")
-async def list_operators(is_active: Optional[bool] = None, skip: Skip = 0, limit: Limit = 100, order: Order = "asc"): ...
+async def list_operators(
+    is_active: Optional[bool] = None, skip: Skip = 0, limit: Limit = 100, order: Order = "asc", cursor: Cursor = None,
+): ...
 
 
 @mini_crm.get("/api/v1/operators/{operator_id}")
@@ -149,7 +153,7 @@ async def create_source(body: SourceCreate): ...
 
 @mini_crm.get("/api/v1/sources/")
 @leads_crm.get("/api/v1/sources")
-async def list_sources(skip: Skip = 0, limit: Limit = 100, order: Order = "asc"): ...
+async def list_sources(skip: Skip = 0, limit: Limit = 100, order: Order = "asc", cursor: Cursor = None): ...
 
 
 @mini_crm.get("/api/v1/sources/{source_id}")
@@ -183,7 +187,7 @@ async def list_contacts(
     source_id: Optional[int] = None, operator_id: Optional[int] = None, lead_id: Optional[int] = None,
     status: Optional[Literal["new", "active", "closed"]] = None, is_active: Optional[bool] = None,
     created_from: Optional[datetime] = None, created_to: Optional[datetime] = None,
-    skip: Skip = 0, limit: Limit = 100, order: Order = "asc",
+    skip: Skip = 0, limit: Limit = 100, order: Order = "asc", cursor: Cursor = None,
 ): ...
 
 
@@ -204,13 +208,18 @@ async def set_status_as_flag(contact_id: int, body: StatusAsFlag): ...
 
 @mini_crm.get("/api/v1/leads/")
 @leads_crm.get("/api/v1/leads")
-async def list_leads(q: Optional[str] = None, skip: Skip = 0, limit: Limit = 100): ...
+async def list_leads(skip: Skip = 0, limit: Limit = 100, order: Order = "asc", cursor: Cursor = None): ...
 
 
 @mini_crm.get("/api/v1/leads/{lead_id}")
 @leads_crm.get("/api/v1/leads/{lead_id}")
-@leads_crm.get("/api/v1/leads/{lead_id}/contacts")
 async def one_lead(lead_id: int): ...
+
+
+@leads_crm.get("/api/v1/leads/{lead_id}/contacts")
+async def contacts_of_lead(
+    lead_id: int, skip: Skip = 0, limit: Limit = 100, order: Order = "asc", cursor: Cursor = None,
+): ...
 
 
 @mini_crm.get("/api/v1/leads/by-external/{external_id}")
