@@ -103,11 +103,13 @@ struct Call: Sendable {
         }
     }
 
-    /// A body without a declared type is read as JSON; one declared to be something else is not.
+    /// A body without a declared type is read as JSON; one declared to be something else is not (as FastAPI has it).
     private var isDeclaredJSON: Bool {
-        guard let declared = headers[.contentType] else { return true }
-        let type = declared.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
-        return type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json"))
+        guard let declared = headers[.contentType], !declared.isEmpty else { return true }
+        var type = declared.prefix { $0 != ";" }.lowercased()
+        while type.last == " " || type.last == "\t" { type.removeLast() }
+        let parts = type.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count == 2 && parts[0] == "application" && (parts[1] == "json" || parts[1].hasSuffix("+json"))
     }
     /// The same request for the page that follows a cursor.
     func target(cursor: Int) -> String {
