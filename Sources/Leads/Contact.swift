@@ -126,9 +126,9 @@ public struct StatusChange: Sendable, Equatable {
 
     /// Either `{"is_active": …}` or `{"status": "active" | "closed"}`; with both, the status counts.
     public init(_ fields: inout Fields) {
-        isActive = fields.either("status") {
+        isActive = fields.either("status", or: "is_active") {
             $0.choice("status", of: Wanted.allCases) == .active
-        } or: {
+        } otherwise: {
             $0.bool("is_active")
         }
     }

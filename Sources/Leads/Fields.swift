@@ -110,7 +110,7 @@ extension Fields {
     /// What each field that `read` reads may hold, in the order of reading.
     ///
     /// `read` runs on an empty request, and its value is thrown away: `Fields.describe { NewOperator(&$0) }`. What it
-    /// reads under a condition of its own stays unseen; use ``either(_:_:or:)`` for that.
+    /// reads under a condition of its own stays unseen; use ``either(_:or:_:otherwise:)`` for that.
     public static func describe<Value>(_ read: (inout Fields) -> Value) -> [FieldDescription] {
         var fields = Fields(members: [], location: [], whole: .null)
         fields.descriptions = []
@@ -118,16 +118,19 @@ extension Fields {
         return fields.descriptions ?? []
     }
 
-    /// What `first` reads when the field `name` was sent and is not null, else what `second` reads.
+    /// What `first` reads when the field `name` was sent, else what `second` reads from the field `other`. A null is as
+    /// good as nothing when the other was sent.
     ///
     /// Whichever is described, the fields that either requires are alternatives of each other.
     public mutating func either<Value>(
         _ name: String,
+        or other: String,
         _ first: (inout Fields) -> Value,
-        or second: (inout Fields) -> Value
+        otherwise second: (inout Fields) -> Value
     ) -> Value {
         guard let described = descriptions?.count else {
-            return (self[name] ?? .null) != .null ? first(&self) : second(&self)
+            let isFirst = self[name].map { $0 != .null || !has(other) } ?? false
+            return isFirst ? first(&self) : second(&self)
         }
         _ = first(&self)
         let value = second(&self)
