@@ -1,7 +1,7 @@
 /// One of ten thousand invented people. A number is the same person under every seed, so that people come back.
 ///
-/// Phone numbers are from ranges set aside for fiction: by Ofcom (`+44 7700 900…`), in North America
-/// (`555-0100…0199`) and by Arcep (`+33 6 39 98…`). E-mail addresses are at the domains of RFC 2606.
+/// Phone numbers are from ranges set aside for fiction: by Ofcom in nine British cities (`+44 20 7946 0…`), and
+/// `555-0100…0199` in North America. E-mail addresses are at the domains of RFC 2606.
 struct Person: Sendable, Equatable {
     static let count = 10_000
 
@@ -44,22 +44,17 @@ struct Person: Sendable, Equatable {
 
     private var phoneGroups: [String] {
         let row = number / 10
-        switch number % 10 {
-        case 0:
-            return ["+44", "7700", "900\(Self.padded(row, to: 3))"]
-        case 1:
-            return ["+1", Self.areaCodes[row / 100], "555", "01\(Self.padded(row % 100, to: 2))"]
-        default:
-            let digits = Self.padded(row * 8 + number % 10 - 2, to: 4)
-            return ["+33", "6", "39", "98", String(digits.prefix(2)), String(digits.suffix(2))]
+        guard number % 10 < Self.cities.count else {
+            return ["+1", Self.areaCodes[row / 100], "555", "01\(String(row % 100).padded(to: 2, with: "0"))"]
         }
+        let city = Self.cities[number % 10]
+        return ["+44", city.code, city.exchange, "0\(String(row).padded(to: 3, with: "0"))"]
     }
 
-    private static func padded(_ number: Int, to width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(width - digits.count, 0)) + digits
-    }
-
+    /// London, Leeds, Sheffield, Bristol, Birmingham, Edinburgh, Glasgow, Liverpool and Manchester.
+    private static let cities =
+        [(code: "20", exchange: "7946")]
+        + ["113", "114", "117", "121", "131", "141", "151", "161"].map { (code: $0, exchange: "496") }
     private static let areaCodes = ["202", "206", "212", "213", "305", "312", "404", "415", "617", "702"]
     private static let domains = ["example.com", "example.net", "example.org"]
     private static let firstNames = [
