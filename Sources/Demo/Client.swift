@@ -65,6 +65,7 @@ struct Client: Sendable {
     ) async throws(Failure) -> Answer {
         var pause = 0.25
         while true {
+            var wanted: Double?
             switch await attempt(method, path, body: body) {
             case .cancelled:
                 throw .cancelled
@@ -80,19 +81,19 @@ struct Client: Sendable {
                         status: answer.status, detail: refusal?.detail ?? "no explanation", code: refusal?.code)
                 }
                 if outage.begin() { report(.wentAway(reason: "answers \(answer.status)")) }
-                let wanted = response.value(forHTTPHeaderField: "Retry-After").flatMap { Double($0) }
-                pause = max(pause, min(wanted ?? 0, 60))
+                wanted = response.value(forHTTPHeaderField: "Retry-After").flatMap { Double($0) }
+                    .map { min(max($0, 0), 60) }
             case .unanswered(let reason):
                 report(.failed(status: nil))
                 guard insists else { throw .unanswered(reason: reason) }
                 if outage.begin() { report(.wentAway(reason: "does not answer (\(reason))")) }
             }
             do {
-                try await Task.sleep(for: .seconds(pause * .random(in: 1...1.2)))
+                try await Task.sleep(for: .seconds((wanted ?? pause) * .random(in: 1...1.2)))
             } catch {
                 throw .cancelled
             }
-            pause = min(pause * 2, Self.longestPause)
+            if wanted == nil { pause = min(pause * 2, Self.longestPause) }
         }
     }
 

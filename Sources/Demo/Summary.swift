@@ -48,7 +48,7 @@ public struct Summary: Sendable, CustomStringConvertible {
         }
         lines.append(row("errors", errorList))
         if tally.leftOut > 0 {
-            lines.append(row("left out", "\(tally.leftOut) contacts: the instance did not keep up with the rate"))
+            lines.append(row("left out", "\(tally.leftOut) contacts: the instance was away or did not keep up"))
         }
         if tally.unanswered > 0 {
             lines.append(row("unanswered", "\(tally.unanswered) contacts: whether they were stored is not known"))
