@@ -90,6 +90,9 @@ class Client:
     def patch(self, path, json_body=..., **options):
         return self.request("PATCH", path, json_body, **options)
 
+    def delete(self, path, **options):
+        return self.request("DELETE", path, **options)
+
 
 class Api(Client):
     """The same in the words of the product; every method insists on success and returns the decoded answer."""
@@ -124,6 +127,9 @@ class Api(Client):
 
     def change_operator(self, id: int, **fields) -> dict:
         return self.patch(f"/api/v1/operators/{id}", fields).must_be(200).json
+
+    def archive_operator(self, id: int) -> None:
+        self.delete(f"/api/v1/operators/{id}").must_be(200)
 
     def read(self, collection: str, id: int | None = None) -> dict | list:
         return self.get(f"/api/v1/{collection}" + (f"/{id}" if id is not None else "")).must_be(200).json

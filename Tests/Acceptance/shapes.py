@@ -14,6 +14,7 @@ CONTACT = [
     "lead_email", "lead_phone", "lead", "operator", "source",
 ]
 LEAD = ["id", "external_id", "phone", "email", "name", "created_at", "updated_at", "contact_count"]
+LEAD_WITH_CONTACTS = [*LEAD, "contacts"]
 NESTED_SOURCE = ["id", "name", "description", "created_at"]
 STATISTICS = ["by_operator", "by_source", "summary"]
 OPERATOR_STATISTICS = [
@@ -21,6 +22,10 @@ OPERATOR_STATISTICS = [
 ]
 SOURCE_STATISTICS = ["source_id", "source_name", "total_contacts"]
 SUMMARY = ["total_leads", "total_contacts", "active_contacts", "operators_online", "operators_total"]
+STATISTICS_OF_AN_OPERATOR = ["operator", "contacts_total", "contacts_active", "by_source"]
+NAMED_OPERATOR = ["id", "name", "is_active", "max_load", "current_load"]
+SOURCE_OF_AN_OPERATOR = ["source_id", "source_name", "count"]
+CONTACT_DISTRIBUTION = ["source_id", "source_name", "operator_id", "operator_name", "contacts_count"]
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -73,6 +78,25 @@ def check_contact(contact: dict) -> dict:
     assert (contact["closed_at"] is not None) == (status == "closed")
     assert status != "active" or contact["assigned_at"] is not None
     return contact
+
+
+def check_lead(lead: dict) -> dict:
+    """A lead with its contacts, which are its own and in order of id."""
+    assert list(lead) == LEAD_WITH_CONTACTS
+    _check_times(lead, "updated_at")
+    ids = [check_contact(contact)["id"] for contact in lead["contacts"]]
+    assert ids == sorted(set(ids)) and len(ids) <= lead["contact_count"]
+    for contact in lead["contacts"]:
+        assert contact["lead"] == {key: lead[key] for key in LEAD}
+    return lead
+
+
+def check_statistics_of_an_operator(shown: dict) -> dict:
+    assert list(shown) == STATISTICS_OF_AN_OPERATOR and list(shown["operator"]) == NAMED_OPERATOR
+    assert all(list(row) == SOURCE_OF_AN_OPERATOR and row["count"] > 0 for row in shown["by_source"])
+    assert shown["contacts_total"] == sum(row["count"] for row in shown["by_source"])
+    assert shown["contacts_active"] == shown["operator"]["current_load"]
+    return shown
 
 
 def fault(type: str, loc: list, msg: str, input, **ctx) -> dict:
