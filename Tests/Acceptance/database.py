@@ -141,6 +141,18 @@ class Database:
             where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0
         """)
 
+    def add_waiting_contacts(self, lead_id: int, source_id: int, count: int) -> None:
+        """Contacts that nobody registered, for where there must be many."""
+        with self.connect() as connection:
+            connection.execute("""
+                insert into contacts (lead_id, source_id, status, waiting_reason, waiting_since)
+                select %s, %s, 'new', 'no_operators', clock_timestamp() from generate_series(1, %s)
+            """, (lead_id, source_id, count))
+
+    def merge_lead(self, id: int, into: int) -> None:
+        with self.connect() as connection:
+            connection.execute("update leads set merged_into = %s where id = %s", (into, id))
+
     @contextlib.contextmanager
     def operator_held(self, operator_id: int):
         """Somebody else's transaction holds the row that registration must lock, until released or the block ends."""
