@@ -65,6 +65,31 @@ where earlier_event_id > event_id
   and earlier_written_by <> written_by
 """
 
+# The numbers of the statistics, counted from the rows themselves.
+CONTACTS_BY_OPERATOR = """
+select o.id, count(c.id), count(c.id) filter (where c.status = 'active')
+from operators o
+left join contacts c on c.operator_id = o.id
+where o.archived_at is null
+group by o.id
+order by o.id
+"""
+CONTACTS_BY_SOURCE = """
+select s.id, count(c.id) from sources s left join contacts c on c.source_id = s.id group by s.id order by s.id
+"""
+CONTACTS_BY_SOURCE_AND_OPERATOR = """
+select source_id, operator_id, count(*) from contacts group by 1, 2 order by 1, 2 nulls last
+"""
+SUMMARY = """
+select
+    (select count(*) from leads where merged_into is null),
+    (select count(*) from contacts),
+    (select count(*) from contacts where status <> 'closed'),
+    (select count(*) from operators o join operator_loads l on l.operator_id = o.id
+        where o.archived_at is null and l.is_active),
+    (select count(*) from operators where archived_at is null)
+"""
+
 PLACED = "select count(distinct contact_id) from events where to_operator_id is not null"
 
 
@@ -100,6 +125,26 @@ class Database:
 
     def placed_by_event(self) -> int:
         return self.value(PLACED)
+
+    def load_drift(self) -> list[tuple]:
+        return self.rows("select * from report.load_drift")
+
+    def tally_drift(self) -> list[tuple]:
+        return self.rows("select * from report.tally_drift")
+
+    def contacts_by_operator(self) -> list[tuple]:
+        """Operator, all it has or had last, those it has now."""
+        return self.rows(CONTACTS_BY_OPERATOR)
+
+    def contacts_by_source(self) -> list[tuple]:
+        return self.rows(CONTACTS_BY_SOURCE)
+
+    def contacts_by_source_and_operator(self) -> list[tuple]:
+        return self.rows(CONTACTS_BY_SOURCE_AND_OPERATOR)
+
+    def summary(self) -> tuple:
+        """Leads, contacts, open contacts, operators switched on, operators."""
+        return self.rows(SUMMARY)[0]
 
     def status_of_contacts(self) -> dict[int, str]:
         return dict(self.rows("select id, status::text from contacts"))
