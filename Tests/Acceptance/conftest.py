@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-pytest.register_assert_rewrite("client", "database", "instance", "load", "openapi", "postgres", "processes", "shapes", "waiting")
+pytest.register_assert_rewrite(
+    "balancer", "client", "database", "instance", "load", "openapi", "postgres", "processes", "shapes", "waiting")
 
 from client import Api
 from database import Database
@@ -55,10 +56,11 @@ def instances(tmp_path_factory):
     numbers = itertools.count(1)
     mine: list[Instance] = []
 
-    def start(database: Database | None, *arguments: str, ready: bool = True, **settings) -> Instance:
+    def start(database: Database | None, *arguments: str, ready: bool = True, port: int | None = None,
+              **settings) -> Instance:
         if database is not None:
             settings["DATABASE_URL"] = database.dsn
-        instance = Instance(logs / f"instance-{next(numbers)}.log", *arguments, **settings)
+        instance = Instance(logs / f"instance-{next(numbers)}.log", *arguments, port=port, **settings)
         mine.append(instance)
         return instance.wait_until_ready() if ready else instance
 

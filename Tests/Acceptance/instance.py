@@ -36,8 +36,8 @@ class Instance:
 
     started: list["Instance"] = []
 
-    def __init__(self, log: pathlib.Path, *arguments: str, **settings):
-        self.port = free_port()
+    def __init__(self, log: pathlib.Path, *arguments: str, port: int | None = None, **settings):
+        self.port = port or free_port()
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(

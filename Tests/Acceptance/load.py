@@ -8,6 +8,7 @@ import threading
 import time
 
 from client import Api, Response, Unreachable
+from database import BROKEN_LOADS
 
 _NOTHING_LEFT = object()
 
@@ -82,6 +83,23 @@ class Background:
             assert not self._thread.is_alive(), "a background thread hangs"
             if self._failure:
                 raise self._failure
+
+
+class Sampler(Background):
+    """Looks for operators over their limit or with a wrong load, again and again, each time in one snapshot."""
+
+    def __init__(self, database):
+        super().__init__(self._sample)
+        self.database = database
+        self.samples = 0
+
+    def _sample(self, stop: threading.Event):
+        with self.database.connect() as connection:
+            while not stop.is_set():
+                broken = connection.execute(BROKEN_LOADS).fetchall()
+                assert broken == [], f"(operator, load, max_load, ceiling, recount): {broken}"
+                self.samples += 1
+                stop.wait(0.005)
 
 
 def until(stop: threading.Event):

@@ -1,12 +1,9 @@
 """Many clients, three instances, one database: what must hold at every moment, and what must hold at rest."""
 
-import threading
-
 import pytest
 
 from client import Api
-from database import BROKEN_LOADS
-from load import Background, Traffic, generator, in_parallel, until
+from load import Background, Sampler, Traffic, generator, in_parallel, until
 from waiting import eventually
 
 pytestmark = pytest.mark.stress
@@ -28,23 +25,6 @@ def three(servers, empty_database, cluster):
     assert "deadlock detected" not in cluster.log_since(log)
     assert empty_database.deadlocks() == deadlocks
     print(f"  deadlocks {empty_database.deadlocks() - deadlocks}, exit codes 0 0 0")
-
-
-class Sampler(Background):
-    """Looks for operators over their limit or with a wrong load, again and again, each time in one snapshot."""
-
-    def __init__(self, database):
-        super().__init__(self._sample)
-        self.database = database
-        self.samples = 0
-
-    def _sample(self, stop: threading.Event):
-        with self.database.connect() as connection:
-            while not stop.is_set():
-                broken = connection.execute(BROKEN_LOADS).fetchall()
-                assert broken == [], f"(operator, load, max_load, ceiling, recount): {broken}"
-                self.samples += 1
-                stop.wait(0.005)
 
 
 def close_some(api: Api, random, share: float = 0.5) -> int:
