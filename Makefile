@@ -6,8 +6,8 @@ SHELL := /bin/bash
 PORT ?= 8000
 VENV := .venv
 PYTEST := $(VENV)/bin/python -m pytest -c Tests/Acceptance/pytest.ini
-# What the program needs to be built and run; python3-venv is for the tests alone.
-PACKAGES := libpq-dev postgresql libphonenumber-dev pkg-config
+# What the program needs to be built, and to run with a PostgreSQL of its own.
+PACKAGES := @deploy/packages-build postgresql
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ demo: setup ## Watch it work: invented customers and operators (RATE=5 FOR=60 SE
 	swift build -c release --product leads-crm
 	@deploy/demo .build/release/leads-crm $(PORT) $(if $(RATE),--rate $(RATE)) $(if $(FOR),--for $(FOR)) $(if $(SEED),--seed $(SEED))
 
+release: swift ## Build the program as the Dockerfile does: .build/leads-crm, with Swift's libraries inside
+	@deploy/install-packages @deploy/packages-build libcurl4-openssl-dev
+	swift package resolve
+	swift build -c release --product leads-crm --static-swift-stdlib
+	strip -o .build/leads-crm .build/release/leads-crm
+
 build: setup ## Build the program and the tests for debugging
 	swift build --build-tests
 
@@ -43,7 +49,7 @@ lint: swift ## Check formatting and that each room keeps to itself
 	.ci/check-rooms
 
 $(VENV)/.ready: Tests/Acceptance/requirements.txt
-	@deploy/install-packages python3-venv curl
+	@deploy/install-packages python3-venv curl haproxy
 	@echo "Preparing the Python environment of the acceptance tests in $(VENV)"
 	@python3 -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/Acceptance/requirements.txt
@@ -71,4 +77,4 @@ coverage: build ## Line coverage of the Swift tests, by file
 clean: ## Remove what was built; the data in .leads-crm stays
 	rm -rf .build $(VENV) .swagger-ui
 
-.PHONY: help setup swift run demo build lint test stress bench coverage clean
+.PHONY: help setup swift run demo release build lint test stress bench coverage clean
