@@ -28,6 +28,8 @@ begin
         from pg_class c
         where c.relnamespace in ('public'::regnamespace, 'report'::regnamespace)
             and c.relkind in ('r', 'v', 'S')
+            -- Changing an owner locks a table, also to the same owner: running this again must not stop instances.
+            and c.relowner <> 'leads_owner'::regrole
             -- An identity column's sequence follows its table.
             and not exists (
                 select from pg_depend d
@@ -41,6 +43,7 @@ begin
         select p.oid::regprocedure as name
         from pg_proc p
         where p.pronamespace in ('public'::regnamespace, 'report'::regnamespace)
+            and p.proowner <> 'leads_owner'::regrole
             and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
     loop
         execute format('alter function %s owner to leads_owner', object.name);
