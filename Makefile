@@ -49,7 +49,7 @@ lint: swift ## Check formatting and that each room keeps to itself
 	.ci/check-rooms
 
 $(VENV)/.ready: Tests/Acceptance/requirements.txt
-	@deploy/install-packages python3-venv curl haproxy
+	@deploy/install-packages python3-venv curl haproxy prometheus
 	@echo "Preparing the Python environment of the acceptance tests in $(VENV)"
 	@python3 -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/Acceptance/requirements.txt
