@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-pytest.register_assert_rewrite(
-    "balancer", "client", "database", "instance", "load", "openapi", "postgres", "processes", "shapes", "waiting")
+pytest.register_assert_rewrite("balancer", "client", "database", "instance", "load", "logs", "metrics", "openapi",
+                               "pages", "postgres", "processes", "shapes", "statements", "waiting")
 
 from client import Api
 from database import Database

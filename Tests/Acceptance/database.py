@@ -194,6 +194,43 @@ class Database:
                 select %s, %s, 'new', 'no_operators', clock_timestamp() from generate_series(1, %s)
             """, (lead_id, source_id, count))
 
+    def add_closed_contacts(self, lead_id: int, source_id: int, operator_id: int, count: int) -> None:
+        """A past that nobody went through."""
+        with self.connect() as connection:
+            connection.execute("""
+                insert into contacts (lead_id, source_id, operator_id, status, assigned_at, first_assigned_at, closed_at)
+                select %s, %s, %s, 'closed', now(), now(), now() from generate_series(1, %s)
+            """, (lead_id, source_id, operator_id, count))
+            connection.execute("vacuum analyze contacts")
+
+    def rows_read(self) -> int:
+        """Rows of contacts and leads, and entries of their indexes, read since the statistics were reset. Sessions
+        report when they end."""
+        return self.value("""
+            select (coalesce((
+                select sum(seq_tup_read) from pg_stat_user_tables where relname in ('contacts', 'leads')
+            ), 0) + coalesce((
+                select sum(greatest(idx_tup_read, idx_tup_fetch)) from pg_stat_user_indexes
+                where relname in ('contacts', 'leads')
+            ), 0))::bigint
+        """)
+
+    def reset_statistics(self) -> None:
+        self.value("select pg_stat_reset()")
+
+    def raise_limit(self, operator_id: int, max_load: int) -> None:
+        """By hand, so that no instance hears of the capacity."""
+        with self.connect() as connection:
+            connection.execute("update operator_loads set max_load = %s where operator_id = %s", (max_load, operator_id))
+
+    def add_active_contacts(self, lead_id: int, source_id: int, operator_id: int, count: int) -> None:
+        """Contacts that nobody assigned, for where an operator must have many."""
+        with self.connect() as connection:
+            connection.execute("""
+                insert into contacts (lead_id, source_id, operator_id, status, assigned_at, first_assigned_at)
+                select %s, %s, %s, 'active', now(), now() from generate_series(1, %s)
+            """, (lead_id, source_id, operator_id, count))
+
     def merge_lead(self, id: int, into: int) -> None:
         with self.connect() as connection:
             connection.execute("update leads set merged_into = %s where id = %s", (into, id))
