@@ -191,6 +191,20 @@ def test_a_contact_released_by_archiving_has_a_new_version_and_its_old_place(api
     assert api.read("contacts", later["id"])["status"] == "new"
 
 
+def test_more_contacts_than_one_transaction_places_are_all_placed_without_a_sweep(servers, empty_database):
+    [server] = servers(1, LEADS_SWEEP_SECONDS=3600)
+    api = server.client()
+    leaving, staying = (api.operator(max_load=2000)["id"] for _ in range(2))
+    source = api.source({leaving: 1})["id"]
+    lead = api.contact(source)["lead_id"]
+    empty_database.add_active_contacts(lead, source, leaving, 1199)
+    api.distribute(source, {staying: 1})
+    api.archive_operator(leaving)
+    eventually(lambda: api.load(staying) == 1200, 10, lambda: f"{api.load(staying)} of 1200 are placed")
+    assert empty_database.stranded() == [] and empty_database.broken_loads() == []
+    assert empty_database.load_drift() == [] and empty_database.tally_drift() == []
+
+
 def test_of_two_who_delete_at_once_one_hears_that_it_is_gone(server, api, database):
     for _ in range(10):
         source, operator = api.staffed_source()

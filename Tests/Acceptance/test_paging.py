@@ -109,6 +109,12 @@ def test_the_link_keeps_the_parameters_whatever_they_hold(api, content, query):
     assert parse_qsl(urlsplit(second).query, keep_blank_values=True)[:-1] == sent
 
 
+@pytest.mark.parametrize("name", LISTS)
+def test_head_has_the_link_too(api, content, name):
+    path = path_of(content, name, "limit=2")
+    assert next_page(api.request("HEAD", path).must_be(200)) == next_page(api.get(path))
+
+
 def test_the_link_keeps_the_form_of_the_path(api, content):
     for path in ("/api/v1/leads", "/api/v1/leads/", path_of(content, "leads/{lead}/contacts") + "/"):
         assert urlsplit(next_page(api.get(f"{path}?limit=1"))).path == path
