@@ -9,6 +9,7 @@ import pytest
 from database import Database
 from instance import migrate
 from load import Background, in_parallel
+from logs import records
 from metrics import Metrics
 from postgres import Cluster
 from waiting import eventually
@@ -210,6 +211,20 @@ def test_requests_in_flight_and_connections_are_seen(servers, empty_database):
             assert metrics.get("leads_pool_requests_waiting") == 0
             release()
     assert Metrics(api).get("leads_http_requests_in_flight") == 1
+
+
+@pytest.mark.xfail(strict=True, reason="the sweeper logs by itself and never calls Observation.swept")
+def test_what_the_sweep_found_is_counted_and_told_once(servers, empty_database):
+    """Somebody frees capacity by SQL: nobody but the sweep can notice."""
+    [server] = servers(1, LEADS_SWEEP_SECONDS=1, LEADS_LOG_FORMAT="json")
+    api = server.client()
+    source, operator = api.staffed_source(max_load=1)
+    _, waiting = (api.contact(source["id"])["id"] for _ in range(2))
+    empty_database.raise_limit(operator["id"], 2)
+    eventually(lambda: api.read("contacts", waiting)["status"] == "active", 5, "the sweep found nothing")
+    eventually(lambda: Metrics(api).get("leads_stranded_sources_total") == 1, 2, "the sweep counted nothing")
+    told = eventually(lambda: [each for each in records(server) if "sweep" in each["message"]], 2, "the sweep told nothing")
+    assert [each["level"] for each in told] == ["notice"]
 
 
 @pytest.mark.faults
