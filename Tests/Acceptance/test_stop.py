@@ -1,7 +1,10 @@
 """A graceful stop: not ready at once, still serving until balancers have noticed, then gone with exit code 0."""
 
+import pathlib
+import shutil
 import signal
 import socket
+import tempfile
 import time
 
 import pytest
@@ -119,6 +122,24 @@ def test_who_reconnects_loses_no_request_during_the_drain(instances, database):
     assert set(statuses) == {201}
     assert database.value("select count(*) from contacts where source_id = %s", source) == len(statuses)
     assert server.exit_code(within=DRAIN + GRACE) == 0
+
+
+def test_an_embedded_postgresql_serves_until_the_drain_is_over(instances):
+    home = pathlib.Path(tempfile.mkdtemp(prefix="leads-e-", dir="/tmp"))
+    home.chmod(0o755)
+    server = instances(None, "--data-directory", str(home / "data"), LEADS_DRAIN_SECONDS=DRAIN)
+    try:
+        source = server.client().source()["id"]
+        server.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        eventually(lambda: server.client().get("/readyz").status == 503, 1, "it still says it is ready")
+        while time.monotonic() - began < DRAIN * 0.75:
+            assert server.client().contact(source)["waiting_reason"] == "no_operators"
+        must_end_in_time(server, began)
+        assert not list(home.rglob("postmaster.pid")), "its PostgreSQL was left running"
+    finally:
+        server.end()
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.mark.parametrize("value", ["-1", "301", "1.5", "soon"])
