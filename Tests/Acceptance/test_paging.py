@@ -38,11 +38,10 @@ def path_of(content, name: str, query: str = "") -> str:
 
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("limit", [1, 5, SIZE, 1000])
-@pytest.mark.parametrize("order, step", [("", 1), ("&order=asc", 1), ("&order=desc", -1)])
-@pytest.mark.parametrize("slash", ["", "/"])
-def test_the_links_lead_to_every_element_once_in_order(api, content, name, limit, order, step, slash):
+@pytest.mark.parametrize("order, step", [("", 1), ("/", 1), ("&order=asc", 1), ("&order=desc", -1)])
+def test_the_links_lead_to_every_element_once_in_order(api, content, name, limit, order, step):
     expected = content[name][::step]
-    path = path_of(content, name) + f"{slash}?limit={limit}{order}"
+    path = path_of(content, name) + (f"/?limit={limit}" if order == "/" else f"?limit={limit}{order}")
     found = [[element["id"] for element in answer.json] for answer in pages(api, path)]
     assert found == [expected[start:start + limit] for start in range(0, len(expected), limit)]
 
@@ -165,22 +164,30 @@ def test_a_cursor_may_be_an_element_that_is_gone(empty_api):
     assert ids_of(empty_api, next_page(first)) == [ids[2], ids[4]]
 
 
+@pytest.fixture(scope="module")
+def busy(instances, new_database):
+    """An instance on a database of its own, for lists that grow while they are read."""
+    server = instances(new_database())
+    yield server
+    server.end()
+
+
 @pytest.mark.parametrize("name, create", [
     ("operators", lambda api, source: api.operator()), ("sources", lambda api, source: api.source()),
-    ("contacts", lambda api, source: api.contact(source)), ("leads", lambda api, source: api.contact(source)),
+    ("contacts", lambda api, source: api.contact(source)),
+    ("leads", lambda api, source: {"id": api.contact(source)["lead_id"]}),
     ("leads/{lead}/contacts", lambda api, source: api.contact(source, lead_external_id="busy")),
 ])
 @pytest.mark.parametrize("order, step", [("asc", 1), ("desc", -1)])
-def test_elements_made_meanwhile_disturb_no_page(servers, empty_database, name, create, order, step):
+def test_elements_made_meanwhile_disturb_no_page(busy, name, create, order, step):
     """All that was there before is seen once and in order; what is made meanwhile is seen once or not at all."""
-    [server] = servers(1)
-    api, other = server.client(), server.client()
+    api, other = busy.client(), busy.client()
     source = api.source()["id"]
     lead = api.contact(source, lead_external_id="busy")["lead_id"]
     path = f"/api/v1/{name.format(lead=lead)}"
     for _ in range(20):
         create(api, source)
-    before = [each["id"] for each in api.get(f"{path}?limit=1000").json]
+    before = ids_of(api, f"{path}?limit=1000")
     made = []
 
     def make(stop):
@@ -188,16 +195,16 @@ def test_elements_made_meanwhile_disturb_no_page(servers, empty_database, name, 
             made.append(create(other, source)["id"])
 
     with Background(make):
-        eventually(lambda: len(made) >= 3, 10, "nothing is made")
         seen = []
-        for answer in pages(api, f"{path}?limit=4&order={order}", at_most=1000):
+        for answer in pages(api, f"{path}?limit={len(before) // 8}&order={order}", at_most=1000):
             seen += [each["id"] for each in answer.json]
             known = len(made)
             if len(seen) < len(before):
                 eventually(lambda: len(made) > known, 10, "nothing is made")
-            if order == "asc" and len(seen) > len(before) + 20:
+            if len(seen) > len(before) + 20:
                 break
-    assert seen == sorted(set(seen))[::step]
+    assert made and seen == sorted(set(seen))[::step]
+    assert set(seen) <= set(before) | set(made)
     assert [id for id in seen if id in set(before)] == before[::step]
 
 
