@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from client import unique
 from load import generator, in_parallel
 from shapes import (CONTACT_DISTRIBUTION, OPERATOR_STATISTICS, SOURCE_STATISTICS, STATISTICS, SUMMARY,
                     check_statistics_of_an_operator, must_be_error)
@@ -80,25 +81,22 @@ def of_operator(api, id: int, slash: str = "") -> dict:
     return check_statistics_of_an_operator(api.get(f"/api/v1/operators/{id}/stats{slash}").must_be(200).json)
 
 
-@pytest.mark.parametrize("slash", ["", "/"])
-def test_an_operators_statistics_count_by_source_what_it_has_and_had(empty_api, slash):
-    api = empty_api
+def test_an_operators_statistics_count_by_source_what_it_has_and_had(api):
     operator = api.operator(name="Анна", max_load=4)
-    bot, form = api.source({operator["id"]: 1}, name="Бот"), api.source({operator["id"]: 1}, name="Form")
-    api.source({operator["id"]: 1}, name="Silent")
+    bot, form, _ = (api.source({operator["id"]: 1}, name=unique(name)) for name in ("Бот", "Form", "Silent"))
     named = {key: operator[key] for key in ("id", "name", "is_active", "max_load", "current_load")}
-    assert of_operator(api, operator["id"], slash) == {
+    assert of_operator(api, operator["id"]) == {
         "operator": named, "contacts_total": 0, "contacts_active": 0, "by_source": []}
     ids = [api.contact(source["id"])["id"] for source in (bot, form, bot, bot, form)]
     assert api.read("contacts", ids[4])["status"] == "new"
-    by_source = [{"source_id": bot["id"], "source_name": "Бот", "count": 3},
-                 {"source_id": form["id"], "source_name": "Form", "count": 1}]
-    assert of_operator(api, operator["id"], slash) == {
-        "operator": named | {"current_load": 4}, "contacts_total": 4, "contacts_active": 4, "by_source": by_source}
+    by_source = [{"source_id": bot["id"], "source_name": bot["name"], "count": 3},
+                 {"source_id": form["id"], "source_name": form["name"], "count": 1}]
+    for slash in ("", "/"):
+        assert of_operator(api, operator["id"], slash) == {
+            "operator": named | {"current_load": 4}, "contacts_total": 4, "contacts_active": 4, "by_source": by_source}
 
 
-def test_an_operators_statistics_follow_closing_and_reopening(empty_api):
-    api = empty_api
+def test_an_operators_statistics_follow_closing_and_reopening(api):
     source, operator = api.staffed_source(max_load=2)
     first, second, waiting = (api.contact(source["id"])["id"] for _ in range(3))
 
@@ -121,8 +119,7 @@ def test_an_operators_statistics_follow_closing_and_reopening(empty_api):
     assert of_operator(api, operator["id"])["operator"]["is_active"] is False
 
 
-def test_an_operators_statistics_agree_with_its_contacts(empty_api):
-    api = empty_api
+def test_an_operators_statistics_agree_with_its_contacts(api):
     operators = [api.operator(max_load=limit)["id"] for limit in (2, 3, 9)]
     sources = [api.source(dict.fromkeys(operators[start:], 1))["id"] for start in (0, 1)]
     for number in range(24):
@@ -145,52 +142,51 @@ def test_the_statistics_of_an_unknown_operator_are_a_404(api):
 
 # GET /contacts/stats/distribution
 
-def of_contacts(api, slash: str = "") -> list[dict]:
-    rows = api.get(f"/api/v1/contacts/stats/distribution{slash}").must_be(200).json
+def of_contacts(api, *sources: int) -> list[dict]:
+    """The rows of these sources, or all."""
+    rows = api.get("/api/v1/contacts/stats/distribution").must_be(200).json
     assert all(list(row) == CONTACT_DISTRIBUTION for row in rows)
-    return rows
+    return [row for row in rows if not sources or row["source_id"] in sources]
 
 
-@pytest.mark.parametrize("slash", ["", "/"])
-def test_contacts_are_counted_by_source_and_operator(empty_api, slash):
+def test_contacts_are_counted_by_source_and_operator(empty_api):
     api = empty_api
-    assert of_contacts(api, slash) == []
+    assert of_contacts(api) == []
     anna, bob = api.operator(name="Анна", max_load=2), api.operator(name="Bob", max_load=1)
     bot, form = api.source({anna["id"]: 1}, name="Бот"), api.source({bob["id"]: 1}, name="Form")
     api.source({anna["id"]: 1}, name="Silent")
-    assert of_contacts(api, slash) == []
+    assert of_contacts(api) == []
     contacts = [api.contact(source["id"])["id"] for source in (form, bot, form, bot, bot, bot)]
 
     def row(source, operator, count):
         return {"source_id": source["id"], "source_name": source["name"], "operator_id": operator and operator["id"],
                 "operator_name": operator and operator["name"], "contacts_count": count}
 
-    assert of_contacts(api, slash) == [row(bot, anna, 2), row(bot, None, 2), row(form, bob, 1), row(form, None, 1)]
+    assert of_contacts(api) == [row(bot, anna, 2), row(bot, None, 2), row(form, bob, 1), row(form, None, 1)]
     api.close_contact(contacts[2])  # while it waited: it remains nobody's
     api.close_contact(contacts[1])  # the first that waits for the bot takes the place
-    assert of_contacts(api, slash) == [row(bot, anna, 3), row(bot, None, 1), row(form, bob, 1), row(form, None, 1)]
+    assert of_contacts(api) == [row(bot, anna, 3), row(bot, None, 1), row(form, bob, 1), row(form, None, 1)]
     api.change_operator(bob["id"], is_active=False, requeue=True)
-    assert of_contacts(api, slash) == [row(bot, anna, 3), row(bot, None, 1), row(form, None, 2)]
+    assert of_contacts(api) == [row(bot, anna, 3), row(bot, None, 1), row(form, None, 2)]
+    assert api.get("/api/v1/contacts/stats/distribution/").must_be(200).json == of_contacts(api)
 
 
-def test_an_archived_operator_is_still_counted_for_what_it_closed(empty_api):
-    api = empty_api
+def test_an_archived_operator_is_still_counted_for_what_it_closed(api):
     source, operator = api.staffed_source()
     closed, _ = (api.contact(source["id"])["id"] for _ in range(2))
     api.close_contact(closed)
     api.archive_operator(operator["id"])
-    assert [(row["operator_id"], row["operator_name"], row["contacts_count"]) for row in of_contacts(api)] == [
+    assert [(row["operator_id"], row["operator_name"], row["contacts_count"]) for row in of_contacts(api, source["id"])] == [
         (operator["id"], operator["name"], 1), (None, None, 1)]
 
 
-def test_names_are_shown_as_they_are_now(empty_api):
-    api = empty_api
+def test_names_are_shown_as_they_are_now(api):
     source, operator = api.staffed_source()
     api.contact(source["id"])
     api.change_operator(operator["id"], name="Новое имя")
-    api.patch(f"/api/v1/sources/{source['id']}", {"name": "Другой"}).must_be(200)
-    [row] = of_contacts(api)
-    assert (row["source_name"], row["operator_name"]) == ("Другой", "Новое имя")
+    api.patch(f"/api/v1/sources/{source['id']}", {"name": "Другой источник"}).must_be(200)
+    [row] = of_contacts(api, source["id"])
+    assert (row["source_name"], row["operator_name"]) == ("Другой источник", "Новое имя")
 
 
 # Against a recount
