@@ -18,9 +18,11 @@ CONTACTS, OPERATOR = "/api/v1/contacts", "/api/v1/operators/{operator_id}"
 
 
 @pytest.fixture
-def own(servers):
-    """The client of an instance nobody else asks, on an empty database."""
-    return servers(1)[0].client()
+def own(instances, database):
+    """The client of an instance nobody else asks; the database is the module's."""
+    server = instances(database)
+    yield server.client()
+    server.end()
 
 
 def must_please_promtool(text: str) -> None:
@@ -29,13 +31,13 @@ def must_please_promtool(text: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("slash", ["", "/"])
-def test_metrics_are_in_prometheus_text_format(own, slash):
+def test_metrics_are_in_prometheus_text_format(own):
     own.staffed_source()
     own.get("/nowhere")
-    answer = own.get("/metrics" + slash).must_be(200)
-    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert answer.text.endswith("\n") and "\r" not in answer.text
+    for slash in ("", "/"):
+        answer = own.get("/metrics" + slash).must_be(200)
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert answer.text.endswith("\n") and "\r" not in answer.text
     must_please_promtool(answer.text)
 
 
@@ -54,8 +56,8 @@ def test_every_metric_is_explained_once_and_before_its_samples(own):
     assert all(name.startswith("leads_") for name in helps)
 
 
-def test_a_fresh_instance_has_counted_nothing(own):
-    metrics = Metrics(own)
+def test_a_fresh_instance_has_counted_nothing(empty_api):
+    own, metrics = empty_api, Metrics(empty_api)
     assert metrics.registrations() == dict.fromkeys(["placed", "waiting", "repeated", "refused", "failed"], 0)
     assert metrics.get("leads_database_up") == 1 and metrics.get("leads_contacts_waiting") == 0
     assert metrics.get("leads_stranded_sources_total") == 0 and metrics.get("leads_http_requests_in_flight") == 1
@@ -94,7 +96,7 @@ def test_requests_are_counted_by_method_route_and_status(own):
 
 def test_registrations_are_counted_by_what_became_of_them(own):
     source, _ = own.staffed_source(max_load=2)
-    id = source["id"]
+    id, waited = source["id"], Metrics(own).get("leads_contacts_waiting")
     first = own.contact(id, source_event_id="event 1")
     assert own.post(CONTACTS, {"source_id": id, "source_event_id": "event 1"}).must_be(200).json["id"] == first["id"]
     own.contact(id)
@@ -106,10 +108,10 @@ def test_registrations_are_counted_by_what_became_of_them(own):
     own.post(CONTACTS, raw=b"\xff").must_be(400)
     metrics = Metrics(own)
     assert metrics.registrations() == {"placed": 2, "waiting": 4, "repeated": 1, "refused": 4, "failed": 0}
-    assert metrics.get("leads_contacts_waiting") == 4
+    assert metrics.get("leads_contacts_waiting") == waited + 4
     own.close_contact(first["id"])
     metrics = Metrics(own)
-    assert metrics.get("leads_contacts_waiting") == 3 and metrics.registrations()["placed"] == 2
+    assert metrics.get("leads_contacts_waiting") == waited + 3 and metrics.registrations()["placed"] == 2
 
 
 @pytest.mark.xfail(strict=True, reason="a 413 is answered before the handler that counts is called")
@@ -119,12 +121,15 @@ def test_a_contact_too_large_is_a_refused_one(own):
     assert Metrics(own).registrations()["refused"] == 1
 
 
-def test_contacts_waiting_are_those_of_all_instances(servers):
-    one, other = (server.client() for server in servers(2))
+def test_contacts_waiting_are_those_of_all_instances(own, instances, database):
+    server = instances(database)
+    other = server.client()
+    waited = Metrics(other).get("leads_contacts_waiting")
     for _ in range(3):
-        one.contact(one.source()["id"])
-    assert Metrics(other).get("leads_contacts_waiting") == 3
+        own.contact(own.source()["id"])
+    assert Metrics(other).get("leads_contacts_waiting") == waited + 3
     assert Metrics(other).registrations()["waiting"] == 0
+    server.end()
 
 
 def test_what_callers_make_up_makes_no_series(own):
@@ -133,14 +138,14 @@ def test_what_callers_make_up_makes_no_series(own):
     own.get("/nowhere")
     for path in ("/nowhere", CONTACTS):
         own.request("TRACE", path)
-    own.get("/api/v1/operators/1")
+    own.get("/api/v1/operators/999999")
     own.get("/metrics")
     before = Metrics(own)
     for number, method in enumerate(odd):
         own.get(f"/nowhere/{number}?x={number}")
         own.request(method, f"/else/{number}").must_be(404)
         own.request(method, CONTACTS).must_be(405)
-        own.get(f"/api/v1/operators/{1000 + number}", headers={"X-Request-ID": f"id-{number}"})
+        own.get(f"/api/v1/operators/{1000000 + number}", headers={"X-Request-ID": f"id-{number}"})
         assert own.request(f"BREW{number}", CONTACTS).status in (400, 405)
     after = Metrics(own)
     counts = after.since(before)
@@ -174,11 +179,10 @@ def test_durations_are_cumulative_and_as_many_as_requests(own):
     assert {(labels["method"], labels["route"]) for labels, _ in metrics.all(f"{name}_count")} == set(requests)
 
 
-def test_a_slow_answer_falls_into_a_late_bucket(servers, empty_database):
-    [server] = servers(1)
-    api = server.client()
+def test_a_slow_answer_falls_into_a_late_bucket(own, database):
+    api = own
     source, operator = api.staffed_source()
-    with empty_database.operator_held(operator["id"]):
+    with database.operator_held(operator["id"]):
         api.post(CONTACTS, {"source_id": source["id"]}).must_be(503)
     name = "leads_http_request_duration_seconds_bucket"
     metrics = Metrics(api)
@@ -186,24 +190,27 @@ def test_a_slow_answer_falls_into_a_late_bucket(servers, empty_database):
     assert metrics.registrations()["failed"] == 1
 
 
-def test_counts_of_many_at_once_are_exact(servers):
-    [server] = servers(1)
+def test_counts_of_many_at_once_are_exact(instances, database):
+    server = instances(database)
     clients = [server.client() for _ in range(8)]
     source, _ = clients[0].staffed_source(max_load=50)
+    waited = Metrics(clients[0]).get("leads_contacts_waiting")
     in_parallel(8, lambda thread, _: clients[thread].contact(source["id"]), range(120), seconds=30)
     metrics = Metrics(clients[0])
     assert metrics.requests("POST", CONTACTS, 201) == 120
     assert metrics.registrations() == {"placed": 50, "waiting": 70, "repeated": 0, "refused": 0, "failed": 0}
-    assert metrics.get("leads_contacts_waiting") == 70 and metrics.get("leads_http_requests_in_flight") == 1
+    assert metrics.get("leads_contacts_waiting") == waited + 70
+    assert metrics.get("leads_http_requests_in_flight") == 1
+    server.end()
 
 
-def test_requests_in_flight_and_connections_are_seen(servers, empty_database):
-    [server] = servers(1)
+def test_requests_in_flight_and_connections_are_seen(instances, database):
+    server = instances(database)
     api, other = server.client(), server.client()
     source, operator = api.staffed_source()
-    with empty_database.operator_held(operator["id"]) as release:
+    with database.operator_held(operator["id"]) as release:
         with Background(lambda stop: other.contact(source["id"])):
-            eventually(lambda: empty_database.blocked_sessions() > 0, 5, "nobody waits for the held row")
+            eventually(lambda: database.blocked_sessions() > 0, 5, "nobody waits for the held row")
             metrics = Metrics(api)
             assert metrics.get("leads_http_requests_in_flight") == 2
             states = {labels["state"]: value for labels, value in metrics.all("leads_pool_connections")}
@@ -211,6 +218,7 @@ def test_requests_in_flight_and_connections_are_seen(servers, empty_database):
             assert metrics.get("leads_pool_requests_waiting") == 0
             release()
     assert Metrics(api).get("leads_http_requests_in_flight") == 1
+    server.end()
 
 
 @pytest.mark.xfail(strict=True, reason="the sweeper logs by itself and never calls Observation.swept")
