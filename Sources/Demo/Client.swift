@@ -107,14 +107,33 @@ struct Client: Sendable {
             request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         }
         let began = ContinuousClock.now
-        do {
-            let (data, response) = try await session.data(for: request)
-            guard let response = response as? HTTPURLResponse else { return .unanswered(reason: "no HTTP") }
+        switch await answer(to: request) {
+        case .success(let (data, response)):
             let seconds = (ContinuousClock.now - began).inSeconds
             return .answered(Answer(status: response.statusCode, body: data, seconds: seconds), response)
-        } catch {
-            guard !Task.isCancelled else { return .cancelled }
+        case .failure(is CancellationError):
+            return .cancelled
+        case .failure(let error):
             return .unanswered(reason: Self.reason(error))
+        }
+    }
+
+    /// A cancelled task stops waiting, but the request is left to end by itself: `URLSession.data(for:)` cancels it under
+    /// the task's lock, which its own answer may be waiting for (swift-corelibs-foundation of Swift 6.3; both hang).
+    private func answer(to request: URLRequest) async -> Result<(Data, HTTPURLResponse), any Error> {
+        let waiter = Waiter<Result<(Data, HTTPURLResponse), any Error>>()
+        let task = session.dataTask(with: request) { data, response, error in
+            if let response = response as? HTTPURLResponse {
+                waiter.resume(.success((data ?? Data(), response)))
+            } else {
+                waiter.resume(.failure(error ?? URLError(.badServerResponse)))
+            }
+        }
+        task.resume()
+        return await withTaskCancellationHandler {
+            await waiter.value
+        } onCancel: {
+            waiter.resume(.failure(CancellationError()))
         }
     }
 
@@ -150,5 +169,50 @@ private final class Outage: Sendable {
             defer { since = nil }
             return since.map { ContinuousClock.now - $0 }
         }
+    }
+}
+
+/// One value that one task waits for; the first one given counts.
+private final class Waiter<Value: Sendable>: Sendable {
+    private enum State {
+        case empty
+        case awaited(CheckedContinuation<Value, Never>)
+        case given(Value)
+        case taken
+    }
+
+    private let state = Mutex(State.empty)
+
+    var value: Value {
+        get async {
+            await withCheckedContinuation { continuation in
+                let given: Value? = state.withLock { state in
+                    guard case .given(let value) = state else {
+                        state = .awaited(continuation)
+                        return nil
+                    }
+                    state = .taken
+                    return value
+                }
+                if let given { continuation.resume(returning: given) }
+            }
+        }
+    }
+
+    func resume(_ value: Value) {
+        let continuation: CheckedContinuation<Value, Never>? = state.withLock { state in
+            switch state {
+            case .empty:
+                state = .given(value)
+                return nil
+            case .awaited(let continuation):
+                state = .taken
+                return continuation
+            case .given, .taken:
+                return nil
+            }
+        }
+        // Outside of the lock, since resuming takes the task's.
+        continuation?.resume(returning: value)
     }
 }
