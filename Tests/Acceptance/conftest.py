@@ -6,8 +6,9 @@ import signal
 
 import pytest
 
-pytest.register_assert_rewrite("balancer", "client", "database", "instance", "load", "logs", "metrics", "openapi",
-                               "pages", "postgres", "processes", "shapes", "statements", "waiting")
+pytest.register_assert_rewrite(
+    "balancer", "client", "containers", "database", "instance", "load", "logs", "metrics", "openapi", "pages", "postgres",
+    "processes", "shapes", "statements", "waiting")
 
 from client import Api
 from database import Database
