@@ -28,15 +28,16 @@ class Balancer:
     """HAProxy before the given ports, started as its container does it, and asked about its servers as it is built to
     be: at the socket of its master process, which needs no line in the configuration."""
 
-    def __init__(self, ports: list[int]):
+    def __init__(self, ports: list[int], hosts: list[str] = ["127.0.0.1"] * 3, command: list[str] = []):
+        """`command` runs HAProxy, for instance with another file of name servers."""
         assert HAPROXY, "no haproxy: make test installs it"
         self.port = free_port()
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="leads-ha-", dir="/tmp"))
         self.log = self.home / "log"
-        addresses = [f"127.0.0.1:{port}" for port in ports]
+        addresses = [f"{host}:{port}" for host, port in zip(hosts, ports)]
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [HAPROXY, "-W", "-db", "-S", str(self.home / "master"), "-f", CONFIGURATION],
+                [*command, HAPROXY, "-W", "-db", "-S", str(self.home / "master"), "-f", CONFIGURATION],
                 env=os.environ | environment(f"127.0.0.1:{self.port}", addresses),
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
         try:
@@ -90,11 +91,11 @@ class Balancer:
 class StandIn:
     """Something in an instance's place that is ready and answers what it is told to, and remembers what it was sent."""
 
-    def __init__(self, answer: bytes | None | dict[str, bytes]):
+    def __init__(self, answer: bytes | None | dict[str, bytes], address: tuple[str, int] = ("127.0.0.1", 0)):
         """`answer` is sent as it is, or the one for the method; without one the connection is broken off."""
         self.received: list[str] = []
         self._answer = answer
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(address)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -124,6 +125,33 @@ class StandIn:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+
+class NameServer:
+    """Answers as Docker's does: a container has an address while it runs, and otherwise no name."""
+
+    HOST = "127.7.7.7"
+
+    def __init__(self):
+        self.addresses: dict[str, str] = {}
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((self.HOST, 53))
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                query, client = self._socket.recvfrom(4096)
+                length = query[12]
+                end = 12 + 1 + length + 1 + 4  # a name of one label, its end, type and class
+                address = self.addresses.get(query[13:13 + length].decode())
+                is_asked = address and query[end - 4:end - 2] == b"\0\1"
+                record = b"\xc0\x0c\0\1\0\1\0\0\2\x58\0\4" + socket.inet_aton(address) if is_asked else b""
+                head = query[:2] + (b"\x81\x80" if address else b"\x81\x83") + b"\0\1" + bytes([0, bool(record)]) + bytes(4)
+                self._socket.sendto(head + query[12:end] + record, client)
+
+    def end(self) -> None:
+        self._socket.close()
 
 
 class Trio:

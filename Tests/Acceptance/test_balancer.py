@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+import os
 import random
 import re
 import subprocess
@@ -10,11 +11,11 @@ import time
 
 import pytest
 
-from balancer import Balancer, StandIn, Trio
+from balancer import Balancer, NameServer, StandIn, Trio
 from client import Api, Unreachable
 from load import Background, Sampler, generator, in_parallel, until
 from shapes import must_be_error
-from waiting import eventually
+from waiting import eventually, free_port
 
 KEPT_ALIVE, CONNECTING_ANEW = 16, 4
 
@@ -196,6 +197,33 @@ def test_without_instances_the_answer_says_that_nothing_was_changed(stand_ins):
         assert stand_in.received == []
         for number in (1, 2, 3):
             balancer.wait_until_down(number)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give HAProxy another resolv.conf")
+def test_an_instance_made_anew_is_found_at_its_new_address(tmp_path):
+    """As Docker does it: it had no name while it was away, and its address is another."""
+    names, port = NameServer(), free_port()
+    first, second, elsewhere = (StandIn(answer("200 OK", body=host), (host, port))
+                                for host in ("127.0.0.11", "127.0.0.12", "127.0.0.21"))
+    (tmp_path / "resolv.conf").write_text(f"nameserver {names.HOST}\n")
+    mount = f'mount --bind {tmp_path}/resolv.conf "$(realpath /etc/resolv.conf)" && exec "$@"'
+    names.addresses |= {"app-1": "127.0.0.11"}
+    balancer = Balancer([port] * 3, ["app-1", "app-2", "app-3"], ["unshare", "--mount", "sh", "-c", mount, "sh"])
+    try:
+        balancer.wait_until_up(1)
+        names.addresses |= {"app-2": "127.0.0.12"}
+        balancer.wait_until_up(1, 2)
+        first.end()
+        del names.addresses["app-1"]
+        balancer.wait_until_down(1)
+        names.addresses |= {"app-1": "127.0.0.21"}
+        balancer.wait_until_up(1, 2)
+        assert {balancer.client().get("/").text for _ in range(20)} == {"127.0.0.12", "127.0.0.21"}
+    finally:
+        balancer.end()
+        names.end()
+        for each in (first, second, elsewhere):
+            each.end()
 
 
 # Instances stop and die
