@@ -9,7 +9,7 @@ import subprocess
 import psycopg
 import pytest
 
-from balancer import CONFIGURATION, HAPROXY, Balancer, StandIn, environment
+from balancer import CONFIGURATION, HAPROXY, Balancer, StandIn, Trio, environment
 from containers import composition, of, packages, stages
 from database import Database
 from instance import BINARY, REPOSITORY, run
@@ -177,6 +177,7 @@ def test_every_variable_is_a_setting_of_the_program_or_of_libpq(services):
 def test_the_time_to_stop_covers_the_drain(services):
     for name in INSTANCES:
         drain = int(services[name]["environment"]["LEADS_DRAIN_SECONDS"])
+        assert drain == Trio.DRAIN_SECONDS
         check = re.search(r"inter (\d+)ms fall (\d+)", CONFIGURATION.read_text())
         noticed = int(check[1]) * int(check[2]) / 1000
         assert 2 * noticed <= drain and drain + 10 <= int(services[name]["stop_grace_period"].rstrip("s"))
