@@ -11,16 +11,10 @@ struct ContactHandlers: Sendable {
     let observation: Observation
 
     @Sendable func register(_ call: Call) async throws(Problem) -> Reply {
-        do throws(Problem) {
-            let registered = try await register(try call.body { NewContact(&$0) })
-            let contact = registered.contact
-            observation.registered(
-                registered.isRepetition ? .repeated : contact.status == .new ? .waiting : .placed)
-            return Reply(registered.isRepetition ? .ok : .created) { $0.contact(contact) }
-        } catch {
-            observation.registered(error.cause == nil ? .refused : .failed)
-            throw error
-        }
+        let registered = try await register(try call.body { NewContact(&$0) })
+        let contact = registered.contact
+        observation.registered(registered.isRepetition ? .repeated : contact.status == .new ? .waiting : .placed)
+        return Reply(registered.isRepetition ? .ok : .created) { $0.contact(contact) }
     }
 
     private func register(_ new: NewContact) async throws(Problem) -> Intake.Registered {

@@ -17,7 +17,10 @@ struct Metrics {
             "leads_registrations_total", "Contacts sent to be registered, by what became of them.",
             Observation.RegistrationOutcome.allCases.map {
                 ([("outcome", $0.rawValue)], totals.registrations[$0] ?? 0)
-            })
+            } + [
+                ([("outcome", "refused")], totals.registrations(answered: 400..<500)),
+                ([("outcome", "failed")], totals.registrations(answered: 500..<600)),
+            ])
         counter(
             "leads_stranded_sources_total",
             "Sources the sweep found contacts waiting in beside capacity; 0 is expected.",
@@ -92,5 +95,15 @@ struct Metrics {
 extension Observation.Series: Comparable {
     static func < (left: Self, right: Self) -> Bool {
         (left.route, left.method, left.status) < (right.route, right.method, right.status)
+    }
+}
+
+extension Observation.Totals {
+    /// Registrations that were answered with an error: the request's fault, or the database's and this program's.
+    fileprivate func registrations(answered statuses: Range<Int>) -> Int {
+        requests.reduce(0) { sum, entry in
+            let isOne = entry.key.method == "POST" && entry.key.route == Route.registration
+            return isOne && statuses.contains(entry.key.status) ? sum + entry.value : sum
+        }
     }
 }

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Successful requests are counted and logged at debug; an answer of 5xx is logged at warning or error with its cause, a
 /// slow one at notice. Answers of 503 come in floods while a database is away: one a second is logged, with the number
-/// of those that were not. Nothing a caller sent is ever kept but the request's id; paths are those of the route table.
+/// of those that were not; at debug, all. Nothing a caller sent is ever kept but the request's id; paths are those of the route table.
 public final class Observation: Sendable {
     /// What became of a contact somebody wanted to register.
     enum RegistrationOutcome: String, CaseIterable {
@@ -15,10 +15,6 @@ public final class Observation: Sendable {
         case waiting
         /// Its event was known; nothing was stored.
         case repeated
-        /// The request was at fault; nothing was stored.
-        case refused
-        /// The database or this program was at fault.
-        case failed
     }
 
     /// One request and its answer.
@@ -112,10 +108,12 @@ public final class Observation: Sendable {
             "status": "\(exchange.status)", "milliseconds": "\(Int(exchange.duration / .milliseconds(1)))",
         ]
         if let cause = exchange.cause { metadata["cause"] = "\(cause)" }
-        if exchange.status == 503 {
-            guard let suppressed = passFloodgate() else { return }
-            if suppressed > 0 { metadata["not_logged"] = "\(suppressed)" }
+        guard level == .warning, logger.logLevel > .debug else {
+            logger.log(level: level, "answered", metadata: metadata)
+            return
         }
+        guard let suppressed = passFloodgate() else { return }
+        if suppressed > 0 { metadata["not_logged"] = "\(suppressed)" }
         logger.log(level: level, "answered", metadata: metadata)
     }
 

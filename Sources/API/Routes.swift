@@ -13,6 +13,9 @@ struct Route: Sendable {
     /// What the OpenAPI document says of it.
     let operation: Operation?
 
+    /// The path that contacts are registered at.
+    static let registration = "/api/v1/contacts"
+
     init(
         _ method: HTTPRequest.Method, _ path: String, bodyLimit: Int = 262_144, _ handler: @escaping Handler,
         _ operation: Operation?
@@ -62,7 +65,7 @@ func routes(
         Route(
             .post, "/api/v1/sources/{source_id}/weights", bodyLimit: weights, sources.replaceBareWeights, .setWeights),
 
-        Route(.post, "/api/v1/contacts", bodyLimit: registration, contacts.register, .registerContact),
+        Route(.post, Route.registration, bodyLimit: registration, contacts.register, .registerContact),
         Route(.get, "/api/v1/contacts", contacts.list, .listContacts),
         Route(.get, "/api/v1/contacts/stats/distribution", statistics.contactDistribution, .showContactDistribution),
         Route(.get, "/api/v1/contacts/{contact_id}", contacts.show, .showContact),

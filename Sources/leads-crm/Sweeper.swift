@@ -21,10 +21,7 @@ struct Sweeper: Service {
                 guard !Task.isCancelled else { return }
                 do throws(StoreError) {
                     try await store.foldTallies()
-                    let swept = try await store.sweep()
-                    if swept > 0 {
-                        logger.notice("the sweep found sources with contacts waiting beside capacity: \(swept)")
-                    }
+                    observation.swept(sources: try await store.sweep())
                 } catch {
                     switch error {
                     case .unavailable, .outcomeUnknown, .cancelled: logger.debug("the sweep could not run: \(error)")

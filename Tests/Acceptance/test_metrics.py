@@ -114,7 +114,6 @@ def test_registrations_are_counted_by_what_became_of_them(own):
     assert metrics.get("leads_contacts_waiting") == waited + 3 and metrics.registrations()["placed"] == 2
 
 
-@pytest.mark.xfail(strict=True, reason="a 413 is answered before the handler that counts is called")
 def test_a_contact_too_large_is_a_refused_one(own):
     own.post(CONTACTS, raw=b"x" * 70_000).must_be(413)
     own.close()
@@ -221,7 +220,6 @@ def test_requests_in_flight_and_connections_are_seen(instances, database):
     server.end()
 
 
-@pytest.mark.xfail(strict=True, reason="the sweeper logs by itself and never calls Observation.swept")
 def test_what_the_sweep_found_is_counted_and_told_once(servers, empty_database):
     """Somebody frees capacity by SQL: nobody but the sweep can notice."""
     [server] = servers(1, LEADS_SWEEP_SECONDS=1, LEADS_LOG_FORMAT="json")

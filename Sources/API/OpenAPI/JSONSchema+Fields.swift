@@ -37,7 +37,8 @@ extension JSONSchema {
 
     private static func schema(of field: FieldDescription, nested component: Component?) -> JSONSchema {
         switch field.kind {
-        case .string(let length, let bytes, _): return .string(length: length, bytes: bytes)
+        case .string(let length, let bytes, let isTrimmed):
+            return .sentString(length: length, bytes: bytes, isTrimmed: isTrimmed)
         case .boolean: return .boolean
         case .integer(let range): return .integer(range)
         case .timestamp: return .timestamp

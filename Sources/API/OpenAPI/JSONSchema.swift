@@ -57,6 +57,16 @@ extension JSONSchema {
         return schema
     }
 
+    /// A text that somebody sends: without U+0000, and not blank where it is trimmed and something has to be left.
+    static func sentString(length: ClosedRange<Int>, bytes: Int = .max, isTrimmed: Bool = false) -> JSONSchema {
+        var schema = string(length: length, bytes: bytes)
+        let mayBeBlank = !isTrimmed || length.lowerBound == 0
+        // U+0085 is no `\s` to regular expressions.
+        let pattern = mayBeBlank ? #"^[^\u0000]*$"# : #"^[^\u0000]*[^\s\u0085\u0000][^\u0000]*$"#
+        schema.add("pattern", .string(pattern))
+        return schema
+    }
+
     static func integer(_ range: ClosedRange<Int>) -> JSONSchema {
         var schema = JSONSchema(type: "integer")
         if range.upperBound == .max { schema.add("format", .string("int64")) }

@@ -123,7 +123,7 @@ struct OpenAPIDocument: Sendable {
             let name = segment.dropFirst().dropLast()
             guard name != "external_id" else {
                 return JSONSchema.Property(
-                    String(name), .string(length: 1...Int.max), "The lead's id in another system.")
+                    String(name), .sentString(length: 1...Int.max), "The lead's id in another system.")
             }
             let thing = name.hasSuffix("_id") ? name.dropLast(3) : name
             return JSONSchema.Property(String(name), .id, "Number of the \(thing).")
