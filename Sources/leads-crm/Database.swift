@@ -14,7 +14,7 @@ struct Database {
 
     /// Finds the database, starting the embedded one when none was named.
     /// - Parameter dataDirectory: where the embedded one lives.
-    static func open(dataDirectory: String, logger: Logger) async throws -> Database {
+    private static func open(dataDirectory: String, logger: Logger) async throws -> Database {
         let url = Setting.databaseURL.value
         guard url.isEmpty else {
             let direct = Setting.databaseDirectURL.value
@@ -30,7 +30,20 @@ struct Database {
             isPooled: false, cluster: cluster, logger: logger)
     }
 
-    func migrate() async throws {
+    /// Opens the database and brings it to this program's schema.
+    static func migrated(dataDirectory: String, logger: Logger) async throws -> Database {
+        let database = try await open(dataDirectory: dataDirectory, logger: logger)
+        do {
+            try await database.migrate()
+            try Task.checkCancellation()
+            return database
+        } catch {
+            await database.close()
+            throw error
+        }
+    }
+
+    private func migrate() async throws {
         let logger = logger
         let migrator = Migrator(
             migrations: LeadStore.migrations, repeatables: LeadStore.repeatables,

@@ -14,9 +14,11 @@ struct Migrate: AsyncParsableCommand {
 
     func run() async throws {
         let logger = try Logger.leadsCRM()
-        let database = try await Database.open(dataDirectory: dataDirectory, logger: logger)
+        let signals = await StopSignals.listen()
+        let database = try await signals.cancelling { [dataDirectory] in
+            try await Database.migrated(dataDirectory: dataDirectory, logger: logger)
+        }
         do {
-            try await database.migrate()
             if roles { try await database.createRoles() }
             logger.info("the schema is up to date")
         } catch {

@@ -10,7 +10,6 @@ import NIOCore
 import NIOPosix
 import Postgres
 import ServiceLifecycle
-import UnixSignals
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -31,10 +30,19 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let logger = try Logger.leadsCRM()
         let settings = try ServeSettings(port: port)
-        let database = try await Database.open(dataDirectory: dataDirectory, logger: logger)
+        let signals = await StopSignals.listen()
+        let database: Database
         do {
-            try await database.migrate()
-            try await serve(database, settings, logger)
+            database = try await signals.cancelling { [dataDirectory] in
+                try await Database.migrated(dataDirectory: dataDirectory, logger: logger)
+            }
+        } catch {
+            guard await signals.hasStopped else { throw error }
+            logger.info("stopped before it served")
+            return
+        }
+        do {
+            try await serve(database, settings, signals, logger)
         } catch {
             await database.close()
             throw error
@@ -43,7 +51,9 @@ struct Serve: AsyncParsableCommand {
         logger.info("stopped")
     }
 
-    private func serve(_ database: Database, _ settings: ServeSettings, _ logger: Logger) async throws {
+    private func serve(
+        _ database: Database, _ settings: ServeSettings, _ signals: StopSignals, _ logger: Logger
+    ) async throws {
         let pool = database.pool(size: settings.poolSize)
         await pool.start()
         let store = LeadStore(pool: pool)
@@ -68,7 +78,8 @@ struct Serve: AsyncParsableCommand {
             logger: logger)
         let group = ServiceGroup(
             services: [application, Drain(readiness: readiness, duration: settings.drainDuration, logger: logger)],
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            logger: logger)
+        await signals.react { await group.triggerGracefulShutdown() }
         do {
             try await group.run()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {

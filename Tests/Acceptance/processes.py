@@ -37,3 +37,15 @@ def kill_tree(pid: int, within: float = 10) -> None:
         except ProcessLookupError:
             pass
     eventually(lambda: not any(map(is_alive, pids)), within, f"processes {pids} are still there")
+
+
+def mentioning(text: str) -> list[int]:
+    """Living processes with this in their command line."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if text.encode() in path.read_bytes() and is_alive(int(path.parent.name)):
+                found.append(int(path.parent.name))
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found

@@ -52,11 +52,11 @@ def test_its_people_are_nobody(server, database):
 
 def test_a_second_run_finds_what_the_first_one_made(server, database, api):
     demo(server, "--for", "1", "--rate", "1")
-    changed = api.change_operator(api.read("operators")[0]["id"], max_load=2, is_active=False)
+    changed = api.change_operator(api.read("operators")[0]["id"], max_load=9, is_active=False)
     demo(server, "--for", "1", "--rate", "5")
     operators = api.read("operators")
     assert [each["name"] for each in operators] == OPERATORS
-    assert operators[0]["max_load"] == changed["max_load"] == 2 and all(each["is_active"] for each in operators)
+    assert operators[0]["max_load"] == changed["max_load"] == 9 and all(each["is_active"] for each in operators)
     assert database.count("sources") == 4
     assert database.broken_loads() == []
 

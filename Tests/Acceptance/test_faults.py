@@ -13,7 +13,7 @@ from database import Database, terminate_others
 from instance import Instance, migrate
 from load import Background, Traffic, in_parallel, until
 from postgres import Cluster
-from processes import is_alive, kill_tree
+from processes import is_alive, kill_tree, mentioning
 from waiting import eventually
 
 pytestmark = pytest.mark.faults
@@ -285,6 +285,15 @@ def test_the_embedded_data_outlive_a_clean_stop(embedded, number):
     assert server.exit_code() == 0
     eventually(lambda: not is_alive(postmaster), 5, "the embedded PostgreSQL was left running")
     must_still_have(embedded.start(), contacts)
+
+
+@pytest.mark.parametrize("moment", ["Initialising", "Starting PostgreSQL", "Creating the database", "migration"])
+def test_a_stop_while_everything_starts_leaves_nothing_running(embedded, moment):
+    server = embedded.start(ready=False)
+    eventually(lambda: moment in server.output(), 30, lambda: f"never: {moment}\n{server.output()}", every=0.002)
+    assert server.terminate() == 0
+    assert mentioning(str(embedded.data)) == [], server.output()
+    assert embedded.start().terminate() == 0
 
 
 def test_the_embedded_data_outlive_a_killed_server(embedded):
