@@ -11,7 +11,7 @@ extension LeadStore {
     /// Contacts in order of id.
     /// - Throws: `StoreError`.
     public func contacts(_ filter: ContactFilter, _ page: Page) async throws(StoreError) -> Listing<Contact> {
-        let found = try await readAlone(ContactReading.contacts(filter, page))
+        let found = try await readPage([ContactReading.contacts(filter, page)])[0]
         return try page.listing(found, id: \.id, ContactReading.contact)
     }
 

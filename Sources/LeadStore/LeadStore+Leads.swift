@@ -21,7 +21,7 @@ extension LeadStore {
 
     private func lead(where condition: Statement) async throws(StoreError) -> LeadWithContacts {
         let lead: Statement = "select \(LeadReading.columns) from leads where \(condition)"
-        let results = try await readAlone([
+        let results = try await readPage([
             lead, LeadReading.contacts(ofLeads: lead, latest: LeadWithContacts.contactsById),
         ])
         let leads = try LeadReading.leads(results[0], contacts: results[1])
@@ -33,7 +33,7 @@ extension LeadStore {
     /// - Throws: `StoreError`.
     public func leads(_ page: Page) async throws(StoreError) -> Listing<LeadWithContacts> {
         let leads: Statement = "select \(LeadReading.columns) from leads \(page.rows(where: "merged_into is null"))"
-        let results = try await readAlone([
+        let results = try await readPage([
             leads, LeadReading.contacts(ofLeads: leads, latest: LeadWithContacts.contactsInList),
         ])
         let found = try LeadReading.leads(results[0], contacts: results[1])
@@ -47,7 +47,7 @@ extension LeadStore {
     public func contacts(ofLead id: Int, _ page: Page) async throws(StoreError) -> Listing<Contact> {
         var filter = ContactFilter()
         filter.leadID = id
-        let results = try await readAlone([
+        let results = try await readPage([
             "select from leads where id = \(id)", ContactReading.contacts(filter, page),
         ])
         guard !results[0].isEmpty else { throw .leadNotFound }

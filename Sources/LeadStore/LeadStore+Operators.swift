@@ -33,7 +33,7 @@ extension LeadStore {
     /// Operators in order of id, archived ones excepted.
     /// - Throws: `StoreError`.
     public func operators(isActive: Bool?, _ page: Page) async throws(StoreError) -> Listing<Operator> {
-        let found = try await readAlone(OperatorReading.operators(isActive: isActive, page))
+        let found = try await readPage([OperatorReading.operators(isActive: isActive, page)])[0]
         return try page.listing(found, id: \.id, OperatorReading.operator)
     }
 

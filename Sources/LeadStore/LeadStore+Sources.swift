@@ -37,7 +37,9 @@ extension LeadStore {
     /// Sources in order of id.
     /// - Throws: `StoreError`.
     public func sources(_ page: Page) async throws(StoreError) -> Listing<Source> {
-        let found = try await readAlone("select \(SourceReading.columns) from sources \(page.rows(where: "true"))")
+        let found = try await readPage([
+            "select \(SourceReading.columns) from sources \(page.rows(where: "true"))"
+        ])[0]
         return try page.listing(found, id: \.id, SourceReading.source)
     }
 
@@ -64,7 +66,7 @@ extension LeadStore {
     /// A source's weights in order of operator.
     /// - Throws: `StoreError.sourceNotFound` and others.
     public func weights(sourceID: Int) async throws(StoreError) -> [WeightedOperator] {
-        try Self.weights(try await readAlone(Self.weights(ofSource: sourceID)))
+        try Self.weights(try await readReport([Self.weights(ofSource: sourceID)])[0])
     }
 
     private static func weights(ofSource id: Int) -> Statement {

@@ -6,7 +6,7 @@ extension LeadStore {
     /// How contacts are spread over operators and sources, all read from one snapshot.
     /// - Throws: `StoreError`.
     public func distributionStatistics() async throws(StoreError) -> DistributionStatistics {
-        let results = try await readAlone([
+        let results = try await readReport([
             """
             select o.id, o.name, coalesce(c.contacts, 0), l.load, l.max_load,
                 round(100.0 * l.load / l.max_load, 2)::double precision
@@ -51,7 +51,7 @@ extension LeadStore {
     /// How many contacts each operator has or had last from each source; only pairs with contacts.
     /// - Throws: `StoreError`.
     public func contactDistribution() async throws(StoreError) -> [ContactDistributionRow] {
-        let found = try await readAlone(
+        let found = try await readReport([
             """
             select s.id, s.name, o.id, o.name, c.contacts
             from contact_counts c
@@ -59,7 +59,8 @@ extension LeadStore {
             left join operators o on o.id = c.operator_id
             where c.contacts > 0
             order by s.id, o.id nulls last
-            """)
+            """
+        ])[0]
         return try reading { () throws(PostgresError) in
             try found.map { (row) throws(PostgresError) in
                 let (sourceID, sourceName, operatorID, operatorName, contacts) = try row.decode(
@@ -74,7 +75,7 @@ extension LeadStore {
     /// One operator's contacts by source; archived operators excepted.
     /// - Throws: `StoreError.operatorNotFound` and others.
     public func operatorStatistics(id: Int) async throws(StoreError) -> OperatorStatistics {
-        let results = try await readAlone([
+        let results = try await readReport([
             OperatorReading.operator(id: id),
             """
             select s.id, s.name, c.contacts
@@ -93,8 +94,8 @@ extension LeadStore {
     /// How many contacts wait for an operator.
     /// - Throws: `StoreError`.
     public func waitingContacts() async throws(StoreError) -> Int {
-        let found = try await readAlone("select coalesce(sum(waiting_contacts), 0)::bigint from contact_counts")
-        return try reading { () throws(PostgresError) in try found[0].decode(Int.self) }
+        let found = try await readReport(["select coalesce(sum(waiting_contacts), 0)::bigint from contact_counts"])
+        return try reading { () throws(PostgresError) in try found[0][0].decode(Int.self) }
     }
 
     /// Sums up the counts of contacts, which otherwise take a little longer to read with every statement that writes.

@@ -26,8 +26,11 @@ public struct LeadStore: Sendable {
         "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
     ]
 
-    /// Lets the planner choose freely for the rest of the transaction, as suits lists and reports.
-    static let freePlanning: Statement = """
+    /// For the rest of the transaction, each statement is planned for its values; how, stays as above.
+    private static let planningForValues: Statement = "select set_config('plan_cache_mode', 'auto', true)"
+
+    /// The same, and the planner chooses freely.
+    private static let planningFreely: Statement = """
         select set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true),
             set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true)
         """
@@ -52,22 +55,29 @@ public struct LeadStore: Sendable {
         try await storing { () throws(PostgresError) in try await pool.read(statement) }
     }
 
-    /// Runs statements that may take long, lists or reports, on a connection of their own, planned for their values. All
-    /// see the database as it was at one moment.
-    func readAlone(_ statements: [Statement]) async throws(StoreError) -> [QueryResult] {
+    /// Runs the statements of one page of a list: planned for their values, along indexes, of which a page needs little.
+    ///
+    /// They have a connection to themselves and see the database as it was at one moment.
+    func readPage(_ statements: [Statement]) async throws(StoreError) -> [QueryResult] {
+        try await readAlone(statements, Self.planningForValues)
+    }
+
+    /// Runs statements that may read much: planned for their values and freely, otherwise like a page's.
+    func readReport(_ statements: [Statement]) async throws(StoreError) -> [QueryResult] {
+        try await readAlone(statements, Self.planningFreely)
+    }
+
+    private func readAlone(
+        _ statements: [Statement], _ planning: Statement
+    ) async throws(StoreError) -> [QueryResult] {
         let results = try await storing { () throws(PostgresError) in
             try await pool.withConnection { (connection) throws(PostgresError) in
                 try await connection.send(
-                    ["begin isolation level repeatable read read only", Self.freePlanning]
-                        + statements.map(\.plannedAfresh) + ["commit"])
+                    ["begin isolation level repeatable read read only", planning] + statements.map(\.plannedAfresh)
+                        + ["commit"])
             }
         }
         return Array(results[2..<results.count - 1])
-    }
-
-    /// Runs one such statement.
-    func readAlone(_ statement: Statement) async throws(StoreError) -> QueryResult {
-        try await readAlone([statement])[0]
     }
 }
 

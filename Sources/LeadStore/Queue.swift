@@ -259,7 +259,7 @@ extension LeadStore {
     /// - Returns: how many such sources there were; 0 is expected.
     /// - Throws: `StoreError`; the last source's that failed, after all were tried.
     public func sweep() async throws(StoreError) -> Int {
-        let found = try await readAlone(
+        let found = try await readReport([
             """
             select s.id
             from sources s
@@ -269,7 +269,8 @@ extension LeadStore {
                     from weights w
                     join operator_loads l on l.operator_id = w.operator_id
                     where w.source_id = s.id and l.is_active and l.load < l.max_load)
-            """)
+            """
+        ])[0]
         var failure: StoreError?
         for row in found {
             let sourceID = try reading { () throws(PostgresError) in try row.decode(Int.self) }
