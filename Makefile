@@ -30,7 +30,9 @@ run: setup .swagger-ui/.ready ## Build and start everything on http://127.0.0.1:
 	swift build -c release --product leads-crm
 	@exec .build/release/leads-crm serve --port $(PORT) --examples
 
-demo: setup ## Watch it work: invented customers and operators (RATE=5 FOR=60 SEED= PORT=8000)
+# On a port of its own, lest it fill somebody's instance.
+demo: PORT = 8010
+demo: setup ## Watch it work: invented customers and operators (RATE=5 FOR=60 SEED= PORT=8010)
 	@echo "Building; the first time takes a few minutes."
 	swift build -c release --product leads-crm
 	@deploy/demo .build/release/leads-crm $(PORT) $(if $(RATE),--rate $(RATE)) $(if $(FOR),--for $(FOR)) $(if $(SEED),--seed $(SEED))

@@ -57,7 +57,10 @@ let package = Package(
         ),
         .target(
             name: "LeadStore",
-            dependencies: ["Leads", "Distribution", "Schema", "Postgres"],
+            dependencies: [
+                "Leads", "Distribution", "Schema", "Postgres",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
             swiftSettings: settings
         ),
         .target(

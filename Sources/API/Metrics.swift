@@ -6,10 +6,10 @@ import LeadStore
 struct Metrics {
     private var text = ""
 
-    init(version: String, totals: Observation.Totals, pool: PoolUse, waitingContacts: Int?) {
+    init(version: String, totals: Observation.Totals, pool: PoolUse, isDatabaseUp: Bool, waitingContacts: Int?) {
         gauge("leads_build_info", "Always 1; the label tells the version.", [([("version", version)], 1)])
         gauge(
-            "leads_database_up", "Whether the database answered this scrape.", [([], waitingContacts == nil ? 0 : 1)])
+            "leads_database_up", "Whether the database answered this scrape.", [([], isDatabaseUp ? 1 : 0)])
         if let waitingContacts {
             gauge("leads_contacts_waiting", "Contacts that wait for an operator.", [([], waitingContacts)])
         }

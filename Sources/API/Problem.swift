@@ -10,6 +10,7 @@ enum Problem: Error {
     case notUTF8
     case bodyTooLarge(limit: Int)
     case bodyIncomplete
+    case bodyTooSlow
     case operatorNotFound
     case sourceNotFound
     case contactNotFound
@@ -33,6 +34,7 @@ enum Problem: Error {
             case .weightOfAnotherSource: .weightOfAnotherSource
             case .sourceNameTaken: .sourceNameTaken
             case .unavailable(let error): .unavailable(cause: "\(error)")
+            case .tooManyLongReads: .unavailable(cause: "too many lists and reports at once")
             case .cancelled: .unavailable(cause: nil)
             case .outcomeUnknown: .outcomeUnknown
             case .unexpected(let error): .internalError(cause: "\(error)")
@@ -78,6 +80,10 @@ enum Problem: Error {
             Entry(
                 status: .badRequest, code: "body_incomplete", english: "The body ended early",
                 russian: "Тело запроса оборвалось")
+        case .bodyTooSlow:
+            Entry(
+                status: .requestTimeout, code: "body_too_slow", english: "The body did not arrive in time",
+                russian: "Тело запроса не пришло вовремя")
         case .operatorNotFound:
             Entry(
                 status: .notFound, code: "operator_not_found", english: "Operator not found",
@@ -145,6 +151,8 @@ enum Problem: Error {
             headers[.allow] = allowed.map(\.rawValue).joined(separator: ", ")
         case .unavailable, .stopping, .outcomeUnknown:
             headers[.retryAfter] = "1"
+        case .bodyTooSlow:
+            headers[.connection] = "close"
         default:
             break
         }

@@ -16,6 +16,9 @@ struct Route: Sendable {
     /// The path that contacts are registered at.
     static let registration = "/api/v1/contacts"
 
+    /// Whether it answers with a page of a list.
+    var isList: Bool { operation?.answers.contains(where: \.isPaged) ?? false }
+
     init(
         _ method: HTTPRequest.Method, _ path: String, bodyLimit: Int = 262_144, _ handler: @escaping Handler,
         _ operation: Operation?

@@ -105,9 +105,11 @@ public struct Server: HTTPResponder {
         let call = Call(
             path: String(path), pathValues: match.pathValues, query: Self.query(query), headers: request.headers,
             body: try await Self.body(of: request, limit: route.bodyLimit))
-        // Handlers run on the database's thread, without a change of threads around each statement; large bodies, whose
-        // parsing takes milliseconds, are kept off it.
-        guard call.body.count <= Self.largestBodyOnDatabaseThread else { return try await route.handler(call) }
+        // Handlers run on the database's thread, without a change of threads around each statement; large bodies and
+        // lists, whose parsing and writing takes milliseconds, are kept off it.
+        guard call.body.count <= Self.largestBodyOnDatabaseThread, !route.isList else {
+            return try await route.handler(call)
+        }
         do {
             return try await withTaskExecutorPreference(taskExecutor) { try await route.handler(call) }
         } catch let error as Problem {
@@ -121,15 +123,30 @@ public struct Server: HTTPResponder {
         if let declared = request.headers[.contentLength].flatMap({ Int($0) }), declared > limit {
             throw .bodyTooLarge(limit: limit)
         }
+        guard request.headers[.contentLength] != nil || request.headers[.transferEncoding] != nil else { return [] }
         do {
-            let buffer = try await request.body.collect(upTo: limit)
-            return Array(buffer.readableBytesView)
+            return try await withThrowingTaskGroup(of: [UInt8]?.self) { group in
+                group.addTask { Array(try await request.body.collect(upTo: limit).readableBytesView) }
+                group.addTask {
+                    try await Task.sleep(for: bodyPatience + .seconds(limit / 1_048_576))
+                    return nil
+                }
+                defer { group.cancelAll() }
+                guard let body = try await group.next() ?? nil else { throw Problem.bodyTooSlow }
+                return body
+            }
         } catch is NIOTooManyBytesError {
             throw .bodyTooLarge(limit: limit)
+        } catch let error as Problem {
+            throw error
         } catch {
             throw .bodyIncomplete
         }
     }
+
+    /// How long a body may take, beside a second for each MiB it may have: a silent caller must not keep an instance from
+    /// stopping.
+    private static let bodyPatience: Duration = .seconds(10)
 
     /// The parameters of a query string, `+` read as a blank (WHATWG URL, application/x-www-form-urlencoded).
     private static func query(_ text: Substring) -> [(name: String, value: String)] {

@@ -34,9 +34,11 @@ struct ServiceHandlers: Sendable {
 
     /// For Prometheus. Answers also while the database does not.
     @Sendable func metrics(_ call: Call) async throws(Problem) -> Reply {
-        let waiting = try? await store.waitingContacts()
+        let isUp = (try? await store.isReady(schemaVersion: 0)) != nil
+        let waiting = isUp ? try? await store.waitingContacts() : nil
         let metrics = Metrics(
-            version: version, totals: observation.totals, pool: await store.poolUse, waitingContacts: waiting)
+            version: version, totals: observation.totals, pool: await store.poolUse, isDatabaseUp: isUp,
+            waitingContacts: waiting)
         return Reply(contentType: "text/plain; version=0.0.4; charset=utf-8", metrics.bytes)
     }
 }

@@ -23,9 +23,11 @@ struct CRM: Sendable {
         try await ask("POST", "/api/v1/contacts/\(id)/reopen")
     }
 
-    /// What an operator works on.
-    func desk(of operatorID: Int) async throws(Failure) -> [Wire.Contact] {
-        try await all("/api/v1/contacts?status=active&operator_id=\(operatorID)")
+    /// What an operator works on, of the demonstration's sources: a real one's contacts are nobody's to close.
+    func desk(of operatorID: Int, _ staff: Staff) async throws(Failure) -> [Wire.Contact] {
+        let sources = Set(staff.channelIDs.values)
+        return try await all("/api/v1/contacts?status=active&operator_id=\(operatorID)")
+            .filter { (contact: Wire.Contact) in sources.contains(contact.sourceId) }
     }
 
     func waiting(inSource id: Int) async throws(Failure) -> [Wire.Contact] {
@@ -77,11 +79,12 @@ struct CRM: Sendable {
     }
 
     /// Every page of a list.
-    private func all<Value: Decodable>(_ path: String) async throws(Failure) -> [Value] {
+    private func all<Value: Decodable & Identifiable<Int>>(_ path: String) async throws(Failure) -> [Value] {
         let limit = 1000
         var found: [Value] = []
         while true {
-            let page: [Value] = try await ask("GET", "\(path)&limit=\(limit)&skip=\(found.count)")
+            let cursor = found.last.map { "&cursor=\($0.id)" } ?? ""
+            let page: [Value] = try await ask("GET", "\(path)&limit=\(limit)\(cursor)")
             found += page
             if page.count < limit { return found }
         }

@@ -113,7 +113,7 @@ public actor Demonstration {
         do throws(Client.Failure) {
             let staff = try await Staff.assemble(crm)
             var open: [Wire.Contact] = []
-            for worker in staff.workers { open += try await crm.desk(of: worker.id) }
+            for worker in staff.workers { open += try await crm.desk(of: worker.id, staff) }
             for id in staff.channelIDs.values.sorted() { open += try await crm.waiting(inSource: id) }
             return (staff, open)
         } catch {

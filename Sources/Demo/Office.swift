@@ -114,7 +114,7 @@ actor Office {
 
     private func look(at operatorID: Int) async {
         let before = work.filter { $0.value.operatorID == operatorID }
-        if let found = try? await crm.desk(of: operatorID) {
+        if let found = try? await crm.desk(of: operatorID, staff) {
             for contact in found { receive(contact) }
             // Somebody else closed it, or a colleague has it.
             let present = Set(found.map(\.id))

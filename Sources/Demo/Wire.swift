@@ -6,7 +6,7 @@ enum Wire {
         let message: String
     }
 
-    struct Worker: Decodable, Sendable {
+    struct Worker: Decodable, Identifiable, Sendable {
         let id: Int
         let name: String
         let isActive: Bool
@@ -24,7 +24,7 @@ enum Wire {
         var requeue = false
     }
 
-    struct Channel: Decodable {
+    struct Channel: Decodable, Identifiable {
         let id: Int
         let name: String
     }
@@ -56,7 +56,7 @@ enum Wire {
         let priority: Int
     }
 
-    struct Contact: Decodable, Sendable {
+    struct Contact: Decodable, Identifiable, Sendable {
         enum Status: String, Decodable {
             case new, active, closed
         }

@@ -101,9 +101,13 @@ extension LeadStore {
     /// Sums up the counts of contacts, which otherwise take a little longer to read with every statement that writes.
     /// - Throws: `StoreError`.
     public func foldTallies() async throws(StoreError) {
-        try await transaction { (transaction) throws(StoreError) in
-            _ = try await transaction.finish(with: ["select fold_contact_tallies()"])
-        }
+        var folded = 0
+        repeat {
+            folded = try await transaction { (transaction) throws(StoreError) in
+                let found = try await transaction.finish(with: ["select fold_contact_tallies()"])
+                return try reading { () throws(PostgresError) in try found[0][0].decode(Int.self) }
+            }
+        } while folded > 0
     }
 
     private static func operatorRow(_ row: Row) throws(PostgresError) -> DistributionStatistics.OperatorRow {

@@ -8,9 +8,12 @@ public import Postgres
 /// one and then more. READ COMMITTED throughout: what decides is read in a statement that starts after the lock is held.
 public struct LeadStore: Sendable {
     let pool: Pool
+    private let longReads: Turnstile
 
-    public init(pool: Pool) {
+    /// - Parameter parallelLongReads: how many lists and reports may be read at once; less than the pool's connections.
+    public init(pool: Pool, parallelLongReads: Int = 3) {
         self.pool = pool
+        longReads = Turnstile(places: parallelLongReads)
     }
 
     /// How the store's sessions are set up. A transaction pooler refuses such options: `roles.sql` gives the role
@@ -70,6 +73,8 @@ public struct LeadStore: Sendable {
     private func readAlone(
         _ statements: [Statement], _ planning: Statement
     ) async throws(StoreError) -> [QueryResult] {
+        guard await longReads.enter() else { throw .tooManyLongReads }
+        defer { longReads.leave() }
         let results = try await storing { () throws(PostgresError) in
             try await pool.withConnection { (connection) throws(PostgresError) in
                 try await connection.send(

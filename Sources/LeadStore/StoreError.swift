@@ -13,6 +13,8 @@ public enum StoreError: Error, Sendable {
     case sourceNameTaken
     /// The database cannot be reached, is too busy or has no room; nothing was changed, trying again soon is right.
     case unavailable(PostgresError)
+    /// Lists and reports asked for at once are more than this instance reads in time; trying again soon is right.
+    case tooManyLongReads
     /// The answer to the COMMIT was lost: the change may have happened or not.
     case outcomeUnknown
     /// The caller went away.

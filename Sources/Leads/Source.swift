@@ -53,7 +53,8 @@ public struct NewSource: Sendable, Equatable {
 
     public init(_ fields: inout Fields) {
         name = fields.string("name", length: Source.nameLength, trimmed: true)
-        description = fields.optionalString("description", length: Source.descriptionLength)
+        let description = fields.optionalString("description", length: Source.descriptionLength)
+        self.description = description == "" ? nil : description
         strategy = fields.optionalChoice("strategy", of: Strategy.allCases, default: .weightedRandom)
         stickyDays = fields.optionalInteger("sticky_days", default: 0, in: Source.stickyDaysRange)
     }

@@ -154,19 +154,24 @@ public actor Connection {
     /// - Throws: `PostgresError`; the first statement's that failed.
     public func runScript(_ sql: String) async throws(PostgresError) {
         guard isOpenNow else { throw PostgresError(.connectionLost) }
+        guard !Task.isCancelled else { throw PostgresError(.cancelled) }
         precondition(expected.isEmpty && unsynced.isEmpty, "a script needs the connection to itself")
         guard !sql.utf8.contains(0) else { throw PostgresError(.invalidParameter, note: "a script holds U+0000") }
         let id = nextRequestID()
         let deadline = ContinuousClock.now + .seconds(86_400)
-        let result = await withCheckedContinuation { continuation in
-            let request = Request(
-                id: id, statements: [], deadline: deadline, commits: false, continuation: continuation)
-            guard PQexitPipelineMode(handle) == 1, PQsendQuery(handle, sql) == 1 else {
-                request.answer(.failure(PostgresError(.connectionLost)))
-                return
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let request = Request(
+                    id: id, statements: [], deadline: deadline, commits: false, continuation: continuation)
+                guard PQexitPipelineMode(handle) == 1, PQsendQuery(handle, sql) == 1 else {
+                    request.answer(.failure(PostgresError(.connectionLost)))
+                    return
+                }
+                script = request
+                socketIsReady()
             }
-            script = request
-            socketIsReady()
+        } onCancel: {
+            loop.execute { self.assumeIsolated { $0.abandonScript(id) } }
         }
         if isOpenNow { PQenterPipelineMode(handle) }
         _ = try result.get()
@@ -313,6 +318,10 @@ public actor Connection {
         guard let request = requests.first(where: { $0.id == id }), !request.commits else { return }
         request.answer(.failure(PostgresError(.cancelled)))
         if sharing == .exclusive { giveUp(PostgresError(.cancelled)) }
+    }
+
+    private func abandonScript(_ id: UInt64) {
+        if script?.id == id { giveUp(PostgresError(.cancelled)) }
     }
 
     private var requests: [Request] {

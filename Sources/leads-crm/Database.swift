@@ -49,11 +49,31 @@ struct Database {
             migrations: LeadStore.migrations, repeatables: LeadStore.repeatables,
             progress: { logger.info("\($0)") })
         let outcome = try await migrator.run(ConnectionConfiguration(connectionString: directConnectionString))
-        if outcome.applied.isEmpty && outcome.repeated.isEmpty { logger.debug("the schema is up to date") }
+        guard outcome != Migrator.Outcome() else {
+            logger.debug("the schema is up to date")
+            return
+        }
+        // What is new needs rights too, or instances that connect as leads_app could not use it.
+        if try await hasRoles() { try await createRoles() }
+    }
+
+    private func hasRoles() async throws -> Bool {
+        let connection = try await Connection.open(ConnectionConfiguration(connectionString: directConnectionString))
+        do {
+            let found = try await connection.execute(LeadStore.rolesExist)
+            await connection.close()
+            return try found[0].decode(Bool.self)
+        } catch {
+            await connection.close()
+            throw error
+        }
     }
 
     func createRoles() async throws {
-        let connection = try await Connection.open(ConnectionConfiguration(connectionString: directConnectionString))
+        // Waiting behind a report would make every writer wait behind us.
+        let connection = try await Connection.open(
+            ConnectionConfiguration(
+                connectionString: directConnectionString, sessionSettings: ["lock_timeout": "5s"]))
         do {
             try await connection.runScript(Schema.roles.sql)
             await connection.close()

@@ -34,7 +34,7 @@ struct Demo: AsyncParsableCommand {
     var seed: UInt64?
 
     func validate() throws {
-        guard rate > 0, rate <= 1000 else { throw ValidationError("--rate must be above 0, and at most 1000") }
+        guard (0.01...1000).contains(rate) else { throw ValidationError("--rate must be from 0.01 to 1000") }
         guard address != nil else { throw ValidationError("--url must be like http://127.0.0.1:8000") }
     }
 

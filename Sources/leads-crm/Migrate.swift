@@ -19,7 +19,7 @@ struct Migrate: AsyncParsableCommand {
             try await Database.migrated(dataDirectory: dataDirectory, logger: logger)
         }
         do {
-            if roles { try await database.createRoles() }
+            if roles { try await signals.cancelling { try await database.createRoles() } }
             logger.info("the schema is up to date")
         } catch {
             await database.close()

@@ -27,6 +27,9 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "Print requests to try once it serves.")
     var examples = false
 
+    /// Beside the drain: longer than any request that is read, served and answered.
+    private static let longestStop: Duration = .seconds(15)
+
     func run() async throws {
         let logger = try Logger.leadsCRM()
         let settings = try ServeSettings(port: port)
@@ -56,7 +59,7 @@ struct Serve: AsyncParsableCommand {
     ) async throws {
         let pool = database.pool(size: settings.poolSize)
         await pool.start()
-        let store = LeadStore(pool: pool)
+        let store = LeadStore(pool: pool, parallelLongReads: max(1, settings.poolSize / 2))
         let observation = Observation(logger: logger)
         let readiness = Readiness()
         let server = Server(
@@ -76,9 +79,12 @@ struct Serve: AsyncParsableCommand {
             onServerRunning: { _ in announce(port: settings.port, directory: database.cluster?.directory) },
             eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup(numberOfThreads: settings.eventLoops)),
             logger: logger)
-        let group = ServiceGroup(
+        var configuration = ServiceGroupConfiguration(
             services: [application, Drain(readiness: readiness, duration: settings.drainDuration, logger: logger)],
             logger: logger)
+        // Answers nobody reads would otherwise keep the program from ever stopping.
+        configuration.maximumGracefulShutdownDuration = settings.drainDuration + Self.longestStop
+        let group = ServiceGroup(configuration: configuration)
         await signals.react { await group.triggerGracefulShutdown() }
         do {
             try await group.run()

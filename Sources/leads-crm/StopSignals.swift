@@ -5,7 +5,7 @@ actor StopSignals {
     private(set) var hasStopped = false
     private var reaction: @Sendable () async -> Void = {}
 
-    /// Listens from now on. A further signal is as good as the first.
+    /// Listens from now on. A further signal is ignored.
     static func listen() async -> StopSignals {
         let signals = StopSignals()
         let sequence = await UnixSignalsSequence(trapping: .sigterm, .sigint)

@@ -19,15 +19,22 @@ struct Sweeper: Service {
             while !Task.isCancelled {
                 try? await Task.sleep(for: interval)
                 guard !Task.isCancelled else { return }
-                do throws(StoreError) {
-                    try await store.foldTallies()
+                await attempt("sum up the counts") { () throws(StoreError) in try await store.foldTallies() }
+                await attempt("sweep") { () throws(StoreError) in
                     observation.swept(sources: try await store.sweep())
-                } catch {
-                    switch error {
-                    case .unavailable, .outcomeUnknown, .cancelled: logger.debug("the sweep could not run: \(error)")
-                    default: logger.error("the sweep failed through a fault of this program: \(error)")
-                    }
                 }
+            }
+        }
+    }
+
+    private func attempt(_ what: String, _ work: () async throws(StoreError) -> Void) async {
+        do throws(StoreError) {
+            try await work()
+        } catch {
+            switch error {
+            case .unavailable, .tooManyLongReads, .outcomeUnknown, .cancelled:
+                logger.debug("could not \(what): \(error)")
+            default: logger.error("could not \(what), through a fault of this program or its rights: \(error)")
             }
         }
     }

@@ -123,7 +123,7 @@ def test_every_instance_gets_its_share(trio, through):
 
 def test_an_instance_learns_who_asks_and_nobody_can_pretend(stand_ins):
     balancer, [stand_in] = stand_ins(answer("200 OK"))
-    balancer.client().get("/x", headers={"X-Forwarded-For": "203.0.113.9", "X-Request-ID": "given-1"}).must_be(200)
+    balancer.client().get("/health", headers={"X-Forwarded-For": "203.0.113.9", "X-Request-ID": "given-1"}).must_be(200)
     [request] = stand_in.received
     assert re.findall("(?i)^x-forwarded-for: (.*?)\r", request, re.M) == ["127.0.0.1"]
     assert re.findall("(?i)^x-request-id: (.*?)\r", request, re.M) == ["given-1"]
@@ -132,11 +132,11 @@ def test_an_instance_learns_who_asks_and_nobody_can_pretend(stand_ins):
 @pytest.mark.parametrize("given", [None, "", "two words", "x" * 129, "a,b", "<script>"])
 def test_every_request_has_one_id_at_the_instance_in_the_log_and_in_the_answer(stand_ins, given):
     balancer, [stand_in] = stand_ins(answer("200 OK"))
-    response = balancer.client().get("/x", headers={} if given is None else {"X-Request-ID": given}).must_be(200)
+    response = balancer.client().get("/health", headers={} if given is None else {"X-Request-ID": given}).must_be(200)
     id = response.headers["X-Request-ID"]
     assert re.fullmatch("[0-9a-f-]{36}", id)
     assert re.findall("(?i)^x-request-id: (.*?)\r", stand_in.received[0], re.M) == [id]
-    eventually(lambda: f" {id} GET /x" in balancer.output(), 5, balancer.output)
+    eventually(lambda: f" {id} GET /health" in balancer.output(), 5, balancer.output)
 
 
 def test_personal_data_never_reach_the_log_of_the_balancer(trio, through):
@@ -146,8 +146,16 @@ def test_personal_data_never_reach_the_log_of_the_balancer(trio, through):
     through.get(f"/api/v1/leads/by-external/{canary}/")
     through.post("/api/v1/contacts", {"source_id": 0, "lead_phone": canary}, headers={"Cookie": canary, "Referer": canary})
     eventually(lambda: "POST /api/v1/contacts" in trio.balancer.output(), 5, trio.balancer.output)
-    assert "GET /api/v1/leads/by-external/-" in trio.balancer.output()
+    through.get(f"/api/v1/leads/{canary}").must_be(404)
+    through.get(f"/{canary}").must_be(404)
+    eventually(lambda: "GET /\n" in trio.balancer.output(), 5, trio.balancer.output)
     assert canary not in trio.balancer.output()
+    assert "GET /api/v1/leads\n" in trio.balancer.output()
+
+
+def test_the_numbers_of_an_instance_are_not_to_be_had_through_the_balancer(through):
+    for path in ("/metrics", "/metrics/"):
+        assert through.get(path).must_be(404).json == {"detail": "Not Found"}
 
 
 # What is repeated, and what never is

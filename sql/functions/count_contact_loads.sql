@@ -54,32 +54,31 @@ begin
             from (
                 select operator_id, -1 as change from old_contacts where status = 'active'
                 union all
+                select operator_id, 1 from new_contacts where status = 'active' and not is_forced
+                union all
                 select n.operator_id, 1
                 from new_contacts n
                 join old_contacts o on o.id = n.id
-                where n.status = 'active'
-                    and not (n.is_forced and (o.status <> 'active' or o.operator_id <> n.operator_id))
+                where n.is_forced and n.status = 'active' and o.status = 'active' and o.operator_id = n.operator_id
             ) changes
             group by operator_id
             having sum(change) <> 0
         ) c
         where l.operator_id = c.operator_id;
 
-        if exists (select from new_contacts n join old_contacts o on o.id = n.id where o.lead_id <> n.lead_id) then
-            update leads l
-            set contact_count = l.contact_count + c.change
+        update leads l
+        set contact_count = l.contact_count + c.change
+        from (
+            select lead_id, sum(change)::integer as change
             from (
-                select lead_id, sum(change)::integer as change
-                from (
-                    select lead_id, -1 as change from old_contacts
-                    union all
-                    select lead_id, 1 from new_contacts
-                ) changes
-                group by lead_id
-                having sum(change) <> 0
-            ) c
-            where l.id = c.lead_id;
-        end if;
+                select lead_id, -1 as change from old_contacts
+                union all
+                select lead_id, 1 from new_contacts
+            ) changes
+            group by lead_id
+            having sum(change) <> 0
+        ) c
+        where l.id = c.lead_id;
 
         if exists (select from new_contacts where status = 'active' and is_forced) then
             update operator_loads l

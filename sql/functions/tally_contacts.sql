@@ -40,7 +40,7 @@ begin
         from old_contacts
         group by source_id, operator_id;
     else
-        perform pg_advisory_xact_lock(7106);
+        perform pg_advisory_xact_lock(7106, 0);
         delete from contact_tally_changes where contacts <> 0 or open_contacts <> 0 or waiting_contacts <> 0;
         delete from contact_tallies where source_id is not null;
     end if;
@@ -66,7 +66,7 @@ begin
         insert into contact_tally_changes (leads)
         select -count(*) from old_leads where merged_into is null having count(*) > 0;
     else
-        perform pg_advisory_xact_lock(7106);
+        perform pg_advisory_xact_lock(7106, 0);
         delete from contact_tally_changes where leads <> 0;
         delete from contact_tallies where source_id is null;
     end if;
@@ -76,31 +76,72 @@ $$;
 comment on function tally_leads() is 'Trigger function: notes what a statement changed about the number of leads.';
 revoke execute on function tally_leads() from public;
 
--- Sums the changes up. One session at a time does so; the others have nothing to wait for.
-create or replace function fold_contact_tallies() returns void
+-- Sums up to 50 000 changes up and returns how many. One session at a time does so; the others have nothing to wait for.
+create or replace function fold_contact_tallies() returns bigint
 language sql
 security definer
 set search_path = pg_catalog, public, pg_temp
+set enable_seqscan = on
+set enable_hashjoin = on
 as $$
     with changes as (
         delete from contact_tally_changes
-        where (select pg_try_advisory_xact_lock(7106))
+        where ctid = any (array(select ctid from contact_tally_changes limit 50000))
+            and (select pg_try_advisory_xact_lock(7106, 0))
         returning *
+    ),
+    folded as (
+        insert into contact_tallies as t (source_id, operator_id, contacts, open_contacts, waiting_contacts, leads)
+        select source_id, operator_id, sum(contacts), sum(open_contacts), sum(waiting_contacts), sum(leads)
+        from changes
+        group by source_id, operator_id
+        on conflict on constraint contact_tallies_source_operator_unique do update set
+            contacts = t.contacts + excluded.contacts,
+            open_contacts = t.open_contacts + excluded.open_contacts,
+            waiting_contacts = t.waiting_contacts + excluded.waiting_contacts,
+            leads = t.leads + excluded.leads
     )
-    insert into contact_tallies as t (source_id, operator_id, contacts, open_contacts, waiting_contacts, leads)
-    select source_id, operator_id, sum(contacts), sum(open_contacts), sum(waiting_contacts), sum(leads)
-    from changes
-    group by source_id, operator_id
-    on conflict on constraint contact_tallies_source_operator_unique do update set
-        contacts = t.contacts + excluded.contacts,
-        open_contacts = t.open_contacts + excluded.open_contacts,
-        waiting_contacts = t.waiting_contacts + excluded.waiting_contacts,
-        leads = t.leads + excluded.leads
+    select count(*) from changes
 $$;
-comment on function fold_contact_tallies() is 'Moves contact_tally_changes into contact_tallies; instances call it every few seconds.';
+comment on function fold_contact_tallies() is
+    'Moves contact_tally_changes into contact_tallies, a piece at a time; instances call it every few seconds.';
 revoke execute on function fold_contact_tallies() from public;
 
--- Creating the triggers locks both tables against writers until the end of the transaction.
+-- Counts afresh, with writers kept out: when the triggers are new, or somebody doubts the numbers.
+create or replace function recount_contact_tallies() returns void
+language sql
+set search_path = pg_catalog, public, pg_temp
+as $$
+    -- In the order in which writers lock them.
+    lock table leads, contacts in share row exclusive mode;
+    select pg_advisory_xact_lock(7106, 0);
+    delete from contact_tally_changes;
+    delete from contact_tallies;
+    insert into contact_tallies (source_id, operator_id, contacts, open_contacts, waiting_contacts, leads)
+    select
+        source_id, operator_id, count(*), count(*) filter (where status <> 'closed'),
+        count(*) filter (where status = 'new'), 0
+    from contacts
+    group by source_id, operator_id
+    union all
+    select null, null, 0, 0, 0, count(*)
+    from leads
+    where merged_into is null;
+$$;
+comment on function recount_contact_tallies() is 'Counts contacts and leads afresh; writers wait meanwhile.';
+revoke execute on function recount_contact_tallies() from public;
+
+-- What was there before the triggers is counted once, before writers can come in between.
+do $$
+begin
+    if not exists (
+        select from pg_trigger where tgrelid = 'contacts'::regclass and tgname = 'contacts_tally_inserted'
+    ) then
+        perform recount_contact_tallies();
+    end if;
+end
+$$;
+
 create or replace trigger contacts_tally_inserted
     after insert on contacts
     referencing new table as new_contacts
@@ -139,18 +180,3 @@ create or replace trigger leads_tally_deleted
 create or replace trigger leads_tally_truncated
     after truncate on leads
     for each statement execute function tally_leads();
-
--- Whatever was there before the triggers, or was counted by other rules, is counted afresh.
-select pg_advisory_xact_lock(7106);
-delete from contact_tally_changes;
-delete from contact_tallies;
-insert into contact_tallies (source_id, operator_id, contacts, open_contacts, waiting_contacts, leads)
-select
-    source_id, operator_id, count(*), count(*) filter (where status <> 'closed'),
-    count(*) filter (where status = 'new'), 0
-from contacts
-group by source_id, operator_id
-union all
-select null, null, 0, 0, 0, count(*)
-from leads
-where merged_into is null;

@@ -76,7 +76,7 @@ struct OpenAPIDocument: Sendable {
     private static func problems(of operation: Operation, _ route: Route) -> [Problem] {
         var problems = operation.problems
         if operation.body != nil { problems.append(.notUTF8) }
-        if route.method != .get { problems.append(.bodyTooLarge(limit: route.bodyLimit)) }
+        if route.method != .get { problems += [.bodyTooLarge(limit: route.bodyLimit), .bodyTooSlow] }
         if operation.isStored {
             problems.append(.unavailable(cause: nil))
             if route.method != .get { problems.append(.outcomeUnknown) }

@@ -24,7 +24,8 @@ extension Component {
 
 extension Operation {
     static let welcome = Operation(
-        "show_welcome", .service, "Show what this server is", answers: .ok(.one(.welcome), "Name and version."),
+        "show_welcome", .service, "Show what this server is",
+        "Who asks for `text/html` is sent to this documentation.", answers: .ok(.one(.welcome), "Name and version."),
         isStored: false)
 
     static let health = alive("show_health", "Show that the process runs")
