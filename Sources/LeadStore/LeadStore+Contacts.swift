@@ -125,7 +125,8 @@ extension LeadStore {
                 """
                 update contacts
                 set status = 'active', operator_id = \(newOperatorID), assigned_at = clock_timestamp(),
-                    first_assigned_at = coalesce(first_assigned_at, clock_timestamp()), closed_at = null, updated_at = clock_timestamp(), is_forced = false, version = version + 1
+                    first_assigned_at = coalesce(first_assigned_at, clock_timestamp()),
+                    closed_at = null, updated_at = clock_timestamp(), is_forced = false, version = version + 1
                 where id = \(id)
                 """,
                 Events.record([

@@ -86,7 +86,8 @@ struct Round {
                 """
                 update contacts c
                 set status = 'active', operator_id = p.operator_id, assigned_at = clock_timestamp(),
-                    first_assigned_at = coalesce(c.first_assigned_at, clock_timestamp()), updated_at = clock_timestamp(), waiting_reason = null, waiting_since = null, is_forced = false,
+                    first_assigned_at = coalesce(c.first_assigned_at, clock_timestamp()),
+                    updated_at = clock_timestamp(), waiting_reason = null, waiting_since = null, is_forced = false,
                     version = c.version + 1
                 from unnest(\(placements.map(\.contactID)), \(placements.map(\.operatorID)))
                     as p (contact_id, operator_id)

@@ -156,6 +156,25 @@ def test_a_slow_lock_does_not_stop_other_sources(servers, empty_database):
     assert "blocked" not in empty_database.ids_by_message()
 
 
+def test_reports_that_wait_leave_connections_to_registrations(servers, empty_database):
+    [server] = servers(1)
+    source = server.client().staffed_source(max_load=1000)[0]["id"]
+    traffic, answers = Traffic([server]), []
+
+    def report(thread, _):
+        answers.append(server.client().get("/api/v1/stats/distribution").status)
+
+    with empty_database.connect(autocommit=False) as holder:
+        holder.execute("lock table contact_tallies in access exclusive mode")
+        with Background(lambda stop: in_parallel(40, report, range(40), seconds=30), ends_within=40):
+            eventually(lambda: empty_database.blocked_sessions() >= 3, 5, "no report waits for the table")
+            in_parallel(4, lambda thread, n: traffic.register(thread, source, f"contact {n}"), range(60), seconds=30)
+            holder.rollback()
+    traffic.must_have_ended_only_with(201)
+    assert traffic.slowest < 1, "registrations waited behind reports"
+    assert set(answers) <= {200, 503} and 200 in answers
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_request_in_flight_is_finished_before_the_instance_ends(servers, empty_database, number):
     [server] = servers(1)

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from client import Unreachable
+from database import Database
 from instance import run
 from load import Background, until
 from shapes import must_be_error
@@ -95,6 +96,35 @@ def test_idle_connections_do_not_delay_the_stop(instances, database):
     assert server.terminate(within=GRACE) == 0
     assert time.monotonic() - began < 2
     silent.close()
+
+
+def test_half_a_body_delays_the_stop_only_until_its_time_is_over(instances, database):
+    server = instances(database)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as caller:
+        caller.sendall(b"POST /api/v1/operators HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        eventually(lambda: 'leads_http_requests_in_flight 2' in server.client().get("/metrics").text, 5, "it never came")
+        server.process.send_signal(signal.SIGTERM)
+        answer = caller.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 408 ") and b'"code":"body_too_slow"' in answer
+        assert server.exit_code(within=GRACE) == 0
+
+
+def test_a_stop_ends_a_migration_under_way(cluster, instances):
+    with cluster.connect() as admin:
+        admin.execute("create database slow_to_migrate")
+    database = Database(cluster.dsn("slow_to_migrate"))
+    with database.connect() as connection:
+        connection.execute("""
+            create function dawdle() returns event_trigger language plpgsql as 'begin perform pg_sleep(30); end';
+            create event trigger dawdling on ddl_command_end when tag in ('CREATE INDEX') execute function dawdle();
+        """)
+    server = instances(database, ready=False)
+    eventually(lambda: "migrations/0001" in server.output(), 10, server.output)
+    began = time.monotonic()
+    assert server.terminate() == 0 and time.monotonic() - began < GRACE
+    with database.connect() as connection:
+        connection.execute("drop event trigger dawdling")
+    assert instances(database).terminate() == 0
 
 
 def test_who_reconnects_loses_no_request_during_the_drain(instances, database):
