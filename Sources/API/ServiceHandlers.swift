@@ -34,7 +34,7 @@ struct ServiceHandlers: Sendable {
 
     /// For Prometheus. Answers also while the database does not.
     @Sendable func metrics(_ call: Call) async throws(Problem) -> Reply {
-        let isUp = (try? await store.isReady(schemaVersion: 0)) != nil
+        let isUp = await store.databaseAnswers()
         let waiting = isUp ? try? await store.waitingContacts() : nil
         let metrics = Metrics(
             version: version, totals: observation.totals, pool: await store.poolUse, isDatabaseUp: isUp,

@@ -47,6 +47,11 @@ public struct LeadStore: Sendable {
         try await storing { () throws(PostgresError) in try await Migrator.appliedVersion(pool) >= schemaVersion }
     }
 
+    /// Whether the database answers at all, however busy the connections are.
+    public func databaseAnswers() async -> Bool {
+        (try? await read("select 1")) != nil
+    }
+
     /// Runs `body` in a transaction; see `Pool.transaction`.
     func transaction<Value: Sendable>(
         _ body: @Sendable (Transaction) async throws(StoreError) -> Value
