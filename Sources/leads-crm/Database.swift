@@ -54,7 +54,13 @@ struct Database {
             return
         }
         // What is new needs rights too, or instances that connect as leads_app could not use it.
-        if try await hasRoles() { try await createRoles() }
+        guard try await hasRoles() else { return }
+        do {
+            try await createRoles()
+        } catch {
+            // Whoever may change the schema need not be one who may give rights.
+            logger.warning("leads_app and leads_report were given no new rights, run migrate --roles: \(error)")
+        }
     }
 
     private func hasRoles() async throws -> Bool {
