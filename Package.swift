@@ -36,7 +36,11 @@ let package = Package(
             linkerSettings: [.linkedLibrary("phonenumber")]
         ),
         .target(name: "Identity", dependencies: ["Leads", "CPhoneNumber"], swiftSettings: settings),
-        .target(name: "Distribution", dependencies: ["Leads"], swiftSettings: settings),
+        .target(
+            name: "Distribution",
+            dependencies: ["Leads", .product(name: "HeapModule", package: "swift-collections")],
+            swiftSettings: settings
+        ),
         .target(
             name: "Schema",
             path: "sql",
@@ -102,6 +106,12 @@ let package = Package(
             name: "postgres-round-trip",
             dependencies: ["Postgres"],
             path: "Benchmarks/RoundTrip",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "distribution-decision",
+            dependencies: ["Distribution", "Leads"],
+            path: "Benchmarks/Decision",
             swiftSettings: settings
         ),
         .target(

@@ -1,44 +1,36 @@
-public import Leads
-
 /// An operator of a source as it stood when its row was locked.
+///
+/// Numbers outside their ranges are brought to the nearest inside, so that whatever a database holds, no arithmetic on
+/// them can overflow.
 public struct Candidate: Sendable, Equatable {
     public let operatorID: Int
+    /// 1…1 000 000.
     public let weight: Int
+    /// How many active contacts it has, from any source: 0…2³¹ − 1.
     public let load: Int
+    /// How many active contacts it may have: 0…1 000 000.
     public let maxLoad: Int
     public let isActive: Bool
+    /// What `smooth_weighted` owes it, in contacts × the sum of the weights: ±10¹⁵, at first 0.
+    ///
+    /// In honest use it stays near the sum of the weights, at most 10¹⁰ with 10 000 operators.
+    public let credit: Int
+    /// Order number of its last automatic assignment on this source, for `round_robin`; 0 = never had one.
+    public let lastTurn: Int
+    /// Order number of its last assignment of any kind from any source; 0 = never had one.
+    public let lastAssignment: Int
 
-    public init(operatorID: Int, weight: Int, load: Int, maxLoad: Int, isActive: Bool) {
+    public init(
+        operatorID: Int, weight: Int, load: Int, maxLoad: Int, isActive: Bool,
+        credit: Int = 0, lastTurn: Int = 0, lastAssignment: Int = 0
+    ) {
         self.operatorID = operatorID
-        self.weight = weight
-        self.load = load
-        self.maxLoad = maxLoad
+        self.weight = min(max(weight, 1), 1_000_000)
+        self.load = min(max(load, 0), Int(Int32.max))
+        self.maxLoad = min(max(maxLoad, 0), 1_000_000)
         self.isActive = isActive
-    }
-}
-
-/// Why an operator of the source is not eligible. Gates are tried in the order of the cases.
-public enum Exclusion: String, Sendable {
-    case inactive
-    case atLimit = "at_limit"
-}
-
-/// The outcome of one attempt to place a contact.
-public struct Decision: Sendable, Equatable {
-    public enum Outcome: Sendable, Equatable {
-        case placed(operatorID: Int)
-        case waiting(WaitingReason)
-    }
-
-    /// Place among the decisions on the same candidates, from 0.
-    public let ordinal: Int
-    public let outcome: Outcome
-    /// The number drawn, from 0 up to the sum of the eligible candidates' shares; nil when nobody was eligible.
-    public let draw: Int?
-
-    public init(ordinal: Int, outcome: Outcome, draw: Int?) {
-        self.ordinal = ordinal
-        self.outcome = outcome
-        self.draw = draw
+        self.credit = min(max(credit, -1_000_000_000_000_000), 1_000_000_000_000_000)
+        self.lastTurn = max(lastTurn, 0)
+        self.lastAssignment = max(lastAssignment, 0)
     }
 }

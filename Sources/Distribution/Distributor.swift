@@ -1,93 +1,167 @@
 public import Leads
 
-/// Chooses operators for the contacts of one source, one after the other, each choice seeing the load the earlier left.
+/// Chooses operators for the contacts of one source, one after the other, each choice seeing what the earlier ones left.
 ///
-/// Pure: the same candidates, strategy and draws give the same decisions, wherever and whenever. The draw is a whole
-/// number below the sum of the eligible candidates' shares, laid end to end in the order of the candidates; the
-/// candidate in whose stretch it falls is chosen (sampling by inversion of the cumulative distribution, Devroye,
-/// *Non-Uniform Random Variate Generation*, 1986, III.2.1).
-///
-/// A share is at most 10¹² (weight × capacity, each at most 10⁶), so the sum over 10 000 candidates stays below 10¹⁶
-/// and no arithmetic here can overflow.
+/// Pure: the same candidates, strategy, circumstances and draws give the same decisions, wherever and whenever. Gates
+/// come first (active, below its limit, not excluded), then a preferred operator, then the strategy. The strategies are
+/// ``RandomShares``, ``SmoothRotation`` and ``Line``.
 public struct Distributor: Sendable {
     public let strategy: Strategy
-    /// The candidates as they were given, in order of operator id.
-    public let candidates: [Candidate]
-    private var loads: [Int]
+    private var pool: Pool
     private var nextOrdinal = 0
+    private var shares: RandomShares?
+    private var rotation: SmoothRotation?
+    private var line: Line?
 
+    /// - Parameter candidates: the operators of the source, in any order, each once.
     public init(strategy: Strategy, candidates: [Candidate]) {
         self.strategy = strategy
-        self.candidates = candidates.sorted { $0.operatorID < $1.operatorID }
-        loads = self.candidates.map(\.load)
-    }
-
-    /// Decides the next contact with a fresh draw.
-    public mutating func decide(using generator: inout some RandomNumberGenerator) -> Decision {
-        let total = totalShare
-        return decide(draw: total > 0 ? Int.random(in: 0..<total, using: &generator) : nil)
-    }
-
-    /// Decides the next contact as a stored decision did.
-    /// - Parameter draw: the draw on record. One beyond the present shares chooses nobody: the record does not fit.
-    public mutating func decide(draw: Int?) -> Decision {
-        defer { nextOrdinal += 1 }
-        guard let draw, let index = candidateIndex(at: draw) else {
-            return Decision(ordinal: nextOrdinal, outcome: .waiting(waitingReason), draw: nil)
+        pool = Pool(candidates)
+        switch strategy {
+        case .weightedRandom, .weightedCapacity:
+            shares = RandomShares(pool, isByCapacity: strategy == .weightedCapacity)
+        case .smoothWeighted: rotation = SmoothRotation(pool)
+        case .roundRobin, .leastLoaded, .mostFree: line = Line(pool, strategy: strategy)
         }
-        loads[index] += 1
-        return Decision(
-            ordinal: nextOrdinal, outcome: .placed(operatorID: candidates[index].operatorID), draw: draw)
     }
 
-    /// How many more contacts the candidates can take together.
-    public var capacity: Int {
-        candidates.indices.reduce(0) { $0 + (exclusion(of: $1) == nil ? candidates[$1].maxLoad - loads[$1] : 0) }
+    /// The candidates as they were given, in order of operator id.
+    public var candidates: [Candidate] { pool.candidates }
+
+    /// Decides the next contact.
+    public mutating func decide(
+        _ circumstances: Circumstances = Circumstances(), using generator: inout some RandomNumberGenerator
+    ) -> Decision {
+        decide(circumstances) { Int.random(in: 0..<$0, using: &generator) }
     }
+
+    /// Puts the next contact behind those that wait, without looking for an operator.
+    public mutating func joinQueue() -> Decision {
+        Decision(ordinal: takeOrdinal(), outcome: .waiting(.behindQueue), rule: .queue, draw: nil)
+    }
+
+    /// Decides the next contact anew from what is on record about it.
+    ///
+    /// A choice made by hand (`manual`, `forced`) is followed, not made: it fits if nothing known of the operator forbids
+    /// it. A draw that cannot be is brought to the nearest that can.
+    /// - Returns: a decision equal to the recorded one if that fits these candidates, another one if not.
+    public mutating func replay(_ recorded: Decision) -> Decision {
+        var circumstances = Circumstances(excluded: recorded.excluded)
+        if case .placed(let operatorID) = recorded.outcome {
+            switch recorded.rule {
+            case .sticky, .returned:
+                circumstances.preferred = Circumstances.Preference(operatorID: operatorID, rule: recorded.rule)
+            case .manual, .forced:
+                let index = pool.index(of: operatorID)
+                if recorded.rule == .forced || index.map(pool.isOpen) ?? true {
+                    return assign(operatorID, at: index, by: recorded.rule, excluded: recorded.excluded)
+                }
+            case .strategy, .queue: break
+            }
+        } else if recorded.rule == .queue {
+            return joinQueue()
+        }
+        return decide(circumstances) { min(max(recorded.draw ?? 0, 0), $0 - 1) }
+    }
+
+    /// Why a contact would have to wait: the first reason that fits, or nil when somebody is eligible.
+    public func waitingReason(_ circumstances: Circumstances = Circumstances()) -> WaitingReason? {
+        pool.waitingReason(setAside: pool.open(among: circumstances.excluded).count)
+    }
+
+    /// How many more contacts the active candidates can take together.
+    public var capacity: Int { pool.capacity }
 
     /// The loads the decisions so far have left, by operator.
     public var loadsByOperator: [Int: Int] {
-        Dictionary(uniqueKeysWithValues: zip(candidates.map(\.operatorID), loads))
+        Dictionary(uniqueKeysWithValues: zip(candidates.lazy.map(\.operatorID), pool.loads))
     }
 
-    /// Each candidate's chance in the next decision, in order, 0 for those that are not eligible.
-    public var probabilities: [Double] {
-        let total = totalShare
-        return candidates.indices.map { total > 0 ? Double(share(of: $0)) / Double(total) : 0 }
+    /// How each candidate stands for the next decision, in order of the candidates.
+    ///
+    /// Probabilities are those of the strategy, whether or not somebody is preferred.
+    public func considerations(_ circumstances: Circumstances = Circumstances()) -> [Consideration] {
+        let probabilities = shares?.probabilities(without: pool.open(among: circumstances.excluded))
+        return pool.indices.map { index in
+            let candidate = candidates[index]
+            return Consideration(
+                operatorID: candidate.operatorID, weight: candidate.weight, load: pool.loads[index],
+                maxLoad: candidate.maxLoad,
+                exclusion: pool.exclusion(of: index, excluded: circumstances.excluded),
+                probability: probabilities?[index])
+        }
     }
 
-    /// Why a candidate cannot be chosen in the next decision, or nil when it can.
-    public func exclusion(of index: Int) -> Exclusion? {
-        guard candidates[index].isActive else { return .inactive }
-        guard loads[index] < candidates[index].maxLoad else { return .atLimit }
-        return nil
+    /// What `smooth_weighted` owes those whose credit is not what was given, in order of the candidates.
+    public var changedCredits: [(operatorID: Int, credit: Int)] {
+        guard let rotation else { return [] }
+        return zip(candidates, rotation.credits).compactMap { candidate, credit in
+            credit == candidate.credit ? nil : (candidate.operatorID, credit)
+        }
     }
 
-    private func share(of index: Int) -> Int {
-        guard exclusion(of: index) == nil else { return 0 }
-        let candidate = candidates[index]
+    /// Under `round_robin`, the operators that had a turn, each once, in the order of their last.
+    public var turns: [Int] {
+        guard strategy == .roundRobin, let line else { return [] }
+        return zip(candidates, line.moments)
+            .compactMap { candidate, moment -> (operatorID: Int, ordinal: Int)? in
+                if case .decided(let ordinal) = moment { (candidate.operatorID, ordinal) } else { nil }
+            }
+            .sorted { $0.ordinal < $1.ordinal }
+            .map(\.operatorID)
+    }
+
+    private mutating func decide(_ circumstances: Circumstances, draw: (Int) -> Int) -> Decision {
+        let excluded = circumstances.excluded
+        if let preferred = circumstances.preferred, let index = pool.index(of: preferred.operatorID),
+            pool.exclusion(of: index, excluded: excluded) == nil
+        {
+            return assign(preferred.operatorID, at: index, by: preferred.rule, excluded: excluded)
+        }
+        let setAside = pool.open(among: excluded)
+        if let reason = pool.waitingReason(setAside: setAside.count) {
+            return Decision(ordinal: takeOrdinal(), outcome: .waiting(reason), draw: nil, excluded: excluded)
+        }
+        guard let (index, draw) = choose(excluded, setAside: setAside, draw: draw) else {
+            return Decision(ordinal: takeOrdinal(), outcome: .waiting(.excluded), draw: nil, excluded: excluded)
+        }
+        return assign(candidates[index].operatorID, at: index, by: .strategy, draw: draw, excluded: excluded)
+    }
+
+    /// Asks the strategy.
+    /// - Parameter setAside: where the open candidates among the excluded stand.
+    private mutating func choose(
+        _ excluded: Set<Int>, setAside: [Int], draw: (Int) -> Int
+    ) -> (index: Int, draw: Int?)? {
         switch strategy {
-        case .weightedRandom: return candidate.weight
-        case .weightedCapacity: return candidate.weight * (candidate.maxLoad - loads[index])
+        case .weightedRandom, .weightedCapacity:
+            shares?.choose(without: setAside, draw: draw).map { ($0.index, $0.draw) }
+        case .smoothWeighted:
+            rotation?.choose(without: setAside, from: pool).map { ($0, nil) }
+        case .roundRobin, .leastLoaded, .mostFree:
+            line?.choose(from: pool, without: excluded, draw: draw)
         }
     }
 
-    private var totalShare: Int {
-        candidates.indices.reduce(0) { $0 + share(of: $1) }
-    }
-
-    private func candidateIndex(at draw: Int) -> Int? {
-        var reached = 0
-        for index in candidates.indices {
-            reached += share(of: index)
-            if draw < reached { return index }
+    /// Gives the next contact to an operator.
+    /// - Parameter index: where it stands among the candidates, nil when somebody named one who is none of them.
+    private mutating func assign(
+        _ operatorID: Int, at index: Int?, by rule: Decision.Rule, draw: Int? = nil, excluded: Set<Int>
+    ) -> Decision {
+        let ordinal = takeOrdinal()
+        if let index {
+            pool.take(index)
+            shares?.update(index, in: pool)
+            rotation?.update(index, in: pool)
+            let isAutomatic = rule != .manual && rule != .forced
+            if isAutomatic || strategy != .roundRobin { line?.update(index, ordinal: ordinal) }
         }
-        return nil
+        return Decision(
+            ordinal: ordinal, outcome: .placed(operatorID: operatorID), rule: rule, draw: draw, excluded: excluded)
     }
 
-    private var waitingReason: WaitingReason {
-        if candidates.isEmpty { return .noOperators }
-        if !candidates.contains(where: \.isActive) { return .allInactive }
-        return .allAtLimit
+    private mutating func takeOrdinal() -> Int {
+        defer { nextOrdinal += 1 }
+        return nextOrdinal
     }
 }

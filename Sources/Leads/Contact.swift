@@ -70,6 +70,8 @@ public enum WaitingReason: String, Sendable, CaseIterable {
     case allInactive = "all_inactive"
     /// Every active operator of the source is at its limit.
     case allAtLimit = "all_at_limit"
+    /// Every operator of the source who has a place free has released this contact.
+    case excluded
     /// Contacts that came earlier are served first.
     case behindQueue = "behind_queue"
 }

@@ -33,6 +33,14 @@ public enum Strategy: String, Sendable, CaseIterable {
     case weightedRandom = "weighted_random"
     /// At random, in proportion to weight × capacity.
     case weightedCapacity = "weighted_capacity"
+    /// In turns whose numbers are in proportion to weight, spread evenly.
+    case smoothWeighted = "smooth_weighted"
+    /// The one whose last automatic assignment on the source is longest ago.
+    case roundRobin = "round_robin"
+    /// The one with the smallest load.
+    case leastLoaded = "least_loaded"
+    /// The one with the largest part of its limit free.
+    case mostFree = "most_free"
 }
 
 /// A request to add a source.

@@ -3,114 +3,131 @@ import Leads
 import TestSupport
 import Testing
 
+/// What holds for every strategy: gates, preferences, reasons, figures.
 struct DistributorTests {
-    private func candidate(
-        _ id: Int, weight: Int = 1, load: Int = 0, maxLoad: Int = 10, isActive: Bool = true
-    ) -> Candidate {
-        Candidate(operatorID: id, weight: weight, load: load, maxLoad: maxLoad, isActive: isActive)
+    private struct Case {
+        let candidates: [Candidate]
+        var excluded: Set<Int> = []
+        let reason: WaitingReason?
     }
 
-    private func chosen(_ decision: Decision) -> Int? {
-        if case .placed(let operatorID) = decision.outcome { operatorID } else { nil }
-    }
-
-    @Test func `the draw falls into the candidates' shares laid end to end`() {
-        let candidates = [candidate(2, weight: 30), candidate(1, weight: 10)]
-        for (draw, expected) in [(0, 1), (9, 1), (10, 2), (39, 2)] {
-            var distributor = Distributor(strategy: .weightedRandom, candidates: candidates)
-            let decision = distributor.decide(draw: draw)
-            #expect(chosen(decision) == expected)
-            #expect(decision.draw == draw)
-        }
-    }
-
-    @Test func `capacity multiplies the weight under weighted_capacity, and shrinks with each decision`() {
-        let candidates = [candidate(1, weight: 2, maxLoad: 3), candidate(2, weight: 1, load: 6)]
-        var distributor = Distributor(strategy: .weightedCapacity, candidates: candidates)
-        #expect(distributor.probabilities == [0.6, 0.4])
-        #expect(chosen(distributor.decide(draw: 5)) == 1)
-        #expect(distributor.probabilities == [0.5, 0.5])
-    }
-
-    @Test(arguments: [
-        ([Candidate](), WaitingReason.noOperators),
-        ([Candidate(operatorID: 1, weight: 1, load: 0, maxLoad: 1, isActive: false)], .allInactive),
-        ([Candidate(operatorID: 1, weight: 1, load: 1, maxLoad: 1, isActive: true)], .allAtLimit),
-        (
-            [
-                Candidate(operatorID: 1, weight: 1, load: 0, maxLoad: 1, isActive: false),
-                Candidate(operatorID: 2, weight: 1, load: 9, maxLoad: 5, isActive: true),
-            ], .allAtLimit
-        ),
-    ])
-    func `nobody eligible has a reason`(candidates: [Candidate], reason: WaitingReason) {
-        var generator = SystemRandomNumberGenerator()
-        var distributor = Distributor(strategy: .weightedRandom, candidates: candidates)
-        let decision = distributor.decide(using: &generator)
-        #expect(decision.outcome == .waiting(reason))
-        #expect(decision.draw == nil)
-        #expect(distributor.capacity == 0)
-    }
-
-    @Test func `100 000 decisions for weights 10 and 30 lie within 4.9 sigma of 25 and 75 percent`() {
+    @Test func `nobody eligible has a reason, the first that fits`() {
         var generator = SeededGenerator()
-        let count = 100_000
-        var distributor = Distributor(
-            strategy: .weightedRandom,
-            candidates: [candidate(1, weight: 10, maxLoad: 1_000_000), candidate(2, weight: 30, maxLoad: 1_000_000)])
-        var first = 0
-        for _ in 0..<count where chosen(distributor.decide(using: &generator)) == 1 { first += 1 }
-        let sigma = (Double(count) * 0.25 * 0.75).squareRoot()
-        #expect(abs(Double(first) - 0.25 * Double(count)) <= 4.9 * sigma, "\(first) of \(count)")
-    }
-
-    @Test(arguments: Strategy.allCases)
-    func `never an ineligible operator, never beyond capacity, and nobody waits while there is some`(
-        strategy: Strategy
-    ) {
-        var generator = SeededGenerator()
-        for _ in 0..<300 {
-            let candidates = (1...Int.random(in: 1...12, using: &generator)).map { id in
-                candidate(
-                    id, weight: .random(in: 1...50, using: &generator), load: .random(in: 0...6, using: &generator),
-                    maxLoad: .random(in: 1...6, using: &generator), isActive: .random(using: &generator))
-            }
+        let cases = [
+            Case(candidates: [], reason: .noOperators),
+            Case(candidates: [candidate(1, isActive: false)], excluded: [1], reason: .allInactive),
+            Case(candidates: [candidate(1, load: 1, maxLoad: 1)], excluded: [1], reason: .allAtLimit),
+            Case(
+                candidates: [candidate(1, maxLoad: 1, isActive: false), candidate(2, load: 9, maxLoad: 5)],
+                reason: .allAtLimit),
+            Case(
+                candidates: [candidate(1), candidate(2, isActive: false), candidate(3, maxLoad: 0)], excluded: [1],
+                reason: .excluded),
+            Case(candidates: [candidate(1), candidate(2)], excluded: [1, 2, 3], reason: .excluded),
+            Case(candidates: [candidate(1), candidate(2)], excluded: [2, 3], reason: nil),
+            Case(candidates: [candidate(1)], reason: nil),
+        ]
+        for (number, strategy) in (0..<cases.count).flatMap({ number in Strategy.allCases.map { (number, $0) } }) {
+            let (candidates, excluded) = (cases[number].candidates, cases[number].excluded)
+            let circumstances = Circumstances(
+                excluded: excluded, preferred: Circumstances.Preference(operatorID: 7, rule: .sticky))
             var distributor = Distributor(strategy: strategy, candidates: candidates)
-            let capacity = candidates.reduce(0) { $0 + ($1.isActive ? max($1.maxLoad - $1.load, 0) : 0) }
-            #expect(distributor.capacity == capacity)
-            var loads = Dictionary(uniqueKeysWithValues: candidates.map { ($0.operatorID, $0.load) })
-            for ordinal in 0..<(capacity + 3) {
-                let decision = distributor.decide(using: &generator)
-                #expect(decision.ordinal == ordinal)
-                guard let id = chosen(decision) else {
-                    #expect(ordinal >= capacity)
-                    continue
-                }
-                let candidate = candidates.first { $0.operatorID == id }!
-                loads[id, default: 0] += 1
-                #expect(candidate.isActive && loads[id]! <= candidate.maxLoad)
+            #expect(distributor.waitingReason(circumstances) == cases[number].reason, "case \(number)")
+            let decision = distributor.decide(circumstances, using: &generator)
+            guard let reason = cases[number].reason else {
+                #expect(decision.operatorID == 1 && decision.excluded == excluded, "case \(number)")
+                continue
             }
-            #expect(distributor.loadsByOperator == loads)
+            #expect(decision == Decision(ordinal: 0, outcome: .waiting(reason), draw: nil, excluded: excluded))
+            #expect(distributor.loadsByOperator.values.reduce(0, +) == candidates.reduce(0) { $0 + $1.load })
         }
     }
 
     @Test(arguments: Strategy.allCases)
-    func `replaying the draws gives the same operators`(strategy: Strategy) {
+    func `a preferred operator comes before the strategy, without a draw, when it is eligible`(strategy: Strategy) {
         var generator = SeededGenerator()
-        let candidates = (1...8).map { candidate($0, weight: $0 * 3, load: $0 % 3, maxLoad: 40) }
-        var distributor = Distributor(strategy: strategy, candidates: candidates)
-        let decisions = (0..<300).map { _ in distributor.decide(using: &generator) }
-        var replay = Distributor(strategy: strategy, candidates: candidates)
-        #expect(decisions.map { replay.decide(draw: $0.draw) } == decisions)
+        var distributor = Distributor(
+            strategy: strategy,
+            candidates: [
+                candidate(1, weight: 1000, maxLoad: 1000), candidate(2, load: 5, maxLoad: 7, lastTurn: 9),
+                candidate(3, isActive: false),
+            ])
+        for (ordinal, rule) in [Decision.Rule.sticky, .returned].enumerated() {
+            let decision = distributor.decide(.preferring(2, rule), using: &generator)
+            #expect(decision == Decision(ordinal: ordinal, outcome: .placed(operatorID: 2), rule: rule, draw: nil))
+        }
+        #expect(distributor.loadsByOperator == [1: 0, 2: 7, 3: 0])
+        for ineligible in 2...4 {
+            let decision = distributor.decide(.preferring(ineligible), using: &generator)
+            #expect(decision.operatorID == 1 && decision.rule == .strategy)
+        }
+        var excluding = Circumstances.preferring(1)
+        excluding.excluded = [1]
+        #expect(distributor.decide(excluding, using: &generator).outcome == .waiting(.excluded))
+    }
+
+    @Test(arguments: [Strategy.leastLoaded, .mostFree])
+    func `a preferred operator grows in load and is idle no more`(strategy: Strategy) {
+        var generator = SeededGenerator()
+        var distributor = Distributor(strategy: strategy, candidates: (1...3).map { candidate($0, maxLoad: 10) })
+        _ = distributor.decide(.preferring(2), using: &generator)
+        let others = Set(distributor.sequence(of: 2, using: &generator))
+        #expect(others == [1, 3])
+        #expect(distributor.sequence(of: 1, using: &generator) == [2])
     }
 
     @Test(arguments: Strategy.allCases)
-    func `extreme weights and limits on 10 000 operators do not overflow`(strategy: Strategy) {
+    func `joining the queue changes nothing but the ordinal`(strategy: Strategy) {
+        var generator = SeededGenerator(seed: 1)
+        var undisturbed = Distributor(strategy: strategy, candidates: (1...5).map { candidate($0, weight: $0) })
+        var distributor = undisturbed
+        #expect(
+            distributor.joinQueue() == Decision(ordinal: 0, outcome: .waiting(.behindQueue), rule: .queue, draw: nil))
+        #expect(distributor.loadsByOperator == undisturbed.loadsByOperator)
+        #expect(distributor.turns.isEmpty && distributor.changedCredits.isEmpty)
+        let sequence = distributor.sequence(of: 50, using: &generator)
+        generator = SeededGenerator(seed: 1)
+        #expect(undisturbed.sequence(of: 50, using: &generator) == sequence)
+        #expect(distributor.joinQueue().ordinal == 51)
+    }
+
+    @Test(arguments: Strategy.allCases)
+    func `considerations tell each candidate's figures, exclusion and chance`(strategy: Strategy) {
         var generator = SeededGenerator()
-        let candidates = (1...10_000).map { candidate($0, weight: 1_000_000, maxLoad: 1_000_000) }
-        var distributor = Distributor(strategy: strategy, candidates: candidates)
-        #expect(distributor.capacity == 10_000_000_000)
-        for _ in 0..<3 { #expect(chosen(distributor.decide(using: &generator)) != nil) }
-        #expect(chosen(distributor.decide(draw: .max)) == nil)
+        var distributor = Distributor(
+            strategy: strategy,
+            candidates: [
+                candidate(4, weight: 6, load: 1, maxLoad: 3), candidate(1, weight: 3, maxLoad: 4),
+                candidate(2, weight: 5, load: 2, maxLoad: 2), candidate(3, weight: 7, maxLoad: 9, isActive: false),
+                candidate(5, weight: 8, maxLoad: 9),
+            ])
+        _ = distributor.decide(.preferring(1), using: &generator)
+        let chances: [Double?] =
+            switch strategy {
+            case .weightedRandom: [3 / 9, 0, 0, 6 / 9, 0]
+            case .weightedCapacity: [9 / 21, 0, 0, 12 / 21, 0]
+            default: [nil, nil, nil, nil, nil]
+            }
+        let exclusions: [Exclusion?] = [nil, .atLimit, .inactive, nil, .released]
+        let figures = [(1, 3, 1, 4), (2, 5, 2, 2), (3, 7, 0, 9), (4, 6, 1, 3), (5, 8, 0, 9)]
+        #expect(
+            distributor.considerations(Circumstances(excluded: [2, 3, 5]))
+                == zip(figures, zip(exclusions, chances)).map { figures, rest in
+                    Consideration(
+                        operatorID: figures.0, weight: figures.1, load: figures.2, maxLoad: figures.3,
+                        exclusion: rest.0, probability: rest.1)
+                })
+        let nobody = distributor.considerations(Circumstances(excluded: [1, 2, 3, 4, 5])).compactMap(\.probability)
+        #expect(nobody.allSatisfy { $0 == 0 })
+    }
+
+    @Test func `who released a contact is excluded from it until everybody has`() {
+        #expect(Exclusion.effective(releasedBy: [], configured: [1, 2]) == [])
+        #expect(Exclusion.effective(releasedBy: [], configured: []) == [])
+        #expect(Exclusion.effective(releasedBy: [1], configured: [1, 2]) == [1])
+        #expect(Exclusion.effective(releasedBy: [2, 1, 2], configured: [1, 2, 3]) == [1, 2])
+        #expect(Exclusion.effective(releasedBy: [2, 1], configured: [1, 2]) == [])
+        #expect(Exclusion.effective(releasedBy: [2, 1, 9], configured: [1, 2]) == [])
+        #expect(Exclusion.effective(releasedBy: [1], configured: CollectionOfOne(1)) == [])
     }
 }

@@ -1,0 +1,42 @@
+import Distribution
+import Leads
+
+/// Measures one decision of the distribution engine: `distribution-decision`.
+///
+/// Prints a line per strategy: its name and the nanoseconds a decision takes among 10 operators, each on a distributor
+/// of its own; among 10, in batches of 512; among 10 000, in batches of 512. Building the distributor is counted in.
+@main
+enum DecisionBenchmark {
+    static func main() {
+        for strategy in Strategy.allCases {
+            let columns = [
+                nanoseconds(strategy, operators: 10, batch: 1, batches: 200_000),
+                nanoseconds(strategy, operators: 10, batch: 512, batches: 1_000),
+                nanoseconds(strategy, operators: 10_000, batch: 512, batches: 40),
+            ]
+            print(strategy.rawValue, columns.map(String.init).joined(separator: " "))
+        }
+    }
+
+    /// The mean over the batches, of nanoseconds a decision.
+    private static func nanoseconds(_ strategy: Strategy, operators: Int, batch: Int, batches: Int) -> Int {
+        let candidates = (1...operators).map { id in
+            Candidate(
+                operatorID: id, weight: 1 + id % 100, load: id % 7, maxLoad: 1_000, isActive: true,
+                lastTurn: id * 7919 % operators, lastAssignment: id * 7907 % operators)
+        }
+        var generator = SystemRandomNumberGenerator()
+        var placed = 0
+        let elapsed = ContinuousClock().measure {
+            for _ in 0..<batches {
+                var distributor = Distributor(strategy: strategy, candidates: candidates)
+                for _ in 0..<batch {
+                    if case .placed = distributor.decide(using: &generator).outcome { placed += 1 }
+                }
+            }
+        }
+        precondition(placed == batch * batches)
+        let (seconds, attoseconds) = elapsed.components
+        return (Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)) / placed
+    }
+}

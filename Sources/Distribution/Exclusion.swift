@@ -1,0 +1,20 @@
+/// Why an operator of the source is not eligible. Gates are tried in the order of the cases.
+public enum Exclusion: String, Sendable {
+    case inactive
+    case atLimit = "at_limit"
+    /// It released this contact.
+    case released
+
+    /// Who is not to be chosen for a contact that some operators have released.
+    ///
+    /// A contact that everybody has released would wait for ever; then nobody is excluded.
+    /// - Parameters:
+    ///   - releasedBy: operators that released the contact.
+    ///   - configured: all operators of the source, also inactive and full ones.
+    /// - Returns: those who released it; nobody when everybody configured is among them.
+    public static func effective(releasedBy: [Int], configured: some Sequence<Int>) -> Set<Int> {
+        if releasedBy.isEmpty { return [] }
+        let released = Set(releasedBy)
+        return configured.allSatisfy(released.contains) ? [] : released
+    }
+}
