@@ -48,9 +48,11 @@ let package = Package(
             resources: [
                 .embedInCode("migrations/0001_core.sql"),
                 .embedInCode("migrations/0002_tallies.sql"),
+                .embedInCode("migrations/0003_distribution.sql"),
                 .embedInCode("functions/count_contact_loads.sql"),
+                .embedInCode("functions/remove_decision_details.sql"),
                 .embedInCode("functions/set_load_ceiling.sql"),
-                .embedInCode("functions/source_waiting_reason.sql"),
+                .embedInCode("functions/contact_waiting_reason.sql"),
                 .embedInCode("functions/tally_contacts.sql"),
                 .embedInCode("views/contact_counts.sql"),
                 .embedInCode("views/contact_objects.sql"),

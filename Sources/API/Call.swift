@@ -9,6 +9,8 @@ struct Call: Sendable {
     let query: [(name: String, value: String)]
     let headers: HTTPFields
     let body: [UInt8]
+    /// Of texts in the answer.
+    let language: Language
 
     /// An id from the path.
     /// - Throws: a 422 when it is no whole number.
@@ -30,6 +32,22 @@ struct Call: Sendable {
 
     private func pathFields(_ name: String) -> Fields {
         Fields(path: [(name, pathValues[name] ?? "")])
+    }
+
+    /// Which versions the request is meant for, by `If-Match` (RFC 9110, 13.1.1). What is no version holds for none.
+    var versionCondition: VersionCondition {
+        guard let header = headers[.ifMatch] else { return .any }
+        let tags = header.split(separator: ",").map { $0.filter { $0 != " " && $0 != "\t" } }
+        guard tags != ["*"] else { return .any }
+        return .oneOf(
+            Set(
+                tags.compactMap { tag in
+                    // A balancer that compresses answers makes their tags weak; the version is the same.
+                    let strong = tag.hasPrefix("W/") ? tag.dropFirst(2) : tag[...]
+                    return Int(
+                        strong.count > 2 && strong.first == "\"" && strong.last == "\""
+                            ? strong.dropFirst().dropLast() : strong)
+                }))
     }
 
     /// The query's parameters.

@@ -14,7 +14,7 @@ struct ContactHandlers: Sendable {
         let registered = try await register(try call.body { NewContact(&$0) })
         let contact = registered.contact
         observation.registered(registered.isRepetition ? .repeated : contact.status == .new ? .waiting : .placed)
-        return Reply(registered.isRepetition ? .ok : .created) { $0.contact(contact) }
+        return .contact(contact, registered.isRepetition ? .ok : .created)
     }
 
     private func register(_ new: NewContact) async throws(Problem) -> Intake.Registered {
@@ -35,26 +35,82 @@ struct ContactHandlers: Sendable {
     @Sendable func show(_ call: Call) async throws(Problem) -> Reply {
         let id = try call.id("contact_id")
         let found = try await asking { () throws(StoreError) in try await store.contact(id: id) }
-        return Reply { $0.contact(found) }
+        return .contact(found)
+    }
+
+    @Sendable func change(_ call: Call) async throws(Problem) -> Reply {
+        try await change(call) { ContactChange(&$0) }
     }
 
     @Sendable func changeStatus(_ call: Call) async throws(Problem) -> Reply {
-        let (id, change) = try call.idAndBody("contact_id") { StatusChange(&$0) }
-        _ = try await asking { () throws(StoreError) in
-            change.isActive ? try await store.reopenContact(id: id) : try await store.closeContact(id: id)
-        }
-        return .message("Contact status updated to \(change.isActive ? "active" : "inactive")")
+        let (id, change) = try call.idAndBody("contact_id") { ContactChange(status: &$0) }
+        _ = try await self.change(id, change, call)
+        return .message("Contact status updated to \(change.move == .reopen ? "active" : "inactive")")
     }
 
     @Sendable func close(_ call: Call) async throws(Problem) -> Reply {
-        let id = try call.id("contact_id")
-        let closed = try await asking { () throws(StoreError) in try await store.closeContact(id: id) }
-        return Reply { $0.contact(closed) }
+        .contact(try await change(try call.id("contact_id"), ContactChange(.close), call))
     }
 
     @Sendable func reopen(_ call: Call) async throws(Problem) -> Reply {
+        .contact(try await change(try call.id("contact_id"), ContactChange(.reopen), call))
+    }
+
+    @Sendable func assign(_ call: Call) async throws(Problem) -> Reply {
+        try await change(call) { ContactChange(assignment: &$0) }
+    }
+
+    @Sendable func transfer(_ call: Call) async throws(Problem) -> Reply {
+        try await change(call) { ContactChange(transfer: &$0) }
+    }
+
+    @Sendable func release(_ call: Call) async throws(Problem) -> Reply {
+        guard !call.body.isEmpty else {
+            return .contact(
+                try await change(try call.id("contact_id"), ContactChange(.release(reason: nil)), call))
+        }
+        return try await change(call) { ContactChange(release: &$0) }
+    }
+
+    private func change(_ call: Call, _ read: (inout Fields) -> ContactChange) async throws(Problem) -> Reply {
+        let (id, change) = try call.idAndBody("contact_id", read)
+        return .contact(try await self.change(id, change, call))
+    }
+
+    private func change(_ id: Int, _ change: ContactChange, _ call: Call) async throws(Problem) -> Contact {
+        try await asking { () throws(StoreError) in
+            try await store.changeContact(id: id, change, if: call.versionCondition)
+        }
+    }
+
+    /// Changes many contacts, one after the other, each by itself: what one of them cannot do stops none of the others.
+    @Sendable func changeMany(_ call: Call) async throws(Problem) -> Reply {
+        let bulk = try call.body { BulkChange(&$0) }
+        var outcomes: [(id: Int, outcome: Result<Contact, Problem>)] = []
+        for id in bulk.contactIDs {
+            do throws(StoreError) {
+                outcomes.append((id, .success(try await store.changeContact(id: id, bulk.change))))
+            } catch {
+                outcomes.append((id, .failure(Problem(error))))
+            }
+        }
+        let language = call.language
+        return Reply { json in
+            json.array(outcomes) { $0.bulkOutcome(of: $1.id, $1.outcome, in: language) }
+        }
+    }
+
+    @Sendable func explain(_ call: Call) async throws(Problem) -> Reply {
         let id = try call.id("contact_id")
-        let reopened = try await asking { () throws(StoreError) in try await store.reopenContact(id: id) }
-        return Reply { $0.contact(reopened) }
+        let explanation = try await asking { () throws(StoreError) in try await store.explanation(contactID: id) }
+        let language = call.language
+        return Reply { $0.explanation(explanation, in: language) }
+    }
+}
+
+extension Reply {
+    /// A contact, with its version as the entity tag that `If-Match` takes.
+    static func contact(_ contact: Contact, _ status: HTTPResponse.Status = .ok) -> Reply {
+        Reply(status, headers: [.eTag: "\"\(contact.version)\""]) { $0.contact(contact) }
     }
 }

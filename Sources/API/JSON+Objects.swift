@@ -1,3 +1,4 @@
+import HTTPTypes
 import LeadStore
 import Leads
 
@@ -66,33 +67,35 @@ extension JSONWriter {
     }
 
     mutating func contact(_ value: Contact) {
-        object {
-            $0.field("id", value.id)
-            $0.field("lead_id", value.lead.id)
-            $0.field("source_id", value.source.id)
-            $0.field("operator_id", value.operator?.id)
-            $0.field("status", value.status.rawValue)
-            $0.field("is_active", value.status != .closed)
-            $0.field("message", value.message)
-            $0.field("priority", value.priority)
-            $0.field("source_event_id", value.sourceEventID)
-            $0.field("waiting_reason", value.waitingReason?.rawValue)
-            $0.field("version", value.version)
-            $0.field("created_at", value.createdAt)
-            $0.field("assigned_at", value.assignedAt)
-            $0.field("closed_at", value.closedAt)
-            $0.field("updated_at", value.updatedAt)
-            $0.field("lead_external_id", value.lead.externalID)
-            $0.field("lead_email", value.lead.email)
-            $0.field("lead_phone", value.lead.phone)
-            $0.object("lead") { $0.leadFields(value.lead) }
-            if let person = value.operator {
-                $0.object("operator") { $0.operatorFields(person) }
-            } else {
-                $0.null("operator")
-            }
-            $0.object("source") { $0.sourceSummaryFields(value.source) }
+        object { $0.contactFields(value) }
+    }
+
+    private mutating func contactFields(_ value: Contact) {
+        field("id", value.id)
+        field("lead_id", value.lead.id)
+        field("source_id", value.source.id)
+        field("operator_id", value.operator?.id)
+        field("status", value.status.rawValue)
+        field("is_active", value.status != .closed)
+        field("message", value.message)
+        field("priority", value.priority)
+        field("source_event_id", value.sourceEventID)
+        field("waiting_reason", value.waitingReason?.rawValue)
+        field("version", value.version)
+        field("created_at", value.createdAt)
+        field("assigned_at", value.assignedAt)
+        field("closed_at", value.closedAt)
+        field("updated_at", value.updatedAt)
+        field("lead_external_id", value.lead.externalID)
+        field("lead_email", value.lead.email)
+        field("lead_phone", value.lead.phone)
+        object("lead") { $0.leadFields(value.lead) }
+        if let person = value.operator {
+            object("operator") { $0.operatorFields(person) }
+        } else {
+            null("operator")
         }
+        object("source") { $0.sourceSummaryFields(value.source) }
     }
 
     /// A lead with its contacts.
@@ -205,6 +208,70 @@ extension JSONWriter {
         field("active_contacts", value.activeContacts)
         field("operators_online", value.operatorsOnline)
         field("operators_total", value.operatorsTotal)
+    }
+
+    mutating func waitingGroup(_ value: WaitingGroup, in language: Language) {
+        object {
+            $0.field("source_id", value.sourceID)
+            $0.field("source_name", value.sourceName)
+            $0.field("reason", value.reason.rawValue)
+            $0.field("count", value.contacts)
+            $0.field("oldest_at", value.oldestSince)
+            $0.field("oldest_age_seconds", value.oldestAge)
+            $0.field("unblock", value.reason.unblocking(in: language))
+        }
+    }
+
+    mutating func explanation(_ value: Explanation, in language: Language) {
+        object {
+            $0.field("contact_id", value.contactID)
+            $0.field("decided_at", value.decidedAt)
+            $0.field("strategy", value.strategy.rawValue)
+            $0.field("rule", value.rule.rawValue)
+            switch value.outcome {
+            case .placed(let operatorID, _):
+                $0.field("outcome", "placed")
+                $0.field("operator_id", operatorID)
+                $0.null("reason")
+            case .waiting(let reason):
+                $0.field("outcome", "waiting")
+                $0.null("operator_id")
+                $0.field("reason", reason.rawValue)
+            }
+            $0.field("draw", value.draw)
+            $0.array("candidates", value.candidates) { $0.candidate($1) }
+            $0.field("reproduced", value.isReproduced)
+            $0.field("sentence", value.sentence(in: language))
+        }
+    }
+
+    mutating func candidate(_ value: Explanation.Candidate) {
+        object {
+            $0.field("operator_id", value.operatorID)
+            $0.field("name", value.name)
+            $0.field("weight", value.weight)
+            $0.field("load", value.load)
+            $0.field("max_load", value.maxLoad)
+            $0.field("eligible", value.exclusion == nil)
+            $0.field("excluded", value.exclusion?.rawValue)
+            $0.field("probability", value.probability)
+        }
+    }
+
+    mutating func bulkOutcome(of id: Int, _ outcome: Result<Contact, Problem>, in language: Language) {
+        object {
+            $0.field("id", id)
+            switch outcome {
+            case .success(let contact):
+                $0.field("status", 200)
+                $0.object("contact") { $0.contactFields(contact) }
+            case .failure(let problem):
+                $0.field("status", problem.status.code)
+                $0.null("contact")
+                $0.field("detail", problem.text(in: language))
+                $0.field("code", problem.code)
+            }
+        }
     }
 
     mutating func welcome(version: String) {

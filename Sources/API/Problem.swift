@@ -15,6 +15,12 @@ enum Problem: Error {
     case sourceNotFound
     case contactNotFound
     case leadNotFound
+    case decisionNotFound
+    case versionConflict
+    case contactClosed
+    case contactUnassigned
+    case operatorInactive
+    case operatorAtLimit
     case weightedOperatorNotFound(id: Int)
     case weightOfAnotherSource
     case sourceNameTaken
@@ -30,6 +36,12 @@ enum Problem: Error {
             case .sourceNotFound: .sourceNotFound
             case .contactNotFound: .contactNotFound
             case .leadNotFound: .leadNotFound
+            case .decisionNotFound: .decisionNotFound
+            case .versionConflict: .versionConflict
+            case .contactClosed: .contactClosed
+            case .contactUnassigned: .contactUnassigned
+            case .operatorInactive: .operatorInactive
+            case .operatorAtLimit: .operatorAtLimit
             case .weightedOperatorNotFound(let id): .weightedOperatorNotFound(id: id)
             case .weightOfAnotherSource: .weightOfAnotherSource
             case .sourceNameTaken: .sourceNameTaken
@@ -99,6 +111,35 @@ enum Problem: Error {
         case .leadNotFound:
             Entry(
                 status: .notFound, code: "lead_not_found", english: "Lead not found", russian: "Лид не найден")
+        case .decisionNotFound:
+            Entry(
+                status: .notFound, code: "decision_not_found",
+                english: "There is no record of how this contact was placed",
+                russian: "Нет записи о том, как распределено это обращение")
+        case .versionConflict:
+            Entry(
+                status: .conflict, code: "version_conflict",
+                english: "The contact has changed meanwhile; read it again and decide anew",
+                russian: "Обращение тем временем изменилось; прочитайте его снова и решите заново")
+        case .contactClosed:
+            Entry(
+                status: .conflict, code: "contact_closed", english: "The contact is closed; reopen it first",
+                russian: "Обращение закрыто; сначала откройте его снова")
+        case .contactUnassigned:
+            Entry(
+                status: .conflict, code: "contact_unassigned",
+                english: "Nobody has the contact, so it cannot be transferred; assign it",
+                russian: "Обращение никому не назначено, передать его нельзя; назначьте оператора")
+        case .operatorInactive:
+            Entry(
+                status: .conflict, code: "operator_inactive",
+                english: "The operator is inactive; activate them, or repeat with force",
+                russian: "Оператор не активен; активируйте его или повторите с force")
+        case .operatorAtLimit:
+            Entry(
+                status: .conflict, code: "operator_at_limit",
+                english: "The operator is at the limit; raise it, or repeat with force",
+                russian: "У оператора достигнут лимит; повысьте его или повторите с force")
         case .weightedOperatorNotFound(let id):
             Entry(
                 status: .notFound, code: "operator_not_found", english: "Operator with id \(id) not found",

@@ -34,7 +34,7 @@ struct Route: Sendable {
 /// The whole API on one screen.
 func routes(
     operators: OperatorHandlers, sources: SourceHandlers, contacts: ContactHandlers, leads: LeadHandlers,
-    statistics: StatisticsHandlers, service: ServiceHandlers
+    statistics: StatisticsHandlers, queue: QueueHandlers, service: ServiceHandlers
 ) -> [Route] {
     let registration = 65_536
     let weights = 33_554_432
@@ -72,15 +72,22 @@ func routes(
         Route(.get, "/api/v1/contacts", contacts.list, .listContacts),
         Route(.get, "/api/v1/contacts/stats/distribution", statistics.contactDistribution, .showContactDistribution),
         Route(.get, "/api/v1/contacts/{contact_id}", contacts.show, .showContact),
+        Route(.patch, "/api/v1/contacts/{contact_id}", contacts.change, .changeContact),
         Route(.patch, "/api/v1/contacts/{contact_id}/status", contacts.changeStatus, .changeContactStatus),
         Route(.post, "/api/v1/contacts/{contact_id}/close", contacts.close, .closeContact),
         Route(.post, "/api/v1/contacts/{contact_id}/reopen", contacts.reopen, .reopenContact),
+        Route(.post, "/api/v1/contacts/{contact_id}/assign", contacts.assign, .assignContact),
+        Route(.post, "/api/v1/contacts/{contact_id}/transfer", contacts.transfer, .transferContact),
+        Route(.post, "/api/v1/contacts/{contact_id}/release", contacts.release, .releaseContact),
+        Route(.post, "/api/v1/contacts/bulk", contacts.changeMany, .changeContacts),
+        Route(.get, "/api/v1/contacts/{contact_id}/explain", contacts.explain, .explainContact),
 
         Route(.get, "/api/v1/leads", leads.list, .listLeads),
         Route(.get, "/api/v1/leads/by-external/{external_id}", leads.showByExternalID, .showLeadByExternalID),
         Route(.get, "/api/v1/leads/{lead_id}", leads.show, .showLead),
         Route(.get, "/api/v1/leads/{lead_id}/contacts", leads.contacts, .listLeadContacts),
 
+        Route(.get, "/api/v1/queue", queue.list, .showQueue),
         Route(.get, "/api/v1/stats/distribution", statistics.distribution, .showStatistics),
     ]
 }

@@ -52,6 +52,7 @@ public struct Server: HTTPResponder {
                 observation: configuration.observation),
             leads: LeadHandlers(store: store, phoneRegion: configuration.phoneRegion),
             statistics: StatisticsHandlers(store: store),
+            queue: QueueHandlers(store: store),
             service: ServiceHandlers(
                 store: store, version: configuration.version, schemaVersion: configuration.schemaVersion,
                 observation: configuration.observation, readiness: configuration.readiness)
@@ -70,11 +71,13 @@ public struct Server: HTTPResponder {
         let match = tree.match(path)
         let reply: Reply
         var cause: String?
+        let language = Language(accepting: request.headers[.acceptLanguage], fallback: language)
         do throws(Problem) {
-            reply = try await answer(request, match, path: path, query: target.dropFirst(path.count + 1))
+            reply = try await answer(
+                request, match, path: path, query: target.dropFirst(path.count + 1), in: language)
         } catch {
             cause = error.cause
-            reply = error.reply(in: Language(accepting: request.headers[.acceptLanguage], fallback: language))
+            reply = error.reply(in: language)
         }
         var headers = reply.headers
         headers[.contentLength] = String(reply.body.count)
@@ -93,7 +96,7 @@ public struct Server: HTTPResponder {
     private static let knownMethods: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]
 
     private func answer(
-        _ request: Request, _ match: RouteTree.Match?, path: Substring, query: Substring
+        _ request: Request, _ match: RouteTree.Match?, path: Substring, query: Substring, in language: Language
     ) async throws(Problem) -> Reply {
         guard let match else { throw .unknownPath }
         let method = request.method == .head ? .get : request.method
@@ -104,7 +107,7 @@ public struct Server: HTTPResponder {
         }
         let call = Call(
             path: String(path), pathValues: match.pathValues, query: Self.query(query), headers: request.headers,
-            body: try await Self.body(of: request, limit: route.bodyLimit))
+            body: try await Self.body(of: request, limit: route.bodyLimit), language: language)
         // Handlers run on the database's thread, without a change of threads around each statement; large bodies and
         // lists, whose parsing and writing takes milliseconds, are kept off it.
         guard call.body.count <= Self.largestBodyOnDatabaseThread, !route.isList else {

@@ -1,3 +1,5 @@
+public import Leads
+
 /// How a candidate stood when a decision was made.
 public struct Consideration: Sendable, Equatable {
     public let operatorID: Int

@@ -7,21 +7,7 @@ public struct Decision: Sendable, Equatable {
         case waiting(WaitingReason)
     }
 
-    /// What decided.
-    public enum Rule: String, Sendable, CaseIterable {
-        /// The source's strategy, or that nobody was eligible.
-        case strategy
-        /// The lead's last operator got its new contact.
-        case sticky
-        /// The contact was reopened and went back to its own operator.
-        case returned
-        /// The contact joined the queue, behind others.
-        case queue
-        /// Somebody named the operator.
-        case manual
-        /// Somebody named the operator and overrode its limit or its being inactive.
-        case forced
-    }
+    public typealias Rule = DecisionRule
 
     /// Place among the decisions on the same candidates, from 0.
     public let ordinal: Int

@@ -1,10 +1,6 @@
-/// Why an operator of the source is not eligible. Gates are tried in the order of the cases.
-public enum Exclusion: String, Sendable {
-    case inactive
-    case atLimit = "at_limit"
-    /// It released this contact.
-    case released
+public import Leads
 
+extension Exclusion {
     /// Who is not to be chosen for a contact that some operators have released.
     ///
     /// A contact that everybody has released would wait for ever; then nobody is excluded.

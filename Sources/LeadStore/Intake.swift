@@ -105,7 +105,27 @@ private struct Batch: Sendable {
             """,
             Locks.shareSources(sourceIDs),
             Locks.operators(ofSources: sourceIDs),
+            Queue.settings(ofSources: sourceIDs),
             Queue.head(ofSources: sourceIDs, limit: queueHead),
+            // Whom a returning lead is to go back to: who has or had its latest contact, if that is recent enough.
+            """
+            select s.id, l.lead_id, c.operator_id
+            from sources s
+            cross join (
+                select distinct i.lead_id
+                from unnest(\(kinds), \(values)) as k (kind, value)
+                join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
+            ) l
+            cross join lateral (
+                select c.operator_id
+                from contacts c
+                where c.lead_id = l.lead_id and c.operator_id is not null
+                    and c.created_at > clock_timestamp() - make_interval(days => s.sticky_days)
+                order by c.id desc
+                limit 1
+            ) c
+            where s.id = any(\(sourceIDs)) and s.sticky_days > 0
+            """,
             """
             select nextval('contacts_id_seq'), nextval('leads_id_seq'), nextval('contact_arrivals'), clock_timestamp()
             from generate_series(1, \(requests.count))
@@ -135,9 +155,13 @@ private struct Batch: Sendable {
             leads[leadID]?.externalIDs = Set(externalIDs)
         }
         plan.matching = LeadMatching(owners: owners, leads: leads)
-        plan.sources = try Queue.sources(found[4], operators: found[5])
-        plan.waiting = try Queue.heads(found[6])
-        for row in found[7] {
+        plan.sources = try Queue.sources(settings: found[6], operators: found[5])
+        plan.waiting = try Queue.heads(found[7])
+        for row in found[8] {
+            let (sourceID, leadID, operatorID) = try row.decode(Int.self, Int.self, Int.self)
+            plan.lastOperators[Plan.Returning(sourceID: sourceID, leadID: leadID)] = operatorID
+        }
+        for row in found[9] {
             let (contactID, leadID, arrival, time) = try row.decode(Int.self, Int.self, Int.self, Timestamp.self)
             plan.fresh.append(Plan.Fresh(contactID: contactID, leadID: leadID, arrival: arrival, time: time))
         }
@@ -166,6 +190,12 @@ private struct Plan: Sendable {
         let time: Timestamp
     }
 
+    /// A lead that may be known to a source whose leads go back to their last operator.
+    struct Returning: Hashable {
+        let sourceID: Int
+        let leadID: Int
+    }
+
     private enum Member {
         case rejected(StoreError)
         case registered(contactID: Int)
@@ -187,6 +217,7 @@ private struct Plan: Sendable {
     var matching = LeadMatching(owners: [:], leads: [:])
     var sources: [Int: Queue.LockedSource] = [:]
     var waiting: [Queue.Head] = []
+    var lastOperators: [Returning: Int] = [:]
     var fresh: [Fresh] = []
     private var members: [Member] = []
     private var rows: [Row] = []
@@ -210,22 +241,25 @@ private struct Plan: Sendable {
             // More may wait behind as many heads as were asked for, whether or not those are still there.
             let lastHead = heads.count >= queueHead ? heads.map(\.priority).min() : nil
             let capacityLeft = round.decide(
-                sourceID: sourceID, strategy: source.strategy, candidates: source.candidates,
-                queue: heads.filter(\.isStillWaiting).map(\.queued)
-                    + newcomers.map {
-                        Round.Queued(
-                            contactID: $0.contactID, priority: $0.contact.priority, arrival: $0.arrival,
-                            isNewcomer: true)
-                    },
+                sourceID: sourceID, source,
+                queue: heads.filter(\.isStillWaiting).map(\.queued) + newcomers.map(queued),
                 lastHeadPriority: lastHead, using: &generator)
             if lastHead != nil && capacityLeft > 0 { unserved.append(sourceID) }
         }
         let outcomes = Dictionary(
-            uniqueKeysWithValues: round.decided.filter(\.isNewcomer).map { ($0.contactID, $0.outcome) })
+            uniqueKeysWithValues: round.decided.filter { $0.standing == .newcomer }.map { ($0.contactID, $0.outcome) })
         for index in rows.indices {
             if let outcome = outcomes[rows[index].contactID] { rows[index].outcome = outcome }
         }
         return unserved
+    }
+
+    private func queued(_ row: Row) -> Round.Queued {
+        let lastOperator = lastOperators[Returning(sourceID: row.contact.sourceID, leadID: row.leadID)]
+        return Round.Queued(
+            contactID: row.contactID, priority: row.contact.priority, arrival: row.arrival, standing: .newcomer,
+            preferred: lastOperator.map { Circumstances.Preference(operatorID: $0, rule: .sticky) },
+            leadID: row.leadID)
     }
 
     private mutating func admit(_ request: Intake.Request, _ fresh: Fresh) -> Member {
@@ -351,9 +385,9 @@ private struct Plan: Sendable {
             rows.map { row in
                 switch row.outcome {
                 case .placed(let operatorID):
-                    Events.New(contactID: row.contactID, kind: "registered", toOperatorID: operatorID)
+                    Events.New(.registered, contactID: row.contactID, toOperatorID: operatorID, by: .api)
                 case .waiting(let reason):
-                    Events.New(contactID: row.contactID, kind: "registered", reason: reason.rawValue)
+                    Events.New(.registered, contactID: row.contactID, reason: reason.rawValue, by: .api)
                 }
             })
     }

@@ -41,60 +41,126 @@ extension LeadStore {
     /// are put back in the queue are placed at once where somebody else can take them.
     /// - Throws: `StoreError.operatorNotFound` and others.
     public func changeOperator(id: Int, _ change: OperatorChange) async throws(StoreError) -> Operator {
-        let (changed, mayGoOn, requeuedSources) = try await transaction { (transaction) throws(StoreError) in
-            // Contacts that go back to the queue must not be overtaken by a registration that has read it already.
-            if change.requeues { _ = try await transaction.run([Locks.sources(ofOperator: id)]) }
-            // The load row before the operator's: it is the lock that everybody who assigns or releases takes.
-            let found = try await transaction.run(
-                [
-                    """
-                    update operator_loads
-                    set is_active = coalesce(\(change.isActive), is_active),
-                        max_load = coalesce(\(change.maxLoad)::integer, max_load)
-                    where operator_id = (select id from operators where id = \(id) and archived_at is null)
-                    """,
-                    """
-                    update operators
-                    set name = coalesce(\(change.name), name), updated_at = clock_timestamp()
-                    where id = \(id) and archived_at is null
-                    """,
-                    Self.requeue(contactsOf: id, because: "operator_inactive", if: change.requeues),
-                ] + Self.lookUpQueue(ofOperator: id))
-            guard found[1].affectedRows == 1 else { throw .operatorNotFound }
-            let requeuedSources = try Self.sources(found[2])
-            let placing = try Self.placeQueue(ofOperator: id, found[3...])
-            let stored = try await transaction.finish(
-                with: placing.statements + [OperatorReading.operator(id: id)])
-            return (try OperatorReading.only(stored[stored.count - 1]), placing.mayGoOn, requeuedSources)
+        while true {
+            let sourceIDs = change.requeues ? try await sources(withContactsOf: id) : []
+            let changed = try await transaction { (transaction) throws(StoreError) -> (Operator, Bool)? in
+                let found = try await transaction.run(
+                    Self.locks(of: id, requeueingIn: sourceIDs) + [OperatorReading.operator(id: id)])
+                guard try Self.covers(sourceIDs, found[2], ofInterest: change.requeues) else { return nil }
+                let before = try OperatorReading.only(found[3])
+                // The load row before the operator's: it is the lock that everybody who assigns or releases takes.
+                let written = try await transaction.run(
+                    [
+                        """
+                        update operator_loads
+                        set is_active = coalesce(\(change.isActive), is_active),
+                            max_load = coalesce(\(change.maxLoad)::integer, max_load)
+                        where operator_id = \(id)
+                        """,
+                        """
+                        update operators
+                        set name = coalesce(\(change.name), name), updated_at = clock_timestamp()
+                        where id = \(id)
+                        """,
+                        Self.requeue(contactsOf: id, because: "operator_inactive", if: change.requeues),
+                    ] + Self.lookUpQueue(ofOperator: id))
+                let placing = try Self.placeQueue(ofOperator: id, written[3...])
+                let event = Self.event(of: change, before)
+                let stored = try await transaction.finish(
+                    with: event + placing.statements + [OperatorReading.operator(id: id)])
+                return (try OperatorReading.only(stored[stored.count - 1]), placing.mayGoOn)
+            }
+            guard let (changed, mayGoOn) = changed else { continue }
+            if mayGoOn { goOnDraining(operatorID: id) }
+            await serve(sourceIDs)
+            return changed
         }
-        if mayGoOn { goOnDraining(operatorID: id) }
-        await serve(requeuedSources)
-        return changed
     }
 
     /// Removes an operator from everything but history: the weights go, the contacts go back where they stood in the
     /// queue and are placed at once where somebody else can take them, the row stays for old contacts and reports.
     /// - Throws: `StoreError.operatorNotFound`, also for one archived before, and others.
     public func archiveOperator(id: Int) async throws(StoreError) {
-        let requeuedSources = try await transaction { (transaction) throws(StoreError) in
-            // Contacts that go back to the queue must not be overtaken by a registration that has read it already.
-            _ = try await transaction.run([Locks.sources(ofOperator: id)])
-            let found = try await transaction.run([
-                Locks.operators([id]),
-                """
-                update operators set archived_at = clock_timestamp(), updated_at = clock_timestamp()
-                where id = \(id) and archived_at is null
-                """,
-                "update operator_loads set is_active = false where operator_id = \(id)",
-                "delete from weights where operator_id = \(id)",
-                Self.requeue(contactsOf: id, because: "operator_archived", if: true),
-                "insert into events (kind, from_operator_id) values ('operator_archived', \(id))",
-            ])
-            guard found[1].affectedRows == 1 else { throw .operatorNotFound }
-            _ = try await transaction.finish(with: [])
-            return try Self.sources(found[4])
+        while true {
+            let sourceIDs = try await sources(withContactsOf: id)
+            let isDone = try await transaction { (transaction) throws(StoreError) in
+                let found = try await transaction.run(Self.locks(of: id, requeueingIn: sourceIDs))
+                guard try Self.covers(sourceIDs, found[2], ofInterest: true) else { return false }
+                let written = try await transaction.run([
+                    """
+                    update operators set archived_at = clock_timestamp(), updated_at = clock_timestamp()
+                    where id = \(id) and archived_at is null
+                    """,
+                    "update operator_loads set is_active = false where operator_id = \(id)",
+                    "delete from weights where operator_id = \(id)",
+                    "delete from source_turns where operator_id = \(id)",
+                    Self.requeue(contactsOf: id, because: "operator_archived", if: true),
+                ])
+                guard written[0].affectedRows == 1 else { throw .operatorNotFound }
+                _ = try await transaction.finish(with: [
+                    Events.record([Events.New(.operatorArchived, fromOperatorID: id, by: .api)])
+                ])
+                return true
+            }
+            guard isDone else { continue }
+            await serve(sourceIDs)
+            return
         }
-        await serve(requeuedSources)
+    }
+
+    /// Takes the sources in whose queues the operator's contacts may go back, then all who could serve those, in order of
+    /// id: a contact with an early place must not appear in a queue that somebody is just serving. The last statement
+    /// tells in which sources there are contacts, once the operator's row is locked.
+    private static func locks(of id: Int, requeueingIn sourceIDs: [Int]) -> [Statement] {
+        [
+            Locks.sources(sourceIDs), Locks.operators(ofSources: sourceIDs, and: [id]),
+            sourcesConcerned(byOperator: id),
+        ]
+    }
+
+    /// The sources an operator has contacts from or a weight on: when it goes, waiting contacts of the latter may be for
+    /// others to take.
+    private static func sourcesConcerned(byOperator id: Int) -> Statement {
+        """
+        select source_id from contacts where operator_id = \(id) and status = 'active'
+        union
+        select source_id from weights where operator_id = \(id)
+        order by source_id
+        """
+    }
+
+    private func sources(withContactsOf id: Int) async throws(StoreError) -> [Int] {
+        try Self.sources(try await read(Self.sourcesConcerned(byOperator: id)))
+    }
+
+    /// Whether the sources taken are still all that are concerned; they were read before the locks.
+    private static func covers(
+        _ sourceIDs: [Int], _ concerned: QueryResult, ofInterest: Bool
+    ) throws(StoreError) -> Bool {
+        guard ofInterest else { return true }
+        return Set(try sources(concerned)).isSubset(of: sourceIDs)
+    }
+
+    /// What the change makes different, as an event; none when it makes nothing different.
+    private static func event(of change: OperatorChange, _ before: Operator) -> [Statement] {
+        var differences: [String] = []
+        if let isActive = change.isActive, isActive != before.isActive {
+            differences.append(#""is_active": {"from": \#(before.isActive), "to": \#(isActive)}"#)
+        }
+        if let maxLoad = change.maxLoad, maxLoad != before.maxLoad {
+            differences.append(#""max_load": {"from": \#(before.maxLoad), "to": \#(maxLoad)}"#)
+        }
+        if let name = change.name, !name.utf8.elementsEqual(before.name.utf8) {
+            differences.append(#""name": {}"#)
+        }
+        guard !differences.isEmpty else { return [] }
+        return [
+            Events.record([
+                Events.New(
+                    .operatorChanged, toOperatorID: before.id, by: .api,
+                    data: "{\(differences.joined(separator: ", "))}")
+            ])
+        ]
     }
 
     /// Places contacts that went back to their sources' queues: the first of each at once, so that the answer is worth
@@ -113,7 +179,8 @@ extension LeadStore {
         }
     }
 
-    /// Puts an inactive operator's contacts back where they stood in the queue; returns the sources concerned.
+    /// Puts an inactive operator's contacts back where they stood in the queue. It excludes nobody: the operator did not
+    /// release them.
     private static func requeue(contactsOf id: Int, because reason: String, if wanted: Bool) -> Statement {
         """
         with requeued as (
@@ -126,8 +193,8 @@ extension LeadStore {
             returning id, source_id
         ),
         recorded as (
-            insert into events (contact_id, kind, from_operator_id, reason)
-            select id, 'released', \(id), \(reason) from requeued order by id
+            insert into events (contact_id, kind, from_operator_id, reason, actor_kind)
+            select id, 'released', \(id), \(reason), 'api' from requeued order by id
         )
         select distinct source_id from requeued order by source_id
         """

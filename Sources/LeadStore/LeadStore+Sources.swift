@@ -48,6 +48,14 @@ extension LeadStore {
     public func changeSource(id: Int, _ change: SourceChange) async throws(StoreError) -> Source {
         let changed = try await transaction { (transaction) throws(StoreError) in
             try await transaction.finish(with: [
+                // Decisions under way end by the old settings, those to come begin with the new ones.
+                Locks.source(id),
+                // Another strategy begins without a memory.
+                """
+                delete from source_turns t
+                using sources s
+                where t.source_id = \(id) and s.id = t.source_id and s.strategy <> \(change.strategy?.rawValue)
+                """,
                 """
                 update sources
                 set name = coalesce(\(change.name), name),
@@ -57,10 +65,10 @@ extension LeadStore {
                     updated_at = clock_timestamp()
                 where id = \(id)
                 returning \(SourceReading.columns)
-                """
+                """,
             ])
         }
-        return try SourceReading.only(changed[0])
+        return try SourceReading.only(changed[2])
     }
 
     /// A source's weights in order of operator.
@@ -124,7 +132,7 @@ extension LeadStore {
         let (stored, mayGoOn) = try await transaction { (transaction) throws(StoreError) in
             let found = try await transaction.run([
                 Locks.source(sourceID),
-                "select id, strategy from sources where id = \(sourceID)",
+                "select exists (select from sources where id = \(sourceID))",
                 """
                 with locked as materialized (
                     select l.operator_id
@@ -138,13 +146,14 @@ extension LeadStore {
                 """,
                 // Read once they are locked: one may have been archived while we waited.
                 "select id from operators where id = any(\(operatorIDs)) and archived_at is null",
+                "select coalesce(sum(weight), 0)::bigint from weights where source_id = \(sourceID)",
             ])
-            guard !found[1].isEmpty else { throw .sourceNotFound }
-            let known = try reading { () throws(PostgresError) in
+            let (isKnown, known, oldTotal) = try reading { () throws(PostgresError) in
                 var known: Set<Int> = []
                 for row in found[3] { known.insert(try row.decode(Int.self)) }
-                return known
+                return (try found[1][0].decode(Bool.self), known, try found[4][0].decode(Int.self))
             }
+            guard isKnown else { throw .sourceNotFound }
             if let missing = new.first(where: { !known.contains($0.operatorID) }) {
                 throw .weightedOperatorNotFound(id: missing.operatorID)
             }
@@ -160,15 +169,50 @@ extension LeadStore {
                 from unnest(\(operatorIDs), \(operatorIDs.map { Int32(weights[$0] ?? 1) })) as w (operator_id, weight)
                 on conflict on constraint weights_source_operator_unique do update set weight = excluded.weight
                 """)
+            statements += [
+                Self.carryTurns(ofSource: sourceID, oldTotal: oldTotal),
+                Events.record([
+                    Events.New(
+                        .weightsChanged, by: .api,
+                        data: """
+                            {"source_id": \(sourceID), "operators": \(operatorIDs.count), "replaced": \(replacing)}
+                            """)
+                ]),
+            ]
             let changed = try await transaction.run(statements + Self.lookUpQueue(ofSource: sourceID))
-            let placing = try Self.placeQueue(
-                ofSource: sourceID, found[1], changed[changed.count - 2], changed[changed.count - 1])
+            let placing = try Self.placeQueue(ofSource: sourceID, changed[statements.count...])
             let stored = try await transaction.finish(
                 with: placing.statements + [Self.weights(ofSource: sourceID)])
             return (try Self.weights(stored[stored.count - 1]), placing.mayGoOn)
         }
         if mayGoOn { goOnDraining(sourceID: sourceID) }
         return stored
+    }
+}
+
+extension LeadStore {
+    /// Carries what smooth weighted round robin owes the operators over to new weights: what each is owed, in contacts,
+    /// stays; whoever is new begins at the mean of the others.
+    private static func carryTurns(ofSource id: Int, oldTotal: Int) -> Statement {
+        """
+        with present as materialized (
+            select operator_id, weight from weights where source_id = \(id)
+        ),
+        gone as (
+            delete from source_turns where source_id = \(id) and operator_id not in (select operator_id from present)
+        ),
+        kept as (
+            update source_turns t
+            set credit = round(t.credit::numeric * (select sum(weight) from present) / greatest(\(oldTotal), 1))
+            from present p
+            where t.source_id = \(id) and t.operator_id = p.operator_id
+            returning t.operator_id, t.credit
+        )
+        insert into source_turns (source_id, operator_id, credit)
+        select \(id), operator_id, (select round(avg(credit)) from kept)
+        from present
+        where operator_id not in (select operator_id from kept) and exists (select from kept)
+        """
     }
 }
 

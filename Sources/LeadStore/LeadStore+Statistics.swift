@@ -91,6 +91,39 @@ extension LeadStore {
         }
     }
 
+    /// The contacts that wait, by source and by present reason.
+    /// - Throws: `StoreError`.
+    public func waitingGroups() async throws(StoreError) -> [WaitingGroup] {
+        let found = try await readReport([
+            """
+            select source_id, source_name, waiting_reason, contacts, oldest_since, oldest_seconds
+            from report.waiting
+            order by source_id, waiting_reason
+            """
+        ])[0]
+        return try reading { () throws(PostgresError) in
+            try found.map { (row) throws(PostgresError) in
+                let (sourceID, sourceName, reason, contacts, oldestSince, oldestAge) = try row.decode(
+                    Int.self, String.self, WaitingReason.self, Int.self, Timestamp.self, Double.self)
+                return WaitingGroup(
+                    sourceID: sourceID, sourceName: sourceName, reason: reason, contacts: contacts,
+                    oldestSince: oldestSince, oldestAge: oldestAge)
+            }
+        }
+    }
+
+    /// Drops the candidates of decisions older than so many days; what was decided stays.
+    /// - Throws: `StoreError`.
+    public func removeDecisionDetails(olderThanDays days: Int) async throws(StoreError) {
+        var removed = 0
+        repeat {
+            removed = try await transaction { (transaction) throws(StoreError) in
+                let found = try await transaction.finish(with: ["select remove_decision_details(\(days)::integer)"])
+                return try reading { () throws(PostgresError) in try found[0][0].decode(Int.self) }
+            }
+        } while removed > 0
+    }
+
     /// How many contacts wait for an operator.
     /// - Throws: `StoreError`.
     public func waitingContacts() async throws(StoreError) -> Int {

@@ -13,31 +13,26 @@ enum Locks {
         "select pg_advisory_xact_lock(key) from unnest(\(keys.sorted())) as key"
     }
 
-    /// Shares sources, in order of id: their weights stay as they are until the transaction ends. Returns id, strategy.
+    /// Shares sources, in order of id: their weights and settings stay as they are until the transaction ends.
     static func shareSources(_ ids: [Int]) -> Statement {
         """
         with wanted as materialized (
-            select id, strategy from sources where id = any(\(ids)) order by id
+            select id from sources where id = any(\(ids)) order by id
         )
-        select id, strategy, pg_advisory_xact_lock_shared(\(sourceClass), (id % 2147483647)::integer) from wanted
+        select pg_advisory_xact_lock_shared(\(sourceClass), (id % 2147483647)::integer) from wanted
         """
     }
 
-    /// Takes a source for changing its weights: nobody may conclude «no operator» from the old ones meanwhile.
+    /// Takes a source for changing its weights or settings: nobody may conclude «no operator» from the old ones meanwhile.
     static func source(_ id: Int) -> Statement {
         "select pg_advisory_xact_lock(\(sourceClass), (\(id) % 2147483647)::integer)"
     }
 
-    /// Takes every source an operator has a weight on or contacts from, in order of id.
-    static func sources(ofOperator id: Int) -> Statement {
+    /// Takes sources, in order of id, to put contacts back in their queues.
+    static func sources(_ ids: [Int]) -> Statement {
         """
-        with wanted as materialized (
-            select source_id from weights where operator_id = \(id)
-            union
-            select source_id from contacts where operator_id = \(id) and status = 'active'
-            order by source_id
-        )
-        select pg_advisory_xact_lock(\(sourceClass), (source_id % 2147483647)::integer) from wanted
+        select pg_advisory_xact_lock(\(sourceClass), (id % 2147483647)::integer)
+        from unnest(\(ids.sorted())) as wanted (id)
         """
     }
 
@@ -46,25 +41,35 @@ enum Locks {
     /// All that decides eligibility is on the locked row, which is read as it is once the lock is held; the weights
     /// cannot change because the source is shared. No condition on load or activity may be added to the locking
     /// part: an operator who frees up while we wait would be missed, and an unlocked one could fill up.
-    static func operators(ofSources ids: [Int]) -> Statement {
+    ///
+    /// `others` are locked along with them, because a transaction must lock all it may ever want at once; they are
+    /// returned only where they are operators of the sources.
+    static func operators(ofSources ids: [Int], and others: [Int] = []) -> Statement {
         """
         with locked as materialized (
-            select l.operator_id, l.is_active, l.max_load, l.load
+            select l.operator_id, l.is_active, l.max_load, l.load, l.last_assignment
             from operator_loads l
-            where l.operator_id in (select w.operator_id from weights w where w.source_id = any(\(ids)))
+            where l.operator_id in (
+                select w.operator_id from weights w where w.source_id = any(\(ids)) union select unnest(\(others)))
             order by l.operator_id
             for update
         )
-        select w.source_id, l.operator_id, w.weight, l.load, l.max_load, l.is_active
+        select w.source_id, l.operator_id, w.weight, l.load, l.max_load, l.is_active, l.last_assignment
         from locked l
         join weights w on w.operator_id = l.operator_id and w.source_id = any(\(ids))
         order by w.source_id, l.operator_id
         """
     }
 
-    /// Locks operators by id, in order; returns the ids that exist.
+    /// Locks operators by id, in order; returns id, activity, limit and load.
     static func operators(_ ids: [Int]) -> Statement {
-        "select operator_id from operator_loads where operator_id = any(\(ids)) order by operator_id for update"
+        """
+        select operator_id, is_active, max_load, load
+        from operator_loads
+        where operator_id = any(\(ids))
+        order by operator_id
+        for update
+        """
     }
 
     /// A number for a key that is the same in every instance: FNV-1a, 64 bits.

@@ -7,7 +7,12 @@ enum Queue {
     /// A source the transaction shares, with its operators, which the transaction has locked.
     struct LockedSource {
         let strategy: Strategy
+        /// Whether a returning lead goes to its last operator.
+        var keepsReturningLeads = false
         var candidates: [Candidate] = []
+        /// Whether only one of its operators is a candidate, the one whose capacity became free. The contacts were then
+        /// chosen so that this one may take them.
+        var isPartial = false
     }
 
     /// A contact at the head of a queue. Between being seen and being locked it may have been taken or closed.
@@ -16,34 +21,58 @@ enum Queue {
         let sourceID: Int
         let priority: Int
         let arrival: Int
+        let releasedBy: [Int]
         let isStillWaiting: Bool
 
         var queued: Round.Queued {
-            Round.Queued(contactID: contactID, priority: priority, arrival: arrival, isNewcomer: false)
+            Round.Queued(
+                contactID: contactID, priority: priority, arrival: arrival, standing: .waiting, releasedBy: releasedBy)
         }
     }
 
-    /// Reads what `Locks.shareSources` and `Locks.operators(ofSources:)` returned.
-    static func sources(_ sources: QueryResult, operators: QueryResult) throws(PostgresError) -> [Int: LockedSource] {
+    /// The settings of sources and the memory of those whose strategy has one, once they are shared and their operators
+    /// are locked.
+    static func settings(ofSources ids: [Int]) -> Statement {
+        """
+        select s.id, s.strategy, s.sticky_days > 0, t.operator_id, t.credit, t.last_turn
+        from sources s
+        left join source_turns t on t.source_id = s.id and s.strategy in ('smooth_weighted', 'round_robin')
+        where s.id = any(\(ids))
+        order by s.id
+        """
+    }
+
+    /// Reads what `Locks.operators(ofSources:)` and `settings(ofSources:)` returned.
+    static func sources(
+        settings: QueryResult, operators: QueryResult
+    ) throws(PostgresError) -> [Int: LockedSource] {
         var locked: [Int: LockedSource] = [:]
-        for row in sources {
-            let (id, strategy) = try row.decode(Int.self, Strategy.self)
-            locked[id] = LockedSource(strategy: strategy)
+        var turns: [Int: [Int: (credit: Int, lastTurn: Int)]] = [:]
+        for row in settings {
+            let (id, strategy, keepsReturningLeads, operatorID, credit, lastTurn) = try row.decode(
+                Int.self, Strategy.self, Bool.self, Int?.self, Int?.self, Int?.self)
+            if locked[id] == nil {
+                locked[id] = LockedSource(strategy: strategy, keepsReturningLeads: keepsReturningLeads)
+            }
+            if let operatorID { turns[id, default: [:]][operatorID] = (credit ?? 0, lastTurn ?? 0) }
         }
         for row in operators {
-            let (sourceID, operatorID, weight, load, maxLoad, isActive) = try row.decode(
-                Int.self, Int.self, Int.self, Int.self, Int.self, Bool.self)
+            let (sourceID, operatorID, weight, load, maxLoad, isActive, lastAssignment) = try row.decode(
+                Int.self, Int.self, Int.self, Int.self, Int.self, Bool.self, Int.self)
+            let turn = turns[sourceID]?[operatorID]
             locked[sourceID]?.candidates.append(
                 Candidate(
-                    operatorID: operatorID, weight: weight, load: load, maxLoad: maxLoad, isActive: isActive))
+                    operatorID: operatorID, weight: weight, load: load, maxLoad: maxLoad, isActive: isActive,
+                    credit: turn?.credit ?? 0, lastTurn: turn?.lastTurn ?? 0, lastAssignment: lastAssignment))
         }
         return locked
     }
 
-    /// Locks the first waiting contacts of each source that has an operator with capacity.
+    /// Locks the first waiting contacts of each source that somebody could take.
     ///
     /// Sources without capacity give no rows, so that a full house costs a registration nothing. The lateral form
-    /// walks `contacts_waiting`; the same as `= any` with an ORDER BY walks the whole primary key.
+    /// walks `contacts_waiting`; the same as `= any` with an ORDER BY walks the whole primary key. Contacts that only
+    /// operators without capacity may take are walked over.
     static func head(ofSources ids: [Int], limit: Int) -> Statement {
         lockingHead(
             """
@@ -52,19 +81,15 @@ enum Queue {
             cross join lateral (
                 select c.id, c.source_id, c.priority, c.arrival
                 from contacts c
-                where c.source_id = s.id and c.status = 'new'
+                where c.source_id = s.id and c.status = 'new' and \(isFreeForSomebody)
                 order by c.priority desc, c.arrival
                 limit \(limit)
             ) h
-            where exists (
-                select
-                from weights w
-                join operator_loads l on l.operator_id = w.operator_id
-                where w.source_id = s.id and l.is_active and l.load < l.max_load)
+            where \(hasCapacity)
             """)
     }
 
-    /// Locks the first waiting contacts of all sources of an operator, as many as the operator can take.
+    /// Locks the first waiting contacts of all sources of an operator that it may take, as many as it can take.
     static func head(ofOperator id: Int, limit: Int) -> Statement {
         lockingHead(
             """
@@ -77,7 +102,8 @@ enum Queue {
                 cross join lateral (
                     select c.id, c.source_id, c.priority, c.arrival
                     from contacts c
-                    where c.source_id = w.source_id and c.status = 'new'
+                    where c.source_id = w.source_id and c.status = 'new' and (
+                        c.released_by is null or \(id) <> all (c.released_by) or \(isReleasedByAll))
                     order by c.priority desc, c.arrival
                     limit o.places
                 ) c
@@ -88,27 +114,58 @@ enum Queue {
             """)
     }
 
+    /// Whether the source `s` has an operator with capacity.
+    fileprivate static let hasCapacity: Statement = """
+        exists (
+            select
+            from weights w
+            join operator_loads l on l.operator_id = w.operator_id
+            where w.source_id = s.id and l.is_active and l.load < l.max_load)
+        """
+
+    /// Whether an operator of the source `s`, which has capacity, may take the contact `c`.
+    fileprivate static let isFreeForSomebody: Statement = """
+        (c.released_by is null or \(isReleasedByAll) or exists (
+            select
+            from weights w
+            join operator_loads l on l.operator_id = w.operator_id
+            where w.source_id = c.source_id and l.is_active and l.load < l.max_load
+                and w.operator_id <> all (c.released_by)))
+        """
+
+    /// Whether everybody its source has released the contact `c`: then it goes to whoever is free, as
+    /// `Exclusion.effective` has it.
+    private static let isReleasedByAll: Statement = """
+        not exists (
+            select from weights w where w.source_id = c.source_id and w.operator_id <> all (c.released_by))
+        """
+
     private static func lockingHead(_ head: Statement) -> Statement {
         """
         with head as materialized (
             \(head)
         ),
         locked as materialized (
-            select c.id from contacts c where c.id in (select id from head) and c.status = 'new' order by c.id for update
+            select c.id, c.released_by
+            from contacts c
+            where c.id in (select id from head) and c.status = 'new'
+            order by c.id
+            for update
         )
-        select id, source_id, priority, arrival, id in (select id from locked)
-        from head
+        select h.id, h.source_id, h.priority, h.arrival, coalesce(l.released_by, '{}'), l.id is not null
+        from head h
+        left join locked l on l.id = h.id
         """
     }
 
     static func heads(_ result: QueryResult) throws(PostgresError) -> [Head] {
         var heads: [Head] = []
         for row in result {
-            let (id, sourceID, priority, arrival, isStillWaiting) = try row.decode(
-                Int.self, Int.self, Int.self, Int.self, Bool.self)
+            let (id, sourceID, priority, arrival, releasedBy, isStillWaiting) = try row.decode(
+                Int.self, Int.self, Int.self, Int.self, [Int].self, Bool.self)
             heads.append(
                 Head(
-                    contactID: id, sourceID: sourceID, priority: priority, arrival: arrival,
+                    contactID: id, sourceID: sourceID, priority: priority, arrival: arrival, releasedBy: releasedBy,
                     isStillWaiting: isStillWaiting))
         }
         return heads
@@ -117,24 +174,59 @@ enum Queue {
     /// The operator as a candidate of each of its sources, once its row is locked.
     static func candidates(ofOperator id: Int) -> Statement {
         """
-        select w.source_id, s.strategy, w.weight, l.load, l.max_load, l.is_active
+        select w.source_id, s.strategy, w.weight, l.load, l.max_load, l.is_active, l.last_assignment,
+            coalesce(t.credit, 0), coalesce(t.last_turn, 0)
         from operator_loads l
         join weights w on w.operator_id = l.operator_id
         join sources s on s.id = w.source_id
+        left join source_turns t on t.source_id = w.source_id and t.operator_id = w.operator_id
         where l.operator_id = \(id)
         """
+    }
+
+    /// An operator as the candidate of a choice by hand, whether or not it has a weight on the source, once its row is
+    /// locked. Archived ones are not found.
+    static func candidate(_ id: Int, ofSource sourceID: Int) -> Statement {
+        """
+        select s.strategy, coalesce(w.weight, 0), l.load, l.max_load, l.is_active
+        from operators o
+        join operator_loads l on l.operator_id = o.id
+        join sources s on s.id = \(sourceID)
+        left join weights w on w.source_id = s.id and w.operator_id = o.id
+        where o.id = \(id) and o.archived_at is null
+        """
+    }
+
+    static func candidate(_ id: Int, _ result: QueryResult) throws(StoreError) -> (Strategy, Candidate)? {
+        guard let row = result.first else { return nil }
+        return try reading { () throws(PostgresError) in
+            let (strategy, weight, load, maxLoad, isActive) = try row.decode(
+                Strategy.self, Int.self, Int.self, Int.self, Bool.self)
+            return (
+                strategy,
+                Candidate(operatorID: id, weight: weight, load: load, maxLoad: maxLoad, isActive: isActive)
+            )
+        }
     }
 
     static func sources(ofOperator id: Int, _ result: QueryResult) throws(PostgresError) -> [Int: LockedSource] {
         var sources: [Int: LockedSource] = [:]
         for row in result {
-            let (sourceID, strategy, weight, load, maxLoad, isActive) = try row.decode(
-                Int.self, Strategy.self, Int.self, Int.self, Int.self, Bool.self)
+            var column = row.reader
+            let sourceID: Int = try column.next()
+            let strategy: Strategy = try column.next()
+            let weight: Int = try column.next()
+            let load: Int = try column.next()
+            let maxLoad: Int = try column.next()
+            let isActive: Bool = try column.next()
+            let lastAssignment: Int = try column.next()
             sources[sourceID] = LockedSource(
                 strategy: strategy,
                 candidates: [
-                    Candidate(operatorID: id, weight: weight, load: load, maxLoad: maxLoad, isActive: isActive)
-                ])
+                    Candidate(
+                        operatorID: id, weight: weight, load: load, maxLoad: maxLoad, isActive: isActive,
+                        credit: try column.next(), lastTurn: try column.next(), lastAssignment: lastAssignment)
+                ], isPartial: true)
         }
         return sources
     }
@@ -183,7 +275,7 @@ extension LeadStore {
         try await transaction { (transaction) throws(StoreError) in
             let found = try await transaction.run(
                 [Locks.shareSources([sourceID])] + Self.lookUpQueue(ofSource: sourceID))
-            let placing = try Self.placeQueue(ofSource: sourceID, found[0], found[1], found[2])
+            let placing = try Self.placeQueue(ofSource: sourceID, found.dropFirst())
             _ = try await transaction.finish(with: placing.statements)
             return placing.mayGoOn
         }
@@ -203,47 +295,55 @@ extension LeadStore {
     static func placeQueue(
         ofOperator id: Int, _ found: ArraySlice<QueryResult>
     ) throws(StoreError) -> Placing {
-        try reading { () throws(PostgresError) in
-            let results = Array(found)
-            let heads = try Queue.heads(results[0])
-            let sources = try Queue.sources(ofOperator: id, results[1])
-            return place(heads, sources)
+        let results = Array(found)
+        return try reading { () throws(PostgresError) in
+            place(try Queue.heads(results[0]), try Queue.sources(ofOperator: id, results[1]))
         }
     }
 
-    /// The statements to run right after changing a source that is locked or shared.
+    /// The statements to run right after changing a source that is taken or shared.
     static func lookUpQueue(ofSource id: Int) -> [Statement] {
-        [Locks.operators(ofSources: [id]), Queue.head(ofSources: [id], limit: drainBatch)]
+        [
+            Locks.operators(ofSources: [id]), Queue.settings(ofSources: [id]),
+            Queue.head(ofSources: [id], limit: drainBatch),
+        ]
     }
 
-    static func placeQueue(
-        ofSource id: Int, _ shared: QueryResult, _ operators: QueryResult, _ heads: QueryResult
-    ) throws(StoreError) -> Placing {
-        try reading { () throws(PostgresError) in
-            place(try Queue.heads(heads), try Queue.sources(shared, operators: operators))
+    static func placeQueue(ofSource id: Int, _ found: ArraySlice<QueryResult>) throws(StoreError) -> Placing {
+        let results = Array(found)
+        return try reading { () throws(PostgresError) in
+            place(try Queue.heads(results[2]), try Queue.sources(settings: results[1], operators: results[0]))
         }
     }
 
     private static func place(_ heads: [Queue.Head], _ sources: [Int: Queue.LockedSource]) -> Placing {
         guard !heads.isEmpty else { return Placing() }
-        var generator = SystemRandomNumberGenerator()
-        var round = Round()
-        var capacityLeft = 0
-        // One operator's sources compete for it: whoever has waited longest at the highest priority comes first.
-        let ordered = heads.filter(\.isStillWaiting).sorted { ($1.priority, $0.arrival) < ($0.priority, $1.arrival) }
-        var index = 0
-        while index < ordered.count {
-            let sourceID = ordered[index].sourceID
-            let run = ordered[index...].prefix { $0.sourceID == sourceID }
-            index += run.count
-            guard let source = sources[sourceID] else { continue }
-            capacityLeft = round.decide(
-                sourceID: sourceID, strategy: source.strategy, candidates: source.candidates, queue: run.map(\.queued),
-                lastHeadPriority: nil, using: &generator)
-        }
+        let (round, capacityLeft) = decide(heads.filter(\.isStillWaiting).map { ($0.sourceID, $0.queued) }, sources)
         // Heads that vanished under us leave capacity for those behind them, as does a full batch.
         let vanished = heads.contains { !$0.isStillWaiting }
         return Placing(statements: round.statements, mayGoOn: vanished || capacityLeft > 0)
+    }
+
+    /// Decides contacts of several sources that compete for the same operators: whoever has waited longest at the highest
+    /// priority comes first.
+    /// - Returns: what was decided, and the capacity left to the source decided last.
+    static func decide(
+        _ queue: [(sourceID: Int, contact: Round.Queued)], _ sources: [Int: Queue.LockedSource]
+    ) -> (Round, capacityLeft: Int) {
+        var generator = SystemRandomNumberGenerator()
+        var round = Round()
+        var capacityLeft = 0
+        var ordered = queue.sorted {
+            ($1.contact.priority, $0.contact.arrival) < ($0.contact.priority, $1.contact.arrival)
+        }[...]
+        while let sourceID = ordered.first?.sourceID {
+            let run = ordered.prefix { $0.sourceID == sourceID }
+            ordered = ordered.dropFirst(run.count)
+            guard let source = sources[sourceID] else { continue }
+            capacityLeft = round.decide(
+                sourceID: sourceID, source, queue: run.map(\.contact), using: &generator)
+        }
+        return (round, capacityLeft)
     }
 }
 
@@ -263,12 +363,10 @@ extension LeadStore {
             """
             select s.id
             from sources s
-            where exists (select from contacts c where c.source_id = s.id and c.status = 'new')
+            where \(Queue.hasCapacity)
                 and exists (
-                    select
-                    from weights w
-                    join operator_loads l on l.operator_id = w.operator_id
-                    where w.source_id = s.id and l.is_active and l.load < l.max_load)
+                    select from contacts c
+                    where c.source_id = s.id and c.status = 'new' and \(Queue.isFreeForSomebody))
             """
         ])[0]
         var failure: StoreError?

@@ -4,83 +4,141 @@ import Postgres
 
 /// The decisions of one transaction: who gets which contact, given operators that the transaction has locked.
 ///
-/// Sources are decided one after the other; an operator of several sources carries its load from one to the next.
+/// Sources are decided one after the other; an operator of several sources carries its load from one to the next, and a
+/// source that is decided twice goes on with the turns it has given.
 struct Round {
     /// A contact to be decided.
     struct Queued {
+        enum Standing {
+            /// It waits since an earlier transaction, which has told why.
+            case waiting
+            /// It was put back in the queue by this transaction.
+            case released
+            /// It is being registered or reopened by this transaction, which writes its outcome.
+            case newcomer
+        }
+
         let contactID: Int
         let priority: Int
         let arrival: Int
-        /// Whether it is being registered or reopened in this transaction, as opposed to waiting already.
-        let isNewcomer: Bool
+        let standing: Standing
+        var releasedBy: [Int] = []
+        var preferred: Circumstances.Preference?
+        /// Set for newcomers: an earlier contact of the same lead may be in the same transaction.
+        var leadID: Int?
     }
 
     /// One decided contact.
     struct Decided {
         let contactID: Int
-        let isNewcomer: Bool
+        let standing: Queued.Standing
         let outcome: Decision.Outcome
     }
 
-    private struct Snapshot {
-        let sourceID: Int
-        let strategy: Strategy
-        let candidates: [Candidate]
-        var decisions: [(contactID: Int, decision: Decision)] = []
+    private struct Memory {
+        var credits: [Int: Int] = [:]
+        /// Operators that had a turn, the last one last.
+        var turns: [Int] = []
     }
 
     private var loads: [Int: Int] = [:]
-    private var snapshots: [Snapshot] = []
+    /// Who got each lead's latest contact in this transaction.
+    private var lastOperators: [Int: Int] = [:]
+    private var memories: [Int: Memory] = [:]
+    private var snapshots: [DecisionSnapshot] = []
     private(set) var decided: [Decided] = []
-
-    var placements: [(contactID: Int, operatorID: Int)] {
-        decided.compactMap { decided in
-            guard !decided.isNewcomer, case .placed(let operatorID) = decided.outcome else { return nil }
-            return (decided.contactID, operatorID)
-        }
-    }
 
     /// Decides the queue of one source: higher priority first, then arrival.
     ///
-    /// Contacts that wait already are left as they are when no capacity remains; newcomers always get an outcome.
+    /// Contacts that wait already are left as they are when nobody can take them; the others always get an outcome.
     /// - Parameter lastHeadPriority: the lowest priority seen, when more contacts may wait than `queue` holds. Newcomers
     ///   of that priority or less then join those, behind.
     /// - Returns: the capacity the source's operators have left.
     @discardableResult
     mutating func decide(
-        sourceID: Int, strategy: Strategy, candidates: [Candidate], queue: [Queued], lastHeadPriority: Int?,
+        sourceID: Int, _ source: Queue.LockedSource, queue: [Queued], lastHeadPriority: Int? = nil,
         using generator: inout some RandomNumberGenerator
     ) -> Int {
-        let candidates = candidates.map { candidate in
-            Candidate(
-                operatorID: candidate.operatorID, weight: candidate.weight,
-                load: loads[candidate.operatorID] ?? candidate.load, maxLoad: candidate.maxLoad,
-                isActive: candidate.isActive)
-        }
-        var distributor = Distributor(strategy: strategy, candidates: candidates)
-        var snapshot = Snapshot(sourceID: sourceID, strategy: strategy, candidates: distributor.candidates)
+        let candidates = candidates(of: source, sourceID)
+        let configured = candidates.map(\.operatorID)
+        var distributor = Distributor(strategy: source.strategy, candidates: candidates)
+        var snapshot = DecisionSnapshot(
+            sourceID: sourceID, strategy: source.strategy, candidates: distributor.candidates)
         let ordered = queue.sorted { ($1.priority, $0.arrival) < ($0.priority, $1.arrival) }
         for contact in ordered {
-            if contact.isNewcomer, let lastHeadPriority, contact.priority <= lastHeadPriority {
-                decided.append(
-                    Decided(contactID: contact.contactID, isNewcomer: true, outcome: .waiting(.behindQueue)))
-                continue
+            let circumstances = Circumstances(
+                excluded: source.isPartial
+                    ? [] : Exclusion.effective(releasedBy: contact.releasedBy, configured: configured),
+                preferred: preference(of: contact, source))
+            if contact.standing == .waiting && distributor.waitingReason(circumstances) != nil { continue }
+            let decision: Decision
+            if contact.standing == .newcomer, let lastHeadPriority, contact.priority <= lastHeadPriority {
+                decision = distributor.joinQueue()
+            } else {
+                decision = distributor.decide(circumstances, using: &generator)
             }
-            if !contact.isNewcomer && distributor.capacity == 0 { continue }
-            let decision = distributor.decide(using: &generator)
             snapshot.decisions.append((contact.contactID, decision))
+            if let leadID = contact.leadID, case .placed(let operatorID) = decision.outcome {
+                lastOperators[leadID] = operatorID
+            }
             decided.append(
-                Decided(contactID: contact.contactID, isNewcomer: contact.isNewcomer, outcome: decision.outcome))
+                Decided(contactID: contact.contactID, standing: contact.standing, outcome: decision.outcome))
         }
         loads.merge(distributor.loadsByOperator) { $1 }
+        remember(distributor, sourceID)
         if !snapshot.decisions.isEmpty { snapshots.append(snapshot) }
         return distributor.capacity
     }
 
-    /// The statements that store what was decided: placements of contacts that waited, decisions and their events.
+    private func preference(of contact: Queued, _ source: Queue.LockedSource) -> Circumstances.Preference? {
+        guard source.keepsReturningLeads, let lastOperator = contact.leadID.flatMap({ lastOperators[$0] }) else {
+            return contact.preferred
+        }
+        return Circumstances.Preference(operatorID: lastOperator, rule: .sticky)
+    }
+
+    /// The candidates as the sources decided before have left them.
+    private func candidates(of source: Queue.LockedSource, _ sourceID: Int) -> [Candidate] {
+        let memory = memories[sourceID]
+        return source.candidates.map { candidate in
+            let id = candidate.operatorID
+            let load = loads[id] ?? candidate.load
+            let turn = memory?.turns.lastIndex(of: id).map { Int.max - (memory?.turns.count ?? 0) + $0 }
+            return Candidate(
+                operatorID: id, weight: candidate.weight, load: load, maxLoad: candidate.maxLoad,
+                isActive: candidate.isActive, credit: memory?.credits[id] ?? candidate.credit,
+                lastTurn: turn ?? candidate.lastTurn,
+                // Whoever was given something by this transaction was so later than everybody else.
+                lastAssignment: load > candidate.load ? .max : candidate.lastAssignment)
+        }
+    }
+
+    private mutating func remember(_ distributor: Distributor, _ sourceID: Int) {
+        for (operatorID, credit) in distributor.changedCredits {
+            memories[sourceID, default: Memory()].credits[operatorID] = credit
+        }
+        for operatorID in distributor.turns {
+            memories[sourceID]?.turns.removeAll { $0 == operatorID }
+            memories[sourceID, default: Memory()].turns.append(operatorID)
+        }
+    }
+
+    /// The statements that store what was decided: placements of contacts that waited, the turns of the strategies,
+    /// decisions and events.
     var statements: [Statement] {
+        placementStatements + turnStatements + snapshots.map(\.statement)
+    }
+
+    private var placementStatements: [Statement] {
+        var placements: [(contactID: Int, operatorID: Int)] = []
+        var refusals: [(contactID: Int, reason: WaitingReason)] = []
+        for decided in decided where decided.standing != .newcomer {
+            switch decided.outcome {
+            case .placed(let operatorID): placements.append((decided.contactID, operatorID))
+            case .waiting(let reason): refusals.append((decided.contactID, reason))
+            }
+        }
         var statements: [Statement] = []
-        let placements = placements
         if !placements.isEmpty {
             statements.append(
                 """
@@ -95,40 +153,43 @@ struct Round {
                 """)
             statements.append(
                 Events.record(
-                    placements.map {
-                        Events.New(contactID: $0.contactID, kind: "assigned", toOperatorID: $0.operatorID)
-                    }
-                ))
+                    placements.map { Events.New(.assigned, contactID: $0.contactID, toOperatorID: $0.operatorID) }))
         }
-        return statements + snapshots.map(Self.store)
+        if !refusals.isEmpty {
+            statements.append(
+                """
+                update contacts c
+                set waiting_reason = r.reason
+                from unnest(\(refusals.map(\.contactID)), \(refusals.map(\.reason.rawValue))) as r (contact_id, reason)
+                where c.id = r.contact_id
+                """)
+        }
+        return statements
     }
 
-    private static func store(_ snapshot: Snapshot) -> Statement {
-        let candidates = snapshot.candidates
-        let decisions = snapshot.decisions
-        func operatorID(_ decision: Decision) -> Int? {
-            if case .placed(let operatorID) = decision.outcome { operatorID } else { nil }
+    private var turnStatements: [Statement] {
+        memories.sorted { $0.key < $1.key }.flatMap { sourceID, memory in
+            var statements: [Statement] = []
+            if !memory.credits.isEmpty {
+                let credits = memory.credits.sorted { $0.key < $1.key }
+                statements.append(
+                    """
+                    insert into source_turns (source_id, operator_id, credit)
+                    select \(sourceID), t.operator_id, t.credit
+                    from unnest(\(credits.map(\.key)), \(credits.map(\.value))) as t (operator_id, credit)
+                    on conflict on constraint source_turns_pkey do update set credit = excluded.credit
+                    """)
+            }
+            if !memory.turns.isEmpty {
+                statements.append(
+                    """
+                    insert into source_turns (source_id, operator_id, last_turn)
+                    select \(sourceID), t.operator_id, nextval('operator_assignments')
+                    from unnest(\(memory.turns)) as t (operator_id)
+                    on conflict on constraint source_turns_pkey do update set last_turn = excluded.last_turn
+                    """)
+            }
+            return statements
         }
-        func reason(_ decision: Decision) -> String? {
-            if case .waiting(let reason) = decision.outcome { reason.rawValue } else { nil }
-        }
-        return """
-            with snapshot as (
-                insert into decision_snapshots
-                    (source_id, strategy, operator_ids, weights, loads, max_loads, are_active)
-                values (
-                    \(snapshot.sourceID), \(snapshot.strategy.rawValue), \(candidates.map(\.operatorID)),
-                    \(candidates.map { Int32($0.weight) }), \(candidates.map { Int32($0.load) }),
-                    \(candidates.map { Int32($0.maxLoad) }), \(candidates.map(\.isActive)))
-                returning id
-            )
-            insert into decisions (contact_id, snapshot_id, ordinal, operator_id, reason, draw)
-            select d.contact_id, snapshot.id, d.ordinal, d.operator_id, d.reason, d.draw
-            from snapshot, unnest(
-                \(decisions.map(\.contactID)), \(decisions.map { Int32($0.decision.ordinal) }),
-                \(decisions.map { operatorID($0.decision) }), \(decisions.map { reason($0.decision) }),
-                \(decisions.map(\.decision.draw)))
-                as d (contact_id, ordinal, operator_id, reason, draw)
-            """
     }
 }

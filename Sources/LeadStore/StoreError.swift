@@ -6,6 +6,16 @@ public enum StoreError: Error, Sendable {
     case sourceNotFound
     case contactNotFound
     case leadNotFound
+    /// The contact was never decided by the product.
+    case decisionNotFound
+    /// The contact is not of a version the change is meant for.
+    case versionConflict
+    /// A closed contact has to be opened again first.
+    case contactClosed
+    /// Nobody has the contact, so nobody can hand it over.
+    case contactUnassigned
+    case operatorInactive
+    case operatorAtLimit
     /// A set of weights names an operator that does not exist.
     case weightedOperatorNotFound(id: Int)
     /// An element of a set of weights names another source than the one it was sent to.

@@ -16,6 +16,8 @@ public struct Contact: Sendable, Equatable {
     public let `operator`: Operator?
     public let source: SourceSummary
 
+    public static let priorityRange = 0...9
+
     public init(
         id: Int, status: ContactStatus, message: String?, priority: Int, sourceEventID: String?,
         waitingReason: WaitingReason?, version: Int, createdAt: Timestamp, assignedAt: Timestamp?,
@@ -108,31 +110,8 @@ public struct NewContact: Sendable, Equatable {
         leadEmail = fields.optionalString("lead_email", length: 0...255, bytes: 1024)
         leadName = fields.optionalString("lead_name", length: 0...200)
         message = fields.optionalString("message", length: 0...16384, bytes: 16384)
-        priority = fields.optionalInteger("priority", default: 0, in: 0...9)
+        priority = fields.optionalInteger("priority", default: 0, in: Contact.priorityRange)
         sourceEventID = fields.optionalString("source_event_id", length: 1...200, bytes: 1024)
-    }
-}
-
-/// A request to close a contact or to open it again, in either reference's words.
-public struct StatusChange: Sendable, Equatable {
-    public var isActive: Bool
-
-    public init(isActive: Bool) {
-        self.isActive = isActive
-    }
-
-    private enum Wanted: String, CaseIterable {
-        case active
-        case closed
-    }
-
-    /// Either `{"is_active": …}` or `{"status": "active" | "closed"}`; with both, the status counts.
-    public init(_ fields: inout Fields) {
-        isActive = fields.either("status", or: "is_active") {
-            $0.choice("status", of: Wanted.allCases) == .active
-        } otherwise: {
-            $0.bool("is_active")
-        }
     }
 }
 

@@ -74,6 +74,10 @@ struct Flaw: Error {
         "model_attributes_type", "Input should be a valid dictionary or object to extract fields from")
     static let notAList = Flaw("list_type", "Input should be a valid list")
 
+    static func refused(_ reason: String) -> Flaw {
+        Flaw("value_error", "Value error, \(reason)", [.init("error", .string(reason))])
+    }
+
     static let notAnInteger = Flaw("int_type", "Input should be a valid integer")
     static let fractional = Flaw(
         "int_from_float", "Input should be a valid integer, got a number with a fractional part")

@@ -155,6 +155,19 @@ extension Fields {
         self[name] != nil
     }
 
+    /// Refuses the object as a whole, for a reason that no single field tells.
+    public mutating func refuse(_ reason: String) {
+        guard let step = location.last else { return }
+        add(.refused(reason), in: location.dropLast(), step, input: whole)
+    }
+
+    /// Refuses the object for the lack of a field that is required only beside others.
+    public mutating func require(_ name: String) {
+        // A field that was sent and could not be read has its fault already.
+        guard self[name] == nil || self[name] == .null else { return }
+        add(.missing, in: location, .field(name), input: whole)
+    }
+
     private subscript(name: String) -> JSONValue? {
         members.last { $0.name.hasSameBytes(as: name) }?.value
     }
@@ -380,8 +393,10 @@ extension Fields {
         }
     }
 
-    private mutating func add(_ flaw: Flaw, in location: [Fault.Step], _ step: Fault.Step, input: JSONValue) {
-        if faults.count < Fields.faultLimit { faults.append(Fault(flaw, at: location + [step], input: input)) }
+    private mutating func add(
+        _ flaw: Flaw, in location: some Sequence<Fault.Step>, _ step: Fault.Step, input: JSONValue
+    ) {
+        if faults.count < Fields.faultLimit { faults.append(Fault(flaw, at: Array(location) + [step], input: input)) }
     }
 }
 

@@ -12,7 +12,7 @@ struct ArchivingTests {
             for _ in 1...4 { contacts.append(try await database.register(source.id)) }
             let released = contacts.filter { $0.operator?.id == ids[0] }.map(\.id)
             let freed = try #require(contacts.first { $0.operator?.id == ids[1] })
-            _ = try await database.store.closeContact(id: freed.id)
+            _ = try await database.store.changeContact(id: freed.id, ContactChange(.close))
             try await database.store.archiveOperator(id: ids[0])
             let (first, second) = (
                 try await database.store.contact(id: released[0]), try await database.store.contact(id: released[1])
@@ -36,7 +36,7 @@ struct ArchivingTests {
             let (source, ids) = try await database.team([2, 2])
             let contact = try await database.register(source.id)
             let person = try #require(contact.operator)
-            _ = try await store.closeContact(id: contact.id)
+            _ = try await store.changeContact(id: contact.id, ContactChange(.close))
             try await store.archiveOperator(id: person.id)
             await #expect(throws: StoreError.self) { try await store.operator(id: person.id) }
             await #expect(throws: StoreError.self) { try await store.archiveOperator(id: person.id) }
@@ -53,7 +53,7 @@ struct ArchivingTests {
             #expect(
                 try await store.distributionStatistics().byOperator.map(\.operatorID) == ids.filter { $0 != person.id })
             #expect(try await store.contact(id: contact.id).operator?.id == person.id)
-            let reopened = try await store.reopenContact(id: contact.id)
+            let reopened = try await store.changeContact(id: contact.id, ContactChange(.reopen))
             #expect(reopened.operator?.id == ids.first { $0 != person.id })
         }
     }

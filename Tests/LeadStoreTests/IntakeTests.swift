@@ -30,7 +30,9 @@ struct IntakeTests {
                 for number in 0..<300 {
                     group.addTask {
                         let contact = try await database.register(number % 2 == 0 ? first.id : second.id)
-                        if number % 3 != 0 { _ = try await database.store.closeContact(id: contact.id) }
+                        if number % 3 != 0 {
+                            _ = try await database.store.changeContact(id: contact.id, ContactChange(.close))
+                        }
                     }
                 }
                 try await group.waitForAll()
@@ -50,7 +52,9 @@ struct IntakeTests {
                 group.addTask {
                     for _ in 0..<120 {
                         let contact = try await database.register(source.id)
-                        if contact.id % 2 == 0 { _ = try await database.store.closeContact(id: contact.id) }
+                        if contact.id % 2 == 0 {
+                            _ = try await database.store.changeContact(id: contact.id, ContactChange(.close))
+                        }
                     }
                 }
                 group.addTask {
@@ -127,7 +131,9 @@ struct IntakeTests {
             let (source, _) = try await database.team([5])
             let contact = try await database.register(source.id)
             try await withThrowingTaskGroup { group in
-                for _ in 1...20 { group.addTask { _ = try await database.store.closeContact(id: contact.id) } }
+                for _ in 1...20 {
+                    group.addTask { _ = try await database.store.changeContact(id: contact.id, ContactChange(.close)) }
+                }
                 try await group.waitForAll()
             }
             #expect(try await database.value("select count(*) from events where kind = 'closed'", as: Int.self) == 1)

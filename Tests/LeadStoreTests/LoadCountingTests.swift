@@ -90,10 +90,10 @@ struct LoadCountingTests {
             _ = try await database.store.changeOperator(id: ids[0], OperatorChange(maxLoad: 3))
             #expect(try await database.load(of: ids[0]) == 5)
             #expect(try await database.register(source.id).status == .new)
-            _ = try await database.store.closeContact(id: 1)
+            _ = try await database.store.changeContact(id: 1, ContactChange(.close))
             #expect(try await database.load(of: ids[0]) == 4)
             #expect(try await database.strandsNobody())
-            for id in 2...3 { _ = try await database.store.closeContact(id: id) }
+            for id in 2...3 { _ = try await database.store.changeContact(id: id, ContactChange(.close)) }
             // Two left of five, the limit is three: the one that waited has the free place.
             #expect(try await database.load(of: ids[0]) == 3)
             #expect(try await database.drift() == 0)

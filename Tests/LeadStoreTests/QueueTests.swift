@@ -20,7 +20,7 @@ struct QueueTests {
             #expect(try await waiting(database) == [high.id, low.id, later.id])
             for expected in [high, low, later] {
                 let active: Int = try await database.value("select id from contacts where status = 'active'")
-                _ = try await database.store.closeContact(id: active)
+                _ = try await database.store.changeContact(id: active, ContactChange(.close))
                 let next: Int = try await database.value("select id from contacts where status = 'active'")
                 #expect(next == expected.id)
             }

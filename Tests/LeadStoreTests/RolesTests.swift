@@ -37,8 +37,8 @@ import Testing
                 let key = LeadIdentity(kind: .phone, value: "+79001234567")
                 _ = try await intake.register([Intake.Request(contact: contact, keys: [key])])[0].get()
             }
-            _ = try await store.closeContact(id: 1)
-            _ = try await store.reopenContact(id: 1)
+            _ = try await store.changeContact(id: 1, ContactChange(.close))
+            _ = try await store.changeContact(id: 1, ContactChange(.reopen))
             _ = try await store.changeOperator(
                 id: person.id, OperatorChange(name: "b", isActive: false, maxLoad: 5, requeues: true))
             _ = try await store.changeSource(id: source.id, SourceChange(description: "d"))

@@ -62,7 +62,9 @@ struct TallyTests {
                     group.addTask {
                         for _ in 1...15 {
                             let contact = try await database.register(source.id)
-                            if contact.id.isMultiple(of: 2) { _ = try await store.closeContact(id: contact.id) }
+                            if contact.id.isMultiple(of: 2) {
+                                _ = try await store.changeContact(id: contact.id, ContactChange(.close))
+                            }
                         }
                     }
                 }

@@ -42,7 +42,7 @@ struct FieldDescriptionTests {
 
     @Test func `of two readings both are described, as alternatives`() {
         #expect(
-            Fields.describe { StatusChange(&$0) } == [
+            Fields.describe { ContactChange(status: &$0) } == [
                 FieldDescription(name: "status", kind: .choice(["active", "closed"]), presence: .alternative),
                 FieldDescription(name: "is_active", kind: .boolean, presence: .alternative),
             ])
@@ -50,7 +50,7 @@ struct FieldDescriptionTests {
 
     @Test func `of two readings the first goes first, unless it is null beside the other`() throws {
         func isActive(_ members: JSONValue.Member...) throws -> Bool {
-            try Fields.decode(.object(members)) { StatusChange(&$0) }.isActive
+            try Fields.decode(.object(members)) { ContactChange(status: &$0) }.move == .reopen
         }
         #expect(try isActive(.init("status", .string("closed")), .init("is_active", .bool(true))) == false)
         #expect(try isActive(.init("status", .null), .init("is_active", .bool(true))))

@@ -3,7 +3,8 @@
 --
 -- One pass per statement over the transition tables. An ordinary assignment may not lift load above ceiling: the
 -- constraint operator_loads_load_within_ceiling then fails the whole statement. A forced one lifts the ceiling first.
--- Whoever assigns through the product already holds the operators' rows, locked in order of id.
+-- Whoever assigns through the product already holds the operators' rows, locked in order of id. An operator that gains
+-- contacts also gets the next number of operator_assignments: the least is idle the longest.
 --
 -- SECURITY DEFINER, so that an application role can write contacts without being able to write loads.
 create or replace function count_contact_loads() returns trigger
@@ -16,7 +17,7 @@ as $$
 begin
     if tg_op = 'INSERT' then
         update operator_loads l
-        set load = l.load + c.assigned
+        set load = l.load + c.assigned, last_assignment = nextval('operator_assignments')
         from (
             select operator_id, count(*)::integer as assigned
             from new_contacts
@@ -32,7 +33,8 @@ begin
 
         if exists (select from new_contacts where status = 'active' and is_forced) then
             update operator_loads l
-            set load = l.load + c.forced, ceiling = greatest(l.ceiling, l.load + c.forced)
+            set load = l.load + c.forced, ceiling = greatest(l.ceiling, l.load + c.forced),
+                last_assignment = nextval('operator_assignments')
             from (
                 select operator_id, count(*)::integer as forced
                 from new_contacts
@@ -48,6 +50,10 @@ begin
             ceiling = case
                 when c.change < 0 then greatest(l.max_load, least(l.ceiling, l.load + c.change))
                 else l.ceiling
+            end,
+            last_assignment = case
+                when c.change > 0 then nextval('operator_assignments')
+                else l.last_assignment
             end
         from (
             select operator_id, sum(change)::integer as change
@@ -82,7 +88,8 @@ begin
 
         if exists (select from new_contacts where status = 'active' and is_forced) then
             update operator_loads l
-            set load = l.load + c.forced, ceiling = greatest(l.ceiling, l.load + c.forced)
+            set load = l.load + c.forced, ceiling = greatest(l.ceiling, l.load + c.forced),
+                last_assignment = nextval('operator_assignments')
             from (
                 select n.operator_id, count(*)::integer as forced
                 from new_contacts n

@@ -12,7 +12,7 @@ select
     o.name as operator_name,
     c.status,
     c.priority,
-    case when c.status = 'new' then public.source_waiting_reason(c.source_id) end as waiting_reason,
+    case when c.status = 'new' then public.contact_waiting_reason(c.source_id, c.released_by) end as waiting_reason,
     c.waiting_since,
     c.is_forced,
     c.created_at,
@@ -28,9 +28,9 @@ comment on view report.contacts is 'One row per contact, with the names of its s
 comment on column report.contacts.status is 'new: waits. active: its operator is at it. closed: done.';
 comment on column report.contacts.operator_id is 'Who has it or had it last; names are not unique, group by id.';
 comment on column report.contacts.waiting_reason is
-    'Why nobody has it right now: no_operators, all_inactive, all_at_limit, behind_queue; null unless it waits.';
+    'Why nobody has it right now: no_operators, all_inactive, all_at_limit, excluded, behind_queue; null unless it waits.';
 comment on column report.contacts.waiting_since is 'Since when it waits; later than created_at when it was put back.';
-comment on column report.contacts.is_forced is 'Given by hand beyond the operator''s limit.';
+comment on column report.contacts.is_forced is 'Given by hand although the operator was inactive or at the limit.';
 comment on column report.contacts.seconds_to_assign is
     'From registration to the first assignment; null if there was none yet. Reopening does not change it.';
 comment on column report.contacts.seconds_to_close is
@@ -92,14 +92,21 @@ create or replace view report.waiting as
 select
     c.source_id,
     s.name as source_name,
-    public.source_waiting_reason(c.source_id) as waiting_reason,
-    count(*) as contacts,
-    min(c.waiting_since) as oldest_since,
-    extract(epoch from clock_timestamp() - min(c.waiting_since))::double precision as oldest_seconds
-from public.contacts c
+    c.waiting_reason,
+    sum(c.contacts)::bigint as contacts,
+    min(c.oldest_since) as oldest_since,
+    extract(epoch from clock_timestamp() - min(c.oldest_since))::double precision as oldest_seconds
+from (
+    -- The reason is looked up once for all that nobody has released, which are nearly all.
+    select
+        source_id, public.contact_waiting_reason(source_id, released_by) as waiting_reason, count(*) as contacts,
+        min(waiting_since) as oldest_since
+    from public.contacts
+    where status = 'new'
+    group by source_id, released_by
+) c
 join public.sources s on s.id = c.source_id
-where c.status = 'new'
-group by c.source_id, s.name;
+group by c.source_id, s.name, c.waiting_reason;
 comment on view report.waiting is 'Contacts nobody has yet, by source, with the reason.';
 
 create or replace view report.load_drift as
@@ -143,3 +150,6 @@ where (coalesce(t.contacts, 0), coalesce(t.open_contacts, 0), coalesce(t.waiting
 comment on view report.tally_drift is
     'Sources and operators whose running counts differ from the recount. Expected to be empty, always.';
 comment on column report.tally_drift.tallied is 'Contacts, those open, those waiting; leads, in the row without a source.';
+
+-- Of an earlier version; the views above no longer call it.
+drop function if exists public.source_waiting_reason(bigint);

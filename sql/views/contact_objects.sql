@@ -37,6 +37,8 @@ join sources s on s.id = c.source_id
 left join operators o on o.id = c.operator_id
 left join operator_loads ol on ol.operator_id = c.operator_id
 -- With the offset it stays a row source of its own, whose result the executor remembers by source: one look at the
--- operators for all of a list's waiting contacts.
-left join lateral (select source_waiting_reason(c.source_id) as reason where c.status = 'new' offset 0) w on true;
+-- operators for all of a list's waiting contacts, those apart that somebody released.
+left join lateral (
+    select contact_waiting_reason(c.source_id, c.released_by) as reason where c.status = 'new' offset 0
+) w on true;
 comment on view contact_objects is 'Contacts as the API shows them. Holds personal data; analysts read report.contacts.';

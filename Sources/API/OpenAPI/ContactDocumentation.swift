@@ -11,7 +11,7 @@ extension Component {
             .init("status", .choice(ContactStatus.self), "`new`: it waits. `active`: an operator has it. `closed`."),
             .init("is_active", .boolean, "Whether it is not closed; true also while it waits."),
             .init("message", .string.orNull, "What the lead said."),
-            .init("priority", .integer(0...9), "The higher, the sooner it leaves the queue."),
+            .init("priority", .integer(Contact.priorityRange), "The higher, the sooner it leaves the queue."),
             .init("source_event_id", .string.orNull, "The source's own number for this ask."),
             .init("waiting_reason", .choice(WaitingReason.self).orNull, waitingReasonWords),
             .init("version", .integer(1...Int.max), "Grows with each change of the contact."),
@@ -30,8 +30,8 @@ extension Component {
 
     private static let waitingReasonWords =
         "Why it waits; null when it does not. The source has no operators (`no_operators`), none is active "
-        + "(`all_inactive`), all who are active are at their limit (`all_at_limit`), or earlier contacts are served "
-        + "first (`behind_queue`)."
+        + "(`all_inactive`), all who are active are at their limit (`all_at_limit`), only those who released it have "
+        + "places free (`excluded`), or it is being placed (`behind_queue`)."
 
     static let lead = answer(
         "Lead", "A person or company that asked.", leadProperties, example: { $0.lead(Lead.sample) })
@@ -82,7 +82,7 @@ extension Component {
 
     static let statusChange = request(
         "ContactStatusUpdate", "Whether a contact is to be open. With both fields, `status` counts.",
-        { StatusChange(&$0) },
+        { ContactChange(status: &$0) },
         [
             "status": "`closed` closes the contact, `active` opens it again.",
             "is_active": "The same: false closes the contact, true opens it again.",
@@ -119,21 +119,6 @@ extension Operation {
     static let showContact = Operation(
         "show_contact", .contacts, "Show a contact",
         answers: .ok(.one(.contact), "The contact."), problems: [.contactNotFound])
-
-    static let changeContactStatus = Operation(
-        "update_contact_status", .contacts, "Close a contact or open it again", body: .one(.statusChange),
-        answers: .ok(.message("Contact status updated to inactive"), "What was done."), problems: [.contactNotFound])
-
-    static let closeContact = Operation(
-        "close_contact", .contacts, "Close a contact",
-        "The place that becomes free goes to whoever waits first. Closing a closed contact changes nothing.",
-        answers: .ok(.one(.contact), "The contact after the change."), problems: [.contactNotFound])
-
-    static let reopenContact = Operation(
-        "reopen_contact", .contacts, "Open a closed contact again",
-        "It goes back to its operator if that one is free, else to another by the source's strategy, else to the end "
-            + "of the queue. Opening an open contact changes nothing.",
-        answers: .ok(.one(.contact), "The contact after the change."), problems: [.contactNotFound])
 }
 
 extension Lead {

@@ -45,6 +45,7 @@ struct OpenAPIDocument: Sendable {
         parameters += operation.query.parameters.map { parameter($0, in: "query") }
         let problems = problems(of: operation, route)
         let isFallible = !path.isEmpty || !operation.query.parameters.isEmpty || operation.body != nil
+        if operation.isConditional { parameters.append(["$ref": "#/components/parameters/IfMatch"]) }
         if !problems.isEmpty { parameters.append(["$ref": "#/components/parameters/AcceptLanguage"]) }
         if !parameters.isEmpty { members.append(.init("parameters", .array(parameters))) }
         if let body = operation.body {
@@ -52,7 +53,8 @@ struct OpenAPIDocument: Sendable {
                 .init(
                     "requestBody",
                     [
-                        "required": true, "description": .string("At most \(route.bodyLimit) bytes."),
+                        "required": .bool(!operation.isBodyOptional),
+                        "description": .string("At most \(route.bodyLimit) bytes."),
                         "content": content(body),
                     ]))
         }
@@ -75,6 +77,7 @@ struct OpenAPIDocument: Sendable {
 
     private static func problems(of operation: Operation, _ route: Route) -> [Problem] {
         var problems = operation.problems
+        if operation.isConditional { problems.append(.versionConflict) }
         if operation.body != nil { problems.append(.notUTF8) }
         if route.method != .get { problems += [.bodyTooLarge(limit: route.bodyLimit), .bodyTooSlow] }
         if operation.isStored {
@@ -167,7 +170,15 @@ struct OpenAPIDocument: Sendable {
                     "name": "Accept-Language", "in": "header", "required": false,
                     "description": "The language of error texts, `en` or `ru`; without a wish, the server's.",
                     "schema": ["type": "string"], "example": "en",
-                ]
+                ],
+                "IfMatch": [
+                    "name": "If-Match", "in": "header", "required": false,
+                    "description": """
+                    The `version` of the contact that the request is meant for, in quotes; if it has another by now, \
+                    nothing is changed.
+                    """,
+                    "schema": ["type": "string"], "example": "\"1\"",
+                ],
             ],
             "headers": [
                 "Link": [

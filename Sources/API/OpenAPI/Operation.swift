@@ -92,6 +92,10 @@ struct Operation: Sendable {
     let words: String?
     let query: Query
     let body: Content?
+    /// Whether the request may also come without its body.
+    let isBodyOptional: Bool
+    /// Whether `If-Match` may say which version of the contact the request is meant for.
+    let isConditional: Bool
     let answers: [Answer]
     /// What can go wrong beyond what any route of its kind answers; see ``OpenAPIDocument``.
     let problems: [Problem]
@@ -100,7 +104,8 @@ struct Operation: Sendable {
 
     init(
         _ id: String, _ tag: Tag, _ summary: String, _ words: String? = nil, query: Query = .none,
-        body: Content? = nil, answers: Answer..., problems: [Problem] = [], isStored: Bool = true
+        body: Content? = nil, isBodyOptional: Bool = false, isConditional: Bool = false, answers: Answer...,
+        problems: [Problem] = [], isStored: Bool = true
     ) {
         self.id = id
         self.tag = tag
@@ -108,6 +113,8 @@ struct Operation: Sendable {
         self.words = words
         self.query = query
         self.body = body
+        self.isBodyOptional = isBodyOptional
+        self.isConditional = isConditional
         self.answers = answers
         self.problems = problems
         self.isStored = isStored

@@ -46,7 +46,32 @@ extension Component {
         example: { $0.statisticsSummary(DistributionStatistics.sample.summary) })
 }
 
+extension Component {
+    fileprivate static let waitingGroup = answer(
+        "QueueGroup", "The contacts of one source that wait for one reason.",
+        [
+            .init("source_id", .id, "Number of the source."),
+            .init("source_name", .string, "Name of the source."),
+            .init("reason", .choice(WaitingReason.self), "Why they wait; see `waiting_reason` of a contact."),
+            .init("count", .count, "How many."),
+            .init("oldest_at", .timestamp, "Since when the one waits that has waited longest."),
+            .init("oldest_age_seconds", .number, "How long that is."),
+            .init("unblock", .string, "What would let them go, for people, in the language of `Accept-Language`."),
+        ],
+        example: { $0.waitingGroup(.sample, in: .english) })
+}
+
+extension WaitingGroup {
+    fileprivate static let sample = WaitingGroup(
+        sourceID: 1, sourceName: "telegram_bot", reason: .allAtLimit, contacts: 3, oldestSince: .sample, oldestAge: 42.5
+    )
+}
+
 extension Operation {
+    static let showQueue = Operation(
+        "get_queue", .statistics, "Who waits, why, and what would help",
+        answers: .ok(.list(of: .waitingGroup), "The waiting contacts by source and reason; empty when nobody waits."))
+
     static let showStatistics = Operation(
         "show_distribution_statistics", .statistics, "Show who has how much",
         answers: .ok(.one(.distributionStatistics), "The numbers of one moment."))

@@ -3,7 +3,7 @@
 --
 -- SECURITY DEFINER, because a function in a view runs with the rights of whoever reads the view: analysts see the
 -- reason without seeing the tables behind it.
-create or replace function source_waiting_reason(wanted_source_id bigint) returns text
+create or replace function contact_waiting_reason(wanted_source_id bigint, released_by bigint[]) returns text
 language sql
 stable
 security definer
@@ -14,12 +14,16 @@ as $$
             when count(*) = 0 then 'no_operators'
             when not bool_or(l.is_active) then 'all_inactive'
             when not bool_or(l.is_active and l.load < l.max_load) then 'all_at_limit'
+            -- Somebody else could be asked, and none of those who could be has a free place.
+            when bool_or(w.operator_id <> all (released_by))
+                and not bool_or(l.is_active and l.load < l.max_load and w.operator_id <> all (released_by))
+                then 'excluded'
             else 'behind_queue'
         end
     from weights w
     join operator_loads l on l.operator_id = w.operator_id
     where w.source_id = wanted_source_id
 $$;
-comment on function source_waiting_reason(bigint) is
-    'no_operators, all_inactive, all_at_limit, or behind_queue while the queue is being placed.';
-revoke execute on function source_waiting_reason(bigint) from public;
+comment on function contact_waiting_reason(bigint, bigint[]) is
+    'no_operators, all_inactive, all_at_limit, excluded (only operators who released it are free), or behind_queue while the queue is being placed.';
+revoke execute on function contact_waiting_reason(bigint, bigint[]) from public;

@@ -1,0 +1,142 @@
+import Distribution
+public import Leads
+public import Postgres
+
+extension LeadStore {
+    /// Why a contact went where it went, by the record of the last attempt to place it.
+    /// - Throws: `StoreError.contactNotFound`, `.decisionNotFound` for contacts placed by hand-written SQL, and others.
+    public func explanation(contactID: Int) async throws(StoreError) -> Explanation {
+        let last: Statement = """
+            select d.id, d.snapshot_id, d.ordinal
+            from decisions d
+            where d.contact_id = \(contactID)
+            order by d.id desc
+            limit 1
+            """
+        let found = try await readPage([
+            "select exists (select from contacts where id = \(contactID))",
+            """
+            select s.strategy, s.operator_ids, s.weights, s.loads, s.max_loads, s.are_active, s.credits, s.last_turns,
+                s.last_assignments, s.details_removed_at is not null
+            from (\(last)) l
+            join decision_snapshots s on s.id = l.snapshot_id
+            """,
+            // All that came before it on the same candidates, for each sees what the earlier ones left.
+            """
+            select d.ordinal, d.rule, d.operator_id, d.reason, d.draw, coalesce(d.excluded, '{}'), d.decided_at
+            from (\(last)) l
+            join decisions d on d.snapshot_id = l.snapshot_id and d.ordinal <= l.ordinal
+            order by d.ordinal
+            """,
+            """
+            select o.id, o.name
+            from (\(last)) l
+            join decisions d on d.id = l.id
+            join decision_snapshots s on s.id = l.snapshot_id
+            join operators o on o.id = any(array_append(s.operator_ids, d.operator_id))
+            """,
+        ])
+        let (exists, record, names) = try reading { () throws(PostgresError) in
+            var names: [Int: String] = [:]
+            for row in found[3] {
+                let (id, name) = try row.decode(Int.self, String.self)
+                names[id] = name
+            }
+            return (try found[0][0].decode(Bool.self), try DecisionRecord(found[1], found[2]), names)
+        }
+        guard exists else { throw .contactNotFound }
+        guard let record, let explanation = record.explanation(ofContact: contactID, names: names) else {
+            throw .decisionNotFound
+        }
+        return explanation
+    }
+}
+
+/// A decision as it is stored, with everything needed to make it again.
+struct DecisionRecord {
+    let strategy: Strategy
+    let candidates: [Candidate]
+    let isWithoutDetails: Bool
+    /// Those on the same candidates up to the one in question, which is the last.
+    let decisions: [Decision]
+    let decidedAt: Timestamp
+
+    init?(_ snapshot: QueryResult, _ decisions: QueryResult) throws(PostgresError) {
+        guard let row = snapshot.first, !decisions.isEmpty else { return nil }
+        var column = row.reader
+        strategy = try column.next()
+        let operatorIDs: [Int] = try column.next()
+        let weights: [Int] = try column.next()
+        let loads: [Int] = try column.next()
+        let maxLoads: [Int] = try column.next()
+        let areActive: [Bool] = try column.next()
+        let credits: [Int]? = try column.next()
+        let lastTurns: [Int]? = try column.next()
+        let lastAssignments: [Int]? = try column.next()
+        isWithoutDetails = try column.next()
+        candidates = operatorIDs.indices.map { index in
+            Candidate(
+                operatorID: operatorIDs[index], weight: weights[index], load: loads[index], maxLoad: maxLoads[index],
+                isActive: areActive[index], credit: credits?[index] ?? 0, lastTurn: lastTurns?[index] ?? 0,
+                lastAssignment: lastAssignments?[index] ?? 0)
+        }
+        var read: [Decision] = []
+        var decidedAt: Timestamp?
+        for row in decisions {
+            var column = row.reader
+            let ordinal: Int = try column.next()
+            let rule: DecisionRule = try column.next()
+            let operatorID: Int? = try column.next()
+            let reason: WaitingReason? = try column.next()
+            let draw: Int? = try column.next()
+            let excluded: [Int] = try column.next()
+            decidedAt = try column.next()
+            read.append(
+                Decision(
+                    ordinal: ordinal,
+                    outcome: operatorID.map { .placed(operatorID: $0) } ?? .waiting(reason ?? .behindQueue), rule: rule,
+                    draw: draw, excluded: Set(excluded)))
+        }
+        guard let decidedAt else { return nil }
+        self.decisions = read
+        self.decidedAt = decidedAt
+    }
+
+    func explanation(ofContact contactID: Int, names: [Int: String]) -> Explanation? {
+        guard let decision = decisions.last else { return nil }
+        let outcome: Explanation.Outcome =
+            switch decision.outcome {
+            case .placed(let operatorID): .placed(operatorID: operatorID, name: names[operatorID] ?? "")
+            case .waiting(let reason): .waiting(reason)
+            }
+        let replay = isWithoutDetails ? nil : replay()
+        let considerations = replay?.considerations ?? []
+        return Explanation(
+            contactID: contactID, decidedAt: decidedAt, strategy: strategy, rule: decision.rule, outcome: outcome,
+            draw: decision.draw,
+            candidates: considerations.map {
+                Explanation.Candidate(
+                    operatorID: $0.operatorID, name: names[$0.operatorID] ?? "", weight: $0.weight, load: $0.load,
+                    maxLoad: $0.maxLoad, exclusion: $0.exclusion,
+                    probability: decision.rule == .strategy ? $0.probability : nil)
+            },
+            isReproduced: replay.flatMap { $0.decision.map { $0 == decision } })
+    }
+
+    /// Makes the decision again: who was considered, and what came out; nothing came out of a choice by hand.
+    private func replay() -> (considerations: [Consideration], decision: Decision?) {
+        var distributor = Distributor(strategy: strategy, candidates: candidates)
+        for decision in decisions.dropLast() { _ = distributor.replay(decision) }
+        guard let last = decisions.last else { return ([], nil) }
+        let considerations = distributor.considerations(Circumstances(excluded: last.excluded))
+        let isByHand = last.rule == .manual || last.rule == .forced
+        return (considerations, isByHand ? nil : distributor.replay(last))
+    }
+}
+
+extension DecisionRule: ColumnDecodable {
+    public init?(_ field: UnsafeRawBufferPointer?, of dataType: DataType) {
+        guard let text = String(field, of: dataType) else { return nil }
+        self.init(rawValue: text)
+    }
+}
