@@ -90,6 +90,14 @@ struct Call: Sendable {
         }
     }
 
+    /// An id from the path and the body's fields, those of an empty object when there is no body or a null.
+    /// - Throws: a 422 with the faults of both, a 400 when the body is not UTF-8.
+    func idAndOptionalBody<Value>(_ name: String, _ read: (inout Fields) -> Value) throws(Problem) -> (Int, Value) {
+        try idAndBody(name) { (json, faults) throws(ValidationFailure) in
+            try Fields.decode(json == .null ? .object([]) : json ?? .object([]), after: faults, read)
+        }
+    }
+
     /// An id from the path and the elements of a body that is itself a list.
     /// - Throws: a 422 with the faults of both, a 400 when the body is not UTF-8.
     func idAndBodyList<Value>(_ name: String, _ read: (inout Fields) -> Value) throws(Problem) -> (Int, [Value]) {

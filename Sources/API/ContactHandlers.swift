@@ -65,11 +65,8 @@ struct ContactHandlers: Sendable {
     }
 
     @Sendable func release(_ call: Call) async throws(Problem) -> Reply {
-        guard !call.body.isEmpty else {
-            return .contact(
-                try await change(try call.id("contact_id"), ContactChange(.release(reason: nil)), call))
-        }
-        return try await change(call) { ContactChange(release: &$0) }
+        let (id, change) = try call.idAndOptionalBody("contact_id") { ContactChange(release: &$0) }
+        return .contact(try await self.change(id, change, call))
     }
 
     private func change(_ call: Call, _ read: (inout Fields) -> ContactChange) async throws(Problem) -> Reply {
@@ -87,13 +84,22 @@ struct ContactHandlers: Sendable {
     @Sendable func changeMany(_ call: Call) async throws(Problem) -> Reply {
         let bulk = try call.body { BulkChange(&$0) }
         var outcomes: [(id: Int, outcome: Result<Contact, Problem>)] = []
+        var failure: Problem?
         for id in bulk.contactIDs {
+            if let failure {
+                outcomes.append((id, .failure(failure)))
+                continue
+            }
             do throws(StoreError) {
                 outcomes.append((id, .success(try await store.changeContact(id: id, bulk.change))))
             } catch {
-                outcomes.append((id, .failure(Problem(error))))
+                let problem = Problem(error)
+                outcomes.append((id, .failure(problem)))
+                // Without a database each of the others would wait for it, too.
+                if problem.status.kind == .serverError { failure = .unavailable(cause: problem.cause) }
             }
         }
+        if case .failure(let problem)? = outcomes.first?.outcome, failure != nil { throw problem }
         let language = call.language
         return Reply { json in
             json.array(outcomes) { $0.bulkOutcome(of: $1.id, $1.outcome, in: language) }

@@ -107,30 +107,33 @@ private struct Batch: Sendable {
             Locks.operators(ofSources: sourceIDs),
             Queue.settings(ofSources: sourceIDs),
             Queue.head(ofSources: sourceIDs, limit: queueHead),
-            // Whom a returning lead is to go back to: who has or had its latest contact, if that is recent enough.
-            """
-            select s.id, l.lead_id, c.operator_id
-            from sources s
-            cross join (
-                select distinct i.lead_id
-                from unnest(\(kinds), \(values)) as k (kind, value)
-                join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
-            ) l
-            cross join lateral (
-                select c.operator_id
-                from contacts c
-                where c.lead_id = l.lead_id and c.operator_id is not null
-                    and c.created_at > clock_timestamp() - make_interval(days => s.sticky_days)
-                order by c.id desc
-                limit 1
-            ) c
-            where s.id = any(\(sourceIDs)) and s.sticky_days > 0
-            """,
             """
             select nextval('contacts_id_seq'), nextval('leads_id_seq'), nextval('contact_arrivals'), clock_timestamp()
             from generate_series(1, \(requests.count))
             """,
-        ]
+        ] + (keys.isEmpty ? [] : [lastOperators(kinds, values)])
+    }
+
+    /// Whom a returning lead is to go back to: who has or had its latest contact, if that is recent enough.
+    private func lastOperators(_ kinds: [String], _ values: [String]) -> Statement {
+        """
+        select s.id, l.lead_id, c.operator_id
+        from sources s
+        cross join (
+            select distinct i.lead_id
+            from unnest(\(kinds), \(values)) as k (kind, value)
+            join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
+        ) l
+        cross join lateral (
+            select c.operator_id
+            from contacts c
+            where c.lead_id = l.lead_id and c.operator_id is not null
+                and c.created_at > clock_timestamp() - make_interval(days => s.sticky_days)
+            order by c.id desc
+            limit 1
+        ) c
+        where s.id = any(\(sourceIDs)) and s.sticky_days > 0
+        """
     }
 
     func plan(_ found: [QueryResult], queueHead: Int) throws(PostgresError) -> Plan {
@@ -158,12 +161,12 @@ private struct Batch: Sendable {
         plan.sources = try Queue.sources(settings: found[6], operators: found[5])
         plan.waiting = try Queue.heads(found[7])
         for row in found[8] {
-            let (sourceID, leadID, operatorID) = try row.decode(Int.self, Int.self, Int.self)
-            plan.lastOperators[Plan.Returning(sourceID: sourceID, leadID: leadID)] = operatorID
-        }
-        for row in found[9] {
             let (contactID, leadID, arrival, time) = try row.decode(Int.self, Int.self, Int.self, Timestamp.self)
             plan.fresh.append(Plan.Fresh(contactID: contactID, leadID: leadID, arrival: arrival, time: time))
+        }
+        for row in found.dropFirst(9).joined() {
+            let (sourceID, leadID, operatorID) = try row.decode(Int.self, Int.self, Int.self)
+            plan.lastOperators[Plan.Returning(sourceID: sourceID, leadID: leadID)] = operatorID
         }
         return plan
     }

@@ -120,8 +120,10 @@ public struct BulkChange: Sendable, Equatable {
         let reason = fields.optionalString("reason", length: Assignment.reasonLength)
         let priority = fields.optionalInteger("priority", in: Contact.priorityRange)
         let assignment = Assignment(operatorID: operatorID ?? 0, force: force, reason: reason)
-        if operatorID == nil && (action == .assign || action == .transfer) { fields.require("operator_id") }
-        if priority == nil && action == .priority { fields.require("priority") }
+        if operatorID == nil && (action == .assign || action == .transfer) {
+            fields.refuse("operator_id is required by assign and transfer")
+        }
+        if priority == nil && action == .priority { fields.refuse("priority is required by priority") }
         change =
             switch action {
             case .close: ContactChange(.close)

@@ -75,7 +75,8 @@ struct Flaw: Error {
     static let notAList = Flaw("list_type", "Input should be a valid list")
 
     static func refused(_ reason: String) -> Flaw {
-        Flaw("value_error", "Value error, \(reason)", [.init("error", .string(reason))])
+        // FastAPI writes the exception in the context as an empty object.
+        Flaw("value_error", "Value error, \(reason)", [.init("error", .object([]))])
     }
 
     static let notAnInteger = Flaw("int_type", "Input should be a valid integer")

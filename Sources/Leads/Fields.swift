@@ -155,17 +155,11 @@ extension Fields {
         self[name] != nil
     }
 
-    /// Refuses the object as a whole, for a reason that no single field tells.
+    /// Refuses the object as a whole, for a reason that no single field tells; not where one is faulty anyway, as
+    /// pydantic's validators of models have it.
     public mutating func refuse(_ reason: String) {
-        guard let step = location.last else { return }
+        guard faults.isEmpty, let step = location.last else { return }
         add(.refused(reason), in: location.dropLast(), step, input: whole)
-    }
-
-    /// Refuses the object for the lack of a field that is required only beside others.
-    public mutating func require(_ name: String) {
-        // A field that was sent and could not be read has its fault already.
-        guard self[name] == nil || self[name] == .null else { return }
-        add(.missing, in: location, .field(name), input: whole)
     }
 
     private subscript(name: String) -> JSONValue? {

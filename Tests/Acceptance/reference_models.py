@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Optional
 from urllib.parse import unquote
 
 from fastapi import FastAPI, Query
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, model_validator, StringConstraints
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Description = Annotated[str, StringConstraints(max_length=2000)]
@@ -26,7 +26,8 @@ MaxLoad = Annotated[int, Field(ge=1, le=1_000_000)]
 WeightValue = Annotated[int, Field(ge=1, le=1_000_000)]
 Priority = Annotated[int, Field(ge=0, le=9)]
 StickyDays = Annotated[int, Field(ge=0, le=3650)]
-Strategy = Literal["weighted_random", "weighted_capacity"]
+Strategy = Literal["weighted_random", "weighted_capacity", "smooth_weighted", "round_robin", "least_loaded", "most_free"]
+Reason = Annotated[str, StringConstraints(max_length=500)]
 Skip = Annotated[int, Query(ge=0)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Order = Literal["asc", "desc"]
@@ -105,6 +106,46 @@ class StatusAsFlag(BaseModel):
     """B says whether the contact is to be active."""
 
     is_active: bool
+
+
+class ContactUpdate(BaseModel):
+    status: Optional[Literal["active", "closed"]] = None
+    operator_id: Optional[int] = None
+    priority: Optional[Priority] = None
+    message: Optional[Message] = None
+
+    @model_validator(mode="after")
+    def one_move_at_a_time(self):
+        if self.status is not None and "operator_id" in self.model_fields_set:
+            raise ValueError("status and operator_id cannot be changed at once")
+        return self
+
+
+class Assignment(BaseModel):
+    operator_id: int
+    force: Optional[bool] = False
+    reason: Optional[Reason] = None
+
+
+class Release(BaseModel):
+    reason: Optional[Reason] = None
+
+
+class BulkChange(BaseModel):
+    action: Literal["close", "reopen", "assign", "transfer", "release", "priority"]
+    ids: Annotated[list[int], Field(max_length=1000)]
+    operator_id: Optional[int] = None
+    force: Optional[bool] = False
+    reason: Optional[Reason] = None
+    priority: Optional[Priority] = None
+
+    @model_validator(mode="after")
+    def what_the_action_needs(self):
+        if self.operator_id is None and self.action in ("assign", "transfer"):
+            raise ValueError("operator_id is required by assign and transfer")
+        if self.priority is None and self.action == "priority":
+            raise ValueError("priority is required by priority")
+        return self
 
 
 # `strict_content_type` came after the references were written: they read a body without a declared type as JSON.
@@ -195,7 +236,25 @@ async def list_contacts(
 @leads_crm.get("/api/v1/contacts/{contact_id}")
 @beyond.post("/api/v1/contacts/{contact_id}/close")
 @beyond.post("/api/v1/contacts/{contact_id}/reopen")
+@beyond.get("/api/v1/contacts/{contact_id}/explain")
 async def one_contact(contact_id: int): ...
+
+
+@beyond.post("/api/v1/contacts/bulk")
+async def change_contacts(body: BulkChange): ...
+
+
+@beyond.patch("/api/v1/contacts/{contact_id}")
+async def change_contact(contact_id: int, body: ContactUpdate): ...
+
+
+@beyond.post("/api/v1/contacts/{contact_id}/assign")
+@beyond.post("/api/v1/contacts/{contact_id}/transfer")
+async def assign(contact_id: int, body: Assignment): ...
+
+
+@beyond.post("/api/v1/contacts/{contact_id}/release")
+async def release(contact_id: int, body: Optional[Release] = None): ...
 
 
 @mini_crm.patch("/api/v1/contacts/{contact_id}/status")

@@ -28,17 +28,23 @@ ROUTES = {
     "/api/v1/sources/{source}/weights": {"GET", "HEAD", "POST"},
     "/api/v1/contacts": {"GET", "HEAD", "POST"},
     "/api/v1/contacts/stats/distribution": {"GET", "HEAD"},
-    "/api/v1/contacts/{contact}": {"GET", "HEAD"},
+    "/api/v1/contacts/bulk": {"POST"},
+    "/api/v1/contacts/{contact}": {"GET", "HEAD", "PATCH"},
     "/api/v1/contacts/{contact}/status": {"PATCH"},
     "/api/v1/contacts/{contact}/close": {"POST"},
     "/api/v1/contacts/{contact}/reopen": {"POST"},
+    "/api/v1/contacts/{contact}/assign": {"POST"},
+    "/api/v1/contacts/{contact}/transfer": {"POST"},
+    "/api/v1/contacts/{contact}/release": {"POST"},
+    "/api/v1/contacts/{contact}/explain": {"GET", "HEAD"},
     "/api/v1/leads": {"GET", "HEAD"},
     "/api/v1/leads/by-external/{external}": {"GET", "HEAD"},
     "/api/v1/leads/{lead}": {"GET", "HEAD"},
     "/api/v1/leads/{lead}/contacts": {"GET", "HEAD"},
+    "/api/v1/queue": {"GET", "HEAD"},
     "/api/v1/stats/distribution": {"GET", "HEAD"},
 }
-MAY_COME_LATER = {"PATCH": {"/api/v1/contacts/{contact}", "/api/v1/leads/{lead}"}}
+MAY_COME_LATER = {"PATCH": {"/api/v1/leads/{lead}"}}
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,7 @@ DOCUMENT = frozenset({200, 304})
 READ = frozenset({200, 404, 422})
 LIST = frozenset({200, 422})
 CHANGE = frozenset({200, 400, 404, 413, 422})
+MOVE = CHANGE | {409}
 
 
 @dataclass
@@ -68,7 +69,7 @@ def operator(random, ids) -> dict:
 
 def source(random, ids) -> dict:
     name = "taken" if random.random() < 0.1 else unique("Fuzzed")
-    return {"name": name, "description": random.choice((None, "", words(random))), "strategy": random.choice(("weighted_random", "weighted_capacity")),
+    return {"name": name, "description": random.choice((None, "", words(random))), "strategy": random.choice(STRATEGIES),
             "sticky_days": random.choice((0, 1, 3650))}
 
 
@@ -82,6 +83,24 @@ def registration(random, ids) -> dict:
 
 def status(random, ids) -> dict:
     return random.choice(({"is_active": True}, {"is_active": False}, {"status": "active"}, {"status": "closed"}))
+
+
+STRATEGIES = ("weighted_random", "weighted_capacity", "smooth_weighted", "round_robin", "least_loaded", "most_free")
+
+
+def assignment(random, ids) -> dict:
+    return {"operator_id": random.choice(ids["operator"]), "force": random.random() < 0.7, "reason": words(random)}
+
+
+def contact_change(random, ids) -> dict:
+    move = random.choice(({}, {"status": "active"}, {"status": "closed"}, {"operator_id": None},
+                          {"operator_id": random.choice(ids["operator"])}))
+    return move | random.choice(({}, {"priority": random.randrange(10)}, {"message": words(random)}))
+
+
+def bulk(random, ids) -> dict:
+    return {"action": random.choice(("close", "reopen", "assign", "transfer", "release", "priority")),
+            "ids": random.sample(ids["contact"], min(3, len(ids["contact"]))), "priority": random.randrange(10)} | assignment(random, ids)
 
 
 PAGE = ("skip", "limit", "order", "cursor")
@@ -114,9 +133,16 @@ ENDPOINTS = [
     Endpoint("GET", "/api/v1/sources/{source}/distribution", READ),
     Endpoint("GET", "/api/v1/sources/{source}/weights", READ),
     Endpoint("GET", "/api/v1/contacts/{contact}", READ),
-    Endpoint("PATCH", "/api/v1/contacts/{contact}/status", CHANGE, status),
-    Endpoint("POST", "/api/v1/contacts/{contact}/close", CHANGE),
-    Endpoint("POST", "/api/v1/contacts/{contact}/reopen", CHANGE),
+    Endpoint("GET", "/api/v1/contacts/{contact}/explain", READ),
+    Endpoint("GET", "/api/v1/queue", LIST),
+    Endpoint("PATCH", "/api/v1/contacts/{contact}/status", MOVE, status),
+    Endpoint("POST", "/api/v1/contacts/{contact}/close", MOVE),
+    Endpoint("POST", "/api/v1/contacts/{contact}/reopen", MOVE),
+    Endpoint("PATCH", "/api/v1/contacts/{contact}", MOVE, contact_change, share=0.1),
+    Endpoint("POST", "/api/v1/contacts/{contact}/release", MOVE, lambda random, ids: {"reason": words(random)}, share=0.05),
+    Endpoint("POST", "/api/v1/contacts/{contact}/assign", MOVE, assignment, share=0.05),
+    Endpoint("POST", "/api/v1/contacts/{contact}/transfer", MOVE, assignment, share=0.05),
+    Endpoint("POST", "/api/v1/contacts/bulk", CHANGE, bulk),
     Endpoint("POST", "/api/v1/sources/{source}/distribution", frozenset({201, 400, 404, 413, 422}), distribution),
     Endpoint("PUT", "/api/v1/sources/{source}/distribution", CHANGE, distribution),
     Endpoint("POST", "/api/v1/sources/{source}/weights", CHANGE, weights),

@@ -48,6 +48,13 @@ BODIES = {
                      "source_event_id": "e"}),
     "A sets a status": ("A", "PATCH", "/api/v1/contacts/1/status", {"status": "active"}),
     "B sets a status": ("B", "PATCH", "/api/v1/contacts/1/status", {"is_active": True}),
+    "a contact is changed": ("beyond", "PATCH", "/api/v1/contacts/1", {"priority": 1, "message": "m", "operator_id": 1}),
+    "a contact is changed otherwise": ("beyond", "PATCH", "/api/v1/contacts/1", {"status": "closed", "operator_id": None}),
+    "a contact is assigned": ("beyond", "POST", "/api/v1/contacts/1/assign", {"operator_id": 1, "force": True, "reason": "r"}),
+    "a contact is transferred": ("beyond", "POST", "/api/v1/contacts/1/transfer", {"operator_id": 1, "force": False}),
+    "a contact is released": ("beyond", "POST", "/api/v1/contacts/1/release", {"reason": "r"}),
+    "contacts are changed": ("beyond", "POST", "/api/v1/contacts/bulk",
+                             {"action": "assign", "ids": [1, 2], "operator_id": 1, "force": True, "reason": "r", "priority": 1}),
 }
 
 PAGE = ["skip", "limit", "order", "cursor"]
@@ -87,6 +94,11 @@ IDS = {
     "B sets a status": ("B", "PATCH", "/api/v1/contacts/{}/status"),
     "a contact is closed": ("beyond", "POST", "/api/v1/contacts/{}/close"),
     "a contact is reopened": ("beyond", "POST", "/api/v1/contacts/{}/reopen"),
+    "a contact is changed": ("beyond", "PATCH", "/api/v1/contacts/{}"),
+    "a contact is assigned": ("beyond", "POST", "/api/v1/contacts/{}/assign"),
+    "a contact is transferred": ("beyond", "POST", "/api/v1/contacts/{}/transfer"),
+    "a contact is released": ("beyond", "POST", "/api/v1/contacts/{}/release"),
+    "a contact is explained": ("beyond", "GET", "/api/v1/contacts/{}/explain"),
     "A reads a lead": ("A", "GET", "/api/v1/leads/{}"),
     "B reads a lead": ("B", "GET", "/api/v1/leads/{}"),
     "B reads a lead's contacts": ("B", "GET", "/api/v1/leads/{}/contacts"),

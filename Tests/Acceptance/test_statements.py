@@ -93,9 +93,9 @@ def test_a_page_deep_in_the_list_takes_as_many_statements_as_the_first(measured,
 
 
 @pytest.mark.parametrize("action, most", [
-    (lambda api, ids: api.contact(ids["source"], lead_external_id="first"), 13),
-    (lambda api, ids: api.contact(ids["source"]), 13),
-    (lambda api, ids: api.post("/api/v1/contacts", {"source_id": 999999}).must_be(404), 9),
+    (lambda api, ids: api.contact(ids["source"], lead_external_id="first"), 15),
+    (lambda api, ids: api.contact(ids["source"]), 14),
+    (lambda api, ids: api.post("/api/v1/contacts", {"source_id": 999999}).must_be(404), 10),
 ])
 def test_a_registration_takes_as_many_statements_whatever_is_there(measured, action, most):
     counts = []
