@@ -78,6 +78,7 @@ enum Queue {
             """
             select h.id, h.source_id, h.priority, h.arrival
             from unnest(\(ids)) as s (id)
+            cross join lateral \(freeOperators) f
             cross join lateral (
                 select c.id, c.source_id, c.priority, c.arrival
                 from contacts c
@@ -85,7 +86,7 @@ enum Queue {
                 order by c.priority desc, c.arrival
                 limit \(limit)
             ) h
-            where \(hasCapacity)
+            where f.ids is not null
             """)
     }
 
@@ -114,23 +115,19 @@ enum Queue {
             """)
     }
 
-    /// Whether the source `s` has an operator with capacity.
-    fileprivate static let hasCapacity: Statement = """
-        exists (
-            select
+    /// The operators of the source `s` with capacity; null when there are none.
+    fileprivate static let freeOperators: Statement = """
+        (
+            select array_agg(w.operator_id) as ids
             from weights w
             join operator_loads l on l.operator_id = w.operator_id
-            where w.source_id = s.id and l.is_active and l.load < l.max_load)
+            where w.source_id = s.id and l.is_active and l.load < l.max_load
+        )
         """
 
-    /// Whether an operator of the source `s`, which has capacity, may take the contact `c`.
+    /// Whether one of the operators `f` may take the contact `c`.
     fileprivate static let isFreeForSomebody: Statement = """
-        (c.released_by is null or \(isReleasedByAll) or exists (
-            select
-            from weights w
-            join operator_loads l on l.operator_id = w.operator_id
-            where w.source_id = c.source_id and l.is_active and l.load < l.max_load
-                and w.operator_id <> all (c.released_by)))
+        (c.released_by is null or not f.ids <@ c.released_by or \(isReleasedByAll))
         """
 
     /// Whether everybody its source has released the contact `c`: then it goes to whoever is free, as
@@ -363,7 +360,8 @@ extension LeadStore {
             """
             select s.id
             from sources s
-            where \(Queue.hasCapacity)
+            cross join lateral \(Queue.freeOperators) f
+            where f.ids is not null
                 and exists (
                     select from contacts c
                     where c.source_id = s.id and c.status = 'new' and \(Queue.isFreeForSomebody))

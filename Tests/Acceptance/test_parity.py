@@ -49,7 +49,7 @@ BODIES = {
     "A sets a status": ("A", "PATCH", "/api/v1/contacts/1/status", {"status": "active"}),
     "B sets a status": ("B", "PATCH", "/api/v1/contacts/1/status", {"is_active": True}),
     "a contact is changed": ("beyond", "PATCH", "/api/v1/contacts/1", {"priority": 1, "message": "m", "operator_id": 1}),
-    "a contact is changed otherwise": ("beyond", "PATCH", "/api/v1/contacts/1", {"status": "closed", "operator_id": None}),
+    "a contact is changed otherwise": ("beyond", "PATCH", "/api/v1/contacts/1", {"status": "closed", "message": "m"}),
     "a contact is assigned": ("beyond", "POST", "/api/v1/contacts/1/assign", {"operator_id": 1, "force": True, "reason": "r"}),
     "a contact is transferred": ("beyond", "POST", "/api/v1/contacts/1/transfer", {"operator_id": 1, "force": False}),
     "a contact is released": ("beyond", "POST", "/api/v1/contacts/1/release", {"reason": "r"}),
@@ -237,7 +237,7 @@ def of_large_bodies(case, theirs, ours) -> bool:
 
 
 def of_either_slash(case, theirs, ours) -> bool:
-    return theirs.status == 307 and ours.status in (200, 201, 404, 422)
+    return theirs.status == 307 and ours.status in (200, 201, 404, 409, 422)
 
 
 def of_encoded_slashes(case, theirs, ours) -> bool:
@@ -334,7 +334,7 @@ def is_understood(answer: Answer) -> bool:
 
 
 UNDERSTOOD = {"operator_not_found", "source_not_found", "contact_not_found", "lead_not_found", "source_mismatch", "source_name_taken",
-              "operator_at_limit", "operator_inactive"}
+              "operator_at_limit", "operator_inactive", "contact_closed", "contact_unassigned", "decision_not_found"}
 
 
 def agree(case: Case, theirs: Answer, ours: Answer) -> bool:

@@ -1,4 +1,3 @@
-import Distribution
 import LeadStore
 import Leads
 import Postgres
@@ -170,55 +169,6 @@ struct IntakeTests {
             }
             #expect(leads.count == 1)
             #expect(try await database.value("select count(*) from leads", as: Int.self) == 1)
-        }
-    }
-
-    @Test func `stored decisions replay to the same operators`() async throws {
-        try await TestDatabase.with { database in
-            for strategy in [Strategy.weightedRandom, .weightedCapacity] {
-                let (source, _) = try await database.team([40, 30, 20, 10], strategy: strategy)
-                for size in [1, 3, 20, 50] {
-                    _ = try await database.intake.register(
-                        (0..<size).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: []) })
-                }
-            }
-            let connection = try await Connection.open(database.connectionConfiguration)
-            let rows = try await connection.execute(
-                """
-                select s.id, s.strategy, s.operator_ids, s.weights, s.loads, s.max_loads, s.are_active,
-                    array_agg(d.draw order by d.ordinal), array_agg(d.operator_id order by d.ordinal)
-                from decision_snapshots s join decisions d on d.snapshot_id = s.id
-                group by s.id
-                """)
-            await connection.close()
-            var replayed = 0
-            for row in rows {
-                var column = row.reader
-                _ = try column.next(Int.self)
-                let strategy = try #require(Strategy(rawValue: try column.next()))
-                let operatorIDs: [Int] = try column.next()
-                let weights: [Int] = try column.next()
-                let loads: [Int] = try column.next()
-                let maxLoads: [Int] = try column.next()
-                let areActive: [Bool] = try column.next()
-                let draws: [Int?] = try column.next()
-                let chosen: [Int?] = try column.next()
-                var distributor = Distributor(
-                    strategy: strategy,
-                    candidates: operatorIDs.indices.map {
-                        Candidate(
-                            operatorID: operatorIDs[$0], weight: weights[$0], load: loads[$0], maxLoad: maxLoads[$0],
-                            isActive: areActive[$0])
-                    })
-                for (ordinal, (draw, operatorID)) in zip(draws, chosen).enumerated() {
-                    let recorded = Decision(
-                        ordinal: ordinal,
-                        outcome: operatorID.map { .placed(operatorID: $0) } ?? .waiting(.allAtLimit), draw: draw)
-                    #expect(distributor.replay(recorded) == recorded)
-                    replayed += 1
-                }
-            }
-            #expect(replayed == 148)
         }
     }
 }

@@ -1,0 +1,121 @@
+import LeadStore
+import Leads
+import Postgres
+import TestSupport
+import Testing
+
+/// Contacts that go back to the queue: whom they are not for, and that nobody is overtaken on the way.
+struct ReleaseTests {
+    private func release(_ contact: Contact, _ database: TestDatabase) async throws -> Contact {
+        try await database.store.changeContact(id: contact.id, ContactChange(.release(reason: nil)))
+    }
+
+    @Test func `a released contact waits for somebody else, and holds up nobody`() async throws {
+        try await TestDatabase.with { database in
+            let (source, ids) = try await database.team([1, 1], strategy: .roundRobin)
+            let first = try await database.register(source.id)
+            let second = try await database.register(source.id)
+            let third = try await database.register(source.id)
+            let released = try await release(first, database)
+            #expect(released.status == .new && released.waitingReason == .allAtLimit)
+            // The place it left went to the third, which had waited, behind it in the queue.
+            #expect(try await database.store.contact(id: third.id).operator?.id == ids[0])
+            _ = try await database.store.changeContact(id: third.id, ContactChange(.close))
+            #expect(try await database.store.contact(id: first.id).waitingReason == .excluded)
+            #expect(try await database.register(source.id).operator?.id == ids[0])
+            _ = try await database.store.changeContact(id: second.id, ContactChange(.close))
+            #expect(try await database.store.contact(id: first.id).operator?.id == ids[1])
+            #expect(try await database.store.sweep() == 0)
+        }
+    }
+
+    @Test func `what everybody has released goes to whoever is free`() async throws {
+        try await TestDatabase.with { database in
+            let (source, ids) = try await database.team([5, 5], strategy: .roundRobin)
+            let contact = try await database.register(source.id)
+            #expect(try await release(contact, database).operator?.id == ids[1])
+            #expect(try await release(contact, database).operator != nil)
+            #expect(try await database.drift() == 0)
+        }
+    }
+
+    @Test func `an operator of another source is excluded nowhere else`() async throws {
+        try await TestDatabase.with { database in
+            let (source, ids) = try await database.team([1])
+            let contact = try await database.register(source.id)
+            // Nobody else is configured: it comes back at once.
+            let released = try await release(contact, database)
+            #expect(released.operator?.id == ids[0] && released.version == contact.version + 2)
+            let other = try await database.store.createOperator(NewOperator(name: "other", isActive: false))
+            try await database.store.setWeights(
+                sourceID: source.id, [NewWeight(operatorID: other.id)], replacing: false)
+            #expect(try await release(contact, database).waitingReason == .excluded)
+            try await database.store.archiveOperator(id: other.id)
+            #expect(try await database.store.contact(id: contact.id).operator?.id == ids[0])
+        }
+    }
+
+    @Test func `thousands of contacts nobody may take at the head do not hide those behind`() async throws {
+        try await TestDatabase.with { database in
+            let (source, ids) = try await database.team([1, 1], strategy: .roundRobin)
+            for _ in 1...2 { _ = try await database.register(source.id) }
+            try await database.byHand(
+                """
+                insert into leads (name) values ('by hand');
+                insert into contacts (lead_id, source_id, status, priority, waiting_reason, waiting_since, released_by)
+                select l.id, \(source.id), 'new', 9, 'excluded', now(), '{\(ids[0])}'
+                from (select max(id) as id from leads) l, generate_series(1, 3000);
+                """)
+            let behind = try await database.register(source.id)
+            #expect(behind.waitingReason == .allAtLimit)
+            _ = try await database.store.changeOperator(id: ids[0], OperatorChange(maxLoad: 100))
+            #expect(try await database.store.contact(id: behind.id).operator?.id == ids[0])
+            let left: Int = try await database.value("select count(*) from contacts where status = 'new'")
+            #expect(left == 3000)
+            #expect(try await database.register(source.id).operator?.id == ids[0])
+            #expect(try await database.store.sweep() == 0)
+        }
+    }
+
+    /// Whether a change of the queue waits while somebody serves it, holding the row of the operator it serves.
+    private func waits(
+        for operatorID: Int, _ database: TestDatabase, _ change: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        let serving = try await Connection.open(database.connectionConfiguration)
+        _ = try await serving.send(["begin"])
+        _ = try await serving.send(["select from operator_loads where operator_id = \(operatorID) for update"])
+        let changing = Task { try await change() }
+        let waits = try await eventually {
+            try await database.value(
+                """
+                select exists (
+                    select from pg_locks l join pg_stat_activity a using (pid)
+                    where not l.granted and a.datname = current_database())
+                """)
+        }
+        #expect(waits, "the queue changed while somebody was serving it")
+        _ = try await serving.send(["commit"])
+        await serving.close()
+        try await changing.value
+    }
+
+    @Test func `no contact appears in a queue ahead of others while somebody serves it`() async throws {
+        try await TestDatabase.with { database in
+            let store = database.store
+            let (source, ids) = try await database.team([1, 1, 1], strategy: .roundRobin)
+            var contacts: [Contact] = []
+            for _ in 1...4 { contacts.append(try await database.register(source.id)) }
+            try await waits(for: ids[1], database) { [contacts] in
+                _ = try await store.changeContact(id: contacts[3].id, ContactChange(priority: 9))
+            }
+            try await waits(for: ids[1], database) { [contacts] in
+                _ = try await store.changeContact(id: contacts[0].id, ContactChange(.release(reason: nil)))
+            }
+            try await waits(for: ids[1], database) {
+                _ = try await store.changeOperator(id: ids[0], OperatorChange(isActive: false, requeues: true))
+            }
+            try await waits(for: ids[1], database) { try await store.archiveOperator(id: ids[2]) }
+            #expect(try await database.drift() == 0)
+        }
+    }
+}
