@@ -4,7 +4,8 @@ public import Leads
 ///
 /// Pure: the same candidates, strategy, circumstances and draws give the same decisions, wherever and whenever. Gates
 /// come first (active, below its limit, not excluded), then a preferred operator, then the strategy. The strategies are
-/// ``RandomShares``, ``SmoothRotation`` and ``Line``.
+/// ``RandomShares``, ``SmoothRotation`` and ``Line``; a decision among n candidates takes O(log n), with
+/// `smooth_weighted` O(n). Making a distributor takes O(n) when the candidates come in order of operator id.
 public struct Distributor: Sendable {
     public let strategy: Strategy
     private var pool: Pool
@@ -104,11 +105,9 @@ public struct Distributor: Sendable {
     public var turns: [Int] {
         guard strategy == .roundRobin, let line else { return [] }
         return zip(candidates, line.moments)
-            .compactMap { candidate, moment -> (operatorID: Int, ordinal: Int)? in
-                if case .decided(let ordinal) = moment { (candidate.operatorID, ordinal) } else { nil }
-            }
-            .sorted { $0.ordinal < $1.ordinal }
-            .map(\.operatorID)
+            .filter { $1 >= .decided(ordinal: 0) }
+            .sorted { $0.1 < $1.1 }
+            .map(\.0.operatorID)
     }
 
     private mutating func decide(_ circumstances: Circumstances, draw: (Int) -> Int) -> Decision {

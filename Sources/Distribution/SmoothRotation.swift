@@ -25,17 +25,25 @@ struct SmoothRotation: Sendable {
     mutating func choose(without setAside: [Int], from pool: Pool) -> Int? {
         for index in setAside { setGain(0, of: index) }
         defer { for index in setAside { setGain(pool.candidates[index].weight, of: index) } }
-        var chosen: Int?
+        guard let chosen = Self.raise(&credits, by: gains) else { return nil }
+        credits[chosen] -= gainsTotal
+        return chosen
+    }
+
+    /// Raises the credits of those who gain.
+    /// - Returns: which of those has the largest then, the first among equals.
+    private static func raise(_ credits: inout [Int], by gains: [Int]) -> Int? {
+        var credits = credits.mutableSpan
+        var first: Int?
         var largest = Int.min
         for index in gains.indices where gains[index] > 0 {
             credits[index] += gains[index]
             if credits[index] > largest {
                 largest = credits[index]
-                chosen = index
+                first = index
             }
         }
-        if let chosen { credits[chosen] -= gainsTotal }
-        return chosen
+        return first
     }
 
     /// Takes note that a candidate's load has changed.

@@ -12,10 +12,17 @@ struct ReplayTests {
             let count = Int.random(in: 1...9, using: &generator)
             let candidates = [Candidate].random(count, using: &generator)
             var distributor = Distributor(strategy: strategy, candidates: candidates)
-            let decisions = (0..<40).map { _ in
-                Int.random(in: 0..<10, using: &generator) == 0
-                    ? distributor.joinQueue()
-                    : distributor.decide(.random(among: count, using: &generator), using: &generator)
+            let decisions = (0..<40).map { ordinal in
+                switch Int.random(in: 0..<10, using: &generator) {
+                case 0: distributor.joinQueue()
+                case 1:
+                    distributor.replay(
+                        Decision(
+                            ordinal: ordinal,
+                            outcome: .placed(operatorID: .random(in: 1...count + 1, using: &generator)),
+                            rule: .forced, draw: nil))
+                default: distributor.decide(.random(among: count, using: &generator), using: &generator)
+                }
             }
             var replay = Distributor(strategy: strategy, candidates: distributor.candidates)
             #expect(decisions.map { replay.replay($0) } == decisions)
