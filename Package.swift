@@ -51,6 +51,8 @@ let package = Package(
                 .embedInCode("migrations/0003_distribution.sql"),
                 .embedInCode("functions/count_contact_loads.sql"),
                 .embedInCode("functions/remove_decision_details.sql"),
+                .embedInCode("migrations/0004_event_log.sql"),
+                .embedInCode("functions/sequence_events.sql"),
                 .embedInCode("functions/set_load_ceiling.sql"),
                 .embedInCode("functions/contact_waiting_reason.sql"),
                 .embedInCode("functions/tally_contacts.sql"),

@@ -18,6 +18,7 @@ public enum Schema {
         File("migrations/0001_core.sql", PackageResources._001_core_sql),
         File("migrations/0002_tallies.sql", PackageResources._002_tallies_sql),
         File("migrations/0003_distribution.sql", PackageResources._003_distribution_sql),
+        File("migrations/0004_event_log.sql", PackageResources._004_event_log_sql),
     ]
 
     /// Applied again whenever their text changes, in this order.
@@ -26,6 +27,7 @@ public enum Schema {
         File("functions/tally_contacts.sql", PackageResources.tally_contacts_sql),
         File("functions/contact_waiting_reason.sql", PackageResources.contact_waiting_reason_sql),
         File("functions/remove_decision_details.sql", PackageResources.remove_decision_details_sql),
+        File("functions/sequence_events.sql", PackageResources.sequence_events_sql),
         File("functions/set_load_ceiling.sql", PackageResources.set_load_ceiling_sql),
         File("views/contact_objects.sql", PackageResources.contact_objects_sql),
         File("views/contact_counts.sql", PackageResources.contact_counts_sql),

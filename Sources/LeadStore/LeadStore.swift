@@ -66,8 +66,13 @@ public struct LeadStore: Sendable {
     /// Runs the statements of one page of a list: planned for their values, along indexes, of which a page needs little.
     ///
     /// They have a connection to themselves and see the database as it was at one moment.
-    func readPage(_ statements: [Statement]) async throws(StoreError) -> [QueryResult] {
-        try await readAlone(statements, Self.planningForValues)
+    ///
+    /// - Parameter prepare: what has to happen on the connection before that moment.
+    func readPage(
+        _ statements: [Statement],
+        after prepare: @Sendable (Connection) async throws(PostgresError) -> Void = { (_) throws(PostgresError) in }
+    ) async throws(StoreError) -> [QueryResult] {
+        try await readAlone(statements, Self.planningForValues, after: prepare)
     }
 
     /// Runs statements that may read much: planned for their values and freely, otherwise like a page's.
@@ -76,13 +81,15 @@ public struct LeadStore: Sendable {
     }
 
     private func readAlone(
-        _ statements: [Statement], _ planning: Statement
+        _ statements: [Statement], _ planning: Statement,
+        after prepare: @Sendable (Connection) async throws(PostgresError) -> Void = { (_) throws(PostgresError) in }
     ) async throws(StoreError) -> [QueryResult] {
         guard await longReads.enter() else { throw .tooManyLongReads }
         defer { longReads.leave() }
         let results = try await storing { () throws(PostgresError) in
             try await pool.withConnection { (connection) throws(PostgresError) in
-                try await connection.send(
+                try await prepare(connection)
+                return try await connection.send(
                     ["begin isolation level repeatable read read only", planning] + statements.map(\.plannedAfresh)
                         + ["commit"])
             }

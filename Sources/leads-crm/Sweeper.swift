@@ -3,8 +3,8 @@ import LeadStore
 import Logging
 import ServiceLifecycle
 
-/// Sums up the counts of contacts now and then, and looks for contacts left waiting beside free capacity: a safety net,
-/// not the mechanism.
+/// Sums up the counts of contacts and numbers the events now and then, and looks for contacts left waiting beside free
+/// capacity: a safety net, not the mechanism.
 ///
 /// The latter finds something only when a drain in the background failed, an instance died between two batches of one, or
 /// somebody freed capacity by SQL.
@@ -20,6 +20,7 @@ struct Sweeper: Service {
                 try? await Task.sleep(for: interval)
                 guard !Task.isCancelled else { return }
                 await attempt("sum up the counts") { () throws(StoreError) in try await store.foldTallies() }
+                await attempt("number the events") { () throws(StoreError) in try await store.sequenceEvents() }
                 await attempt("sweep") { () throws(StoreError) in
                     observation.swept(sources: try await store.sweep())
                 }

@@ -151,5 +151,34 @@ comment on view report.tally_drift is
     'Sources and operators whose running counts differ from the recount. Expected to be empty, always.';
 comment on column report.tally_drift.tallied is 'Contacts, those open, those waiting; leads, in the row without a source.';
 
+create or replace view report.events as
+select
+    l.position,
+    e.at,
+    e.kind,
+    e.contact_id,
+    e.from_operator_id,
+    e.to_operator_id,
+    e.actor_kind,
+    e.actor_id,
+    e.actor_name
+from public.event_log l
+join public.events e on e.id = l.event_id;
+comment on view report.events is
+    'One row per event, numbered in the order in which they became visible; the newest may take a few seconds to appear.';
+comment on column report.events.position is
+    'The id the API shows. Counts from 1 without gaps; nothing ever appears below what is there, so read on from the last.';
+comment on column report.events.at is 'When it happened; an event that took long to commit has a later position.';
+comment on column report.events.actor_kind is 'system: nobody asked for it, or nobody knows who.';
+
+create or replace view report.event_drift as
+select e.id as event_id, e.at, e.kind
+from public.events e
+where e.id <= (select last_event_id from public.event_sequencer)
+    and not exists (select from public.event_log l where l.event_id = e.id)
+    and not exists (select from public.event_gaps g where g.ids @> e.id);
+comment on view report.event_drift is
+    'Events that were committed and will never be numbered, so that nobody reads them. Expected to be empty, always.';
+
 -- Of an earlier version; the views above no longer call it.
 drop function if exists public.source_waiting_reason(bigint);
