@@ -132,6 +132,30 @@ extension JSONWriter {
         field("contact_count", value.contactCount)
     }
 
+    mutating func event(_ value: Event) {
+        object {
+            $0.field("id", value.position)
+            $0.field("contact_id", value.contactID)
+            $0.field("kind", value.kind)
+            $0.field("from_operator_id", value.fromOperatorID)
+            $0.field("to_operator_id", value.toOperatorID)
+            $0.field("reason", value.reason)
+            $0.object("actor") { $0.actorFields(value.actor) }
+            $0.field("at", value.at)
+            $0.field("data", value.data.map(StoredJSON.init))
+        }
+    }
+
+    mutating func actor(_ value: Event.Actor) {
+        object { $0.actorFields(value) }
+    }
+
+    private mutating func actorFields(_ value: Event.Actor) {
+        field("kind", value.kind)
+        field("id", value.id)
+        field("name", value.name)
+    }
+
     mutating func statistics(_ value: DistributionStatistics) {
         object {
             $0.array("by_operator", value.byOperator) { $0.operatorStatistics($1) }

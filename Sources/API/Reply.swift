@@ -37,8 +37,24 @@ struct Reply: Sendable {
     static func listing<Element>(
         _ listing: Listing<Element>, _ call: Call, _ write: (inout JSONWriter, Element) -> Void
     ) -> Reply {
+        page(listing, call, by: "cursor", write)
+    }
+
+    /// One page of a log, with a `Link` likewise.
+    static func log<Element>(
+        _ listing: Listing<Element>, _ call: Call, _ write: (inout JSONWriter, Element) -> Void
+    ) -> Reply {
+        page(listing, call, by: "after", write)
+    }
+
+    private static func page<Element>(
+        _ listing: Listing<Element>, _ call: Call, by parameter: StaticString,
+        _ write: (inout JSONWriter, Element) -> Void
+    ) -> Reply {
         var headers: HTTPFields = [:]
-        if let cursor = listing.nextCursor { headers[.link] = "<\(call.target(cursor: cursor))>; rel=\"next\"" }
+        if let last = listing.nextCursor {
+            headers[.link] = "<\(call.target(after: last, as: parameter))>; rel=\"next\""
+        }
         return Reply(headers: headers) { json in json.array(listing.elements, write) }
     }
 }

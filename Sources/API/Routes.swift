@@ -34,7 +34,8 @@ struct Route: Sendable {
 /// The whole API on one screen.
 func routes(
     operators: OperatorHandlers, sources: SourceHandlers, contacts: ContactHandlers, leads: LeadHandlers,
-    statistics: StatisticsHandlers, queue: QueueHandlers, service: ServiceHandlers
+    statistics: StatisticsHandlers, queue: QueueHandlers, events: EventHandlers,
+    service: ServiceHandlers
 ) -> [Route] {
     let registration = 65_536
     let weights = 33_554_432
@@ -81,6 +82,7 @@ func routes(
         Route(.post, "/api/v1/contacts/{contact_id}/release", contacts.release, .releaseContact),
         Route(.post, "/api/v1/contacts/bulk", contacts.changeMany, .changeContacts),
         Route(.get, "/api/v1/contacts/{contact_id}/explain", contacts.explain, .explainContact),
+        Route(.get, "/api/v1/contacts/{contact_id}/history", events.history, .showContactHistory),
 
         Route(.get, "/api/v1/leads", leads.list, .listLeads),
         Route(.get, "/api/v1/leads/by-external/{external_id}", leads.showByExternalID, .showLeadByExternalID),
@@ -89,6 +91,8 @@ func routes(
 
         Route(.get, "/api/v1/queue", queue.list, .showQueue),
         Route(.get, "/api/v1/stats/distribution", statistics.distribution, .showStatistics),
+
+        Route(.get, "/api/v1/events", events.list, .listEvents),
     ]
 }
 

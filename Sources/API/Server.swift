@@ -53,6 +53,7 @@ public struct Server: HTTPResponder {
             leads: LeadHandlers(store: store, phoneRegion: configuration.phoneRegion),
             statistics: StatisticsHandlers(store: store),
             queue: QueueHandlers(store: store),
+            events: EventHandlers(store: store),
             service: ServiceHandlers(
                 store: store, version: configuration.version, schemaVersion: configuration.schemaVersion,
                 observation: configuration.observation, readiness: configuration.readiness)

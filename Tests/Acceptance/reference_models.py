@@ -30,6 +30,7 @@ Strategy = Literal["weighted_random", "weighted_capacity", "smooth_weighted", "r
 Reason = Annotated[str, StringConstraints(max_length=500)]
 Skip = Annotated[int, Query(ge=0)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+After = Annotated[int, Query(ge=0)]
 Order = Literal["asc", "desc"]
 # The references page with skip and limit alone; the cursor is read as they would read it.
 Cursor = Optional[int]
@@ -255,6 +256,14 @@ async def assign(contact_id: int, body: Assignment): ...
 
 @beyond.post("/api/v1/contacts/{contact_id}/release")
 async def release(contact_id: int, body: Optional[Release] = None): ...
+
+
+@beyond.get("/api/v1/contacts/{contact_id}/history")
+async def history(contact_id: int, after: After = 0, limit: Limit = 1000): ...
+
+
+@beyond.get("/api/v1/events")
+async def list_events(after: After = 0, limit: Limit = 100): ...
 
 
 @mini_crm.patch("/api/v1/contacts/{contact_id}/status")

@@ -37,12 +37,14 @@ ROUTES = {
     "/api/v1/contacts/{contact}/transfer": {"POST"},
     "/api/v1/contacts/{contact}/release": {"POST"},
     "/api/v1/contacts/{contact}/explain": {"GET", "HEAD"},
+    "/api/v1/contacts/{contact}/history": {"GET", "HEAD"},
     "/api/v1/leads": {"GET", "HEAD"},
     "/api/v1/leads/by-external/{external}": {"GET", "HEAD"},
     "/api/v1/leads/{lead}": {"GET", "HEAD"},
     "/api/v1/leads/{lead}/contacts": {"GET", "HEAD"},
     "/api/v1/queue": {"GET", "HEAD"},
     "/api/v1/stats/distribution": {"GET", "HEAD"},
+    "/api/v1/events": {"GET", "HEAD"},
 }
 MAY_COME_LATER = {"PATCH": {"/api/v1/leads/{lead}"}}
 
@@ -123,6 +125,8 @@ def test_deleting_an_id_that_is_no_number_is_a_422(api):
 def test_an_id_and_a_query_have_all_their_faults_reported(api):
     must_have_faults(api.get("/api/v1/leads/abc/contacts?limit=0&cursor=x"), not_parsed(["path", "lead_id"], "abc"),
                      too_small(["query", "limit"], "0", 1), not_parsed(["query", "cursor"], "x"))
+    must_have_faults(api.get("/api/v1/contacts/abc/history?limit=0&after=-1"), not_parsed(["path", "contact_id"], "abc"),
+                     too_small(["query", "after"], "-1", 0), too_small(["query", "limit"], "0", 1))
 
 
 @pytest.mark.parametrize("collection", ["operators", "sources", "contacts", "leads"])

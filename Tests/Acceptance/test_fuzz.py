@@ -104,6 +104,7 @@ def bulk(random, ids) -> dict:
 
 
 PAGE = ("skip", "limit", "order", "cursor")
+LOG = ("after", "limit")
 
 # Lists come first, while there is little to list.
 ENDPOINTS = [
@@ -133,6 +134,8 @@ ENDPOINTS = [
     Endpoint("GET", "/api/v1/sources/{source}/distribution", READ),
     Endpoint("GET", "/api/v1/sources/{source}/weights", READ),
     Endpoint("GET", "/api/v1/contacts/{contact}", READ),
+    Endpoint("GET", "/api/v1/contacts/{contact}/history", READ, query=LOG),
+    Endpoint("GET", "/api/v1/events", LIST, query=LOG),
     Endpoint("GET", "/api/v1/contacts/{contact}/explain", READ),
     Endpoint("GET", "/api/v1/queue", LIST),
     Endpoint("PATCH", "/api/v1/contacts/{contact}/status", MOVE, status),

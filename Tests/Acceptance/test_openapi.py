@@ -54,11 +54,13 @@ SUCCESSES = [
     ("POST", "/api/v1/contacts/bulk", 200, lambda ids: {"action": "priority", "ids": [ids["contact_id"], 999_999], "priority": 1}),
     ("GET", "/api/v1/contacts/{contact_id}/explain", 200),
     ("GET", "/api/v1/queue", 200),
+    ("GET", "/api/v1/contacts/{contact_id}/history", 200),
     ("GET", "/api/v1/leads", 200),
     ("GET", "/api/v1/leads/{lead_id}", 200),
     ("GET", "/api/v1/leads/by-external/{external_id}", 200),
     ("GET", "/api/v1/leads/{lead_id}/contacts", 200),
     ("GET", "/api/v1/stats/distribution", 200),
+    ("GET", "/api/v1/events", 200),
 ]
 
 

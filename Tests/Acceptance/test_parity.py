@@ -58,6 +58,7 @@ BODIES = {
 }
 
 PAGE = ["skip", "limit", "order", "cursor"]
+LOG = ["after", "limit"]
 QUERIES = {
     "A lists operators": ("A", "/api/v1/operators/", ["is_active", *PAGE]),
     "B lists operators": ("B", "/api/v1/operators", ["is_active", *PAGE]),
@@ -68,6 +69,8 @@ QUERIES = {
     "A lists leads": ("A", "/api/v1/leads/", ["skip", "limit"]),
     "B lists leads": ("B", "/api/v1/leads", PAGE),
     "B lists a lead's contacts": ("B", "/api/v1/leads/1/contacts", PAGE),
+    "events are listed": ("beyond", "/api/v1/events", LOG),
+    "a contact's history is read": ("beyond", "/api/v1/contacts/1/history", LOG),
 }
 
 DELETED = "999999"
@@ -99,6 +102,7 @@ IDS = {
     "a contact is transferred": ("beyond", "POST", "/api/v1/contacts/{}/transfer"),
     "a contact is released": ("beyond", "POST", "/api/v1/contacts/{}/release"),
     "a contact is explained": ("beyond", "GET", "/api/v1/contacts/{}/explain"),
+    "a contact's history is read": ("beyond", "GET", "/api/v1/contacts/{}/history"),
     "A reads a lead": ("A", "GET", "/api/v1/leads/{}"),
     "B reads a lead": ("B", "GET", "/api/v1/leads/{}"),
     "B reads a lead's contacts": ("B", "GET", "/api/v1/leads/{}/contacts"),

@@ -20,6 +20,8 @@ REQUESTS = {
     "contacts?order=desc&limit={n}": 2,
     "leads?limit={n}": 3,
     "leads/{lead}/contacts?limit={n}": 3,
+    # Numbering what has been committed, and how far that has come, are two.
+    "events?limit={n}": 4,
 }
 BY_ID = {
     "operators/{operator}": 1,
@@ -28,6 +30,7 @@ BY_ID = {
     "sources/{source}/distribution": 2,
     "sources/{source}/weights": 2,
     "contacts/{contact}": 1,
+    "contacts/{contact}/history": 5,
     "leads/{lead}": 3,
     "leads/by-external/{external}": 3,
     "stats/distribution": 4,

@@ -10,6 +10,7 @@ struct Operation: Sendable {
         case operators = "Operators"
         case sources = "Sources"
         case statistics = "Statistics"
+        case events = "Events"
         case service = "Service"
 
         var words: String {
@@ -19,6 +20,7 @@ struct Operation: Sendable {
             case .operators: "The people who handle contacts, and how many each may carry."
             case .sources: "The channels contacts come from, and which operators share them by which weights."
             case .statistics: "Who has how much."
+            case .events: "What happened, in one order for everybody."
             case .service: "What the server says about itself."
             }
         }

@@ -1,0 +1,67 @@
+import Leads
+
+extension Component {
+    static let event = answer(
+        "Event", "Something that happened, recorded once and never changed.",
+        [
+            .init(
+                "id", .id,
+                "Place in the log, which counts from 1 without gaps. Nothing ever appears below an id that was shown."),
+            .init("contact_id", .id.orNull, "Number of the contact; null when it is not about one."),
+            .init("kind", .string, kindWords),
+            .init("from_operator_id", .id.orNull, "Number of the operator who had the contact; null for nobody."),
+            .init("to_operator_id", .id.orNull, "Number of the operator who got the contact; null for nobody."),
+            .init("reason", .string.orNull, "Why: the reason that was given, or why nobody got the contact."),
+            .init("actor", .reference(.eventActor), "Who made it happen."),
+            .init("at", .timestamp, "When it happened. What took long to be stored has a later `id` than its time says."),
+            .init("data", .anyObject.orNull, "What more there is to say; null for nothing."),
+        ],
+        examples: [("registered", { $0.event(.sample) }), ("changed", { $0.event(.changeSample) })])
+
+    private static let kindWords =
+        "What happened: `registered`, `assigned`, `transferred`, `released`, `closed`, `reopened` and others, of which "
+        + "there may be more later; pass over those you do not know."
+
+    private static let eventActor = answer(
+        "EventActor", "Who made something happen.",
+        [
+            .init("kind", .string, "`api` for a caller, `system` for what happened by itself or of which nobody knows."),
+            .init("id", .string.orNull, "Number or name by which the kind of actor is told apart; null for nobody."),
+            .init("name", .string.orNull, "Name, for people; null for nobody."),
+        ],
+        example: { $0.actor(Event.sample.actor) })
+}
+
+extension Operation {
+    private static let order =
+        "Ids are given after something has been stored, in the order in which it became visible. A reader that asks for "
+        + "what is `after` the last id it has seen therefore gets everything, once, in an order that is the same for all "
+        + "readers and the true one for each contact. Nothing waits for a change that takes long to be stored: it gets a "
+        + "later id."
+
+    static let listEvents = Operation(
+        "list_events", .events, "List what happened", order,
+        query: .fields(Query.logWords) { LogPage(&$0) },
+        answers: .page(of: .event, "Events, in order of their ids."))
+
+    static let showContactHistory = Operation(
+        "show_contact_history", .contacts, "Show what happened to a contact",
+        query: .fields(Query.logWords) { LogPage(historyOf: &$0) },
+        answers: .page(of: .event, "Events of the contact, the oldest first."), problems: [.contactNotFound])
+}
+
+extension Operation.Query {
+    static let logWords = [
+        "after": "Only events with a greater id: the last one seen. `Link` has it where more follow.",
+        "limit": "How many to show.",
+    ]
+}
+
+extension Event {
+    static let sample = Event(
+        position: 1, contactID: 1, kind: "registered", toOperatorID: 1, actor: Actor(kind: "api"), at: .sample)
+
+    static let changeSample = Event(
+        position: 2, contactID: nil, kind: "operator_changed", toOperatorID: 1, actor: Actor(kind: "api"),
+        at: .sample, data: #"{"max_load": {"from": 10, "to": 5}}"#)
+}
