@@ -22,9 +22,11 @@ returns integer
 language plpgsql
 security definer
 set search_path = pg_catalog, public, pg_temp
+-- Along indexes also where a plan was made while the tables were small; the penalties would call for compiling it.
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set jit = off
 as $$
 declare
     first_running xid8;
