@@ -32,6 +32,7 @@ public enum Schema {
         File("views/contact_objects.sql", PackageResources.contact_objects_sql),
         File("views/contact_counts.sql", PackageResources.contact_counts_sql),
         File("report/report.sql", PackageResources.report_sql),
+        File("functions/recount_counters.sql", PackageResources.recount_counters_sql),
     ]
 
     /// Creates and equips the roles of a production database.

@@ -50,6 +50,20 @@ public actor Cluster {
         }
     }
 
+    /// Whether a cluster has been made for a configuration, as far as this account can see.
+    public static func exists(_ configuration: Configuration) -> Bool {
+        ClusterDirectory.candidates(configuration).contains { EmbeddedPostgres.exists($0 + "/data/PG_VERSION") }
+    }
+
+    /// How to reach the server that another process runs in the configured directory; nil when none runs there yet.
+    public static func connectionString(
+        toRunning configuration: Configuration
+    ) async throws(EmbeddedPostgresError) -> String? {
+        let directory = try await ClusterDirectory.prepare(configuration)
+        guard let socketDirectory = PostmasterFile(data: directory.data)?.socketDirectory else { return nil }
+        return Server.connectionString(socketDirectory: socketDirectory, to: configuration.databaseName)
+    }
+
     /// Stops the server and releases the directory; stopping twice is harmless.
     public func stop() async throws(EmbeddedPostgresError) {
         defer { abandon() }

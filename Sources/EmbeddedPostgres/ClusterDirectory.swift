@@ -9,6 +9,16 @@ struct ClusterDirectory: Sendable {
     var data: String { path + "/data" }
     var log: String { path + "/postgres.log" }
 
+    /// Where the cluster is or would be: the wanted directory and its substitute.
+    static func candidates(_ configuration: Cluster.Configuration) -> [String] {
+        let wanted = resolved(configuration.directory)
+        return [wanted, fallback(for: wanted, configuration)]
+    }
+
+    private static func fallback(for wanted: String, _ configuration: Cluster.Configuration) -> String {
+        configuration.fallbackRoot + "/" + stableHash(wanted)
+    }
+
     /// Makes the wanted directory, or its substitute when the server's account cannot reach it.
     static func prepare(_ configuration: Cluster.Configuration) async throws(EmbeddedPostgresError) -> Self {
         let wanted = resolved(configuration.directory)
@@ -18,7 +28,7 @@ struct ClusterDirectory: Sendable {
                 path: wanted, reason: "PostgreSQL's tools cannot handle quotes, `$`, `\\` or line breaks in a path."
             )
         }
-        let fallback = configuration.fallbackRoot + "/" + stableHash(wanted)
+        let fallback = fallback(for: wanted, configuration)
         // Data already in the fallback stays there even if the wanted path has become reachable since.
         if !exists(wanted + "/data"), exists(fallback + "/data") {
             configuration.progress("The data of \(wanted) is in \(fallback)")

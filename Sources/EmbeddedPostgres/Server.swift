@@ -17,6 +17,10 @@ struct Server: Sendable {
     var connectionString: String { connectionString(to: configuration.databaseName) }
 
     private func connectionString(to database: String) -> String {
+        Self.connectionString(socketDirectory: socketDirectory, to: database)
+    }
+
+    static func connectionString(socketDirectory: String, to database: String) -> String {
         func quoted(_ value: String) -> String {
             let escaped = value.map { "'\\".contains($0) ? "\\\($0)" : String($0) }
             return "'\(escaped.joined())'"

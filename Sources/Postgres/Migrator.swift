@@ -130,7 +130,9 @@ public struct Migrator: Sendable {
         return outcome
     }
 
-    private func isUpToDate(_ connection: Connection) async throws(PostgresError) -> Bool {
+    /// Whether the database holds the migrations given and, unless a newer program has been there, the repeatable scripts.
+    /// - Throws: `PostgresError`.
+    public func isUpToDate(_ connection: Connection) async throws(PostgresError) -> Bool {
         let exist: Statement = """
             select to_regclass('schema_migrations') is not null and to_regclass('schema_repeatables') is not null
             """

@@ -30,6 +30,31 @@ struct Database {
             isPooled: false, cluster: cluster, logger: logger)
     }
 
+    /// Opens the database as it is: the embedded one is started if it is not running, but not made; one that an instance
+    /// runs is shared with it.
+    static func existing(dataDirectory: String, logger: Logger) async throws -> Database {
+        guard Setting.databaseURL.value.isEmpty else {
+            return try await open(dataDirectory: dataDirectory, logger: logger)
+        }
+        let configuration = Cluster.Configuration(directory: dataDirectory)
+        guard Cluster.exists(configuration) else {
+            throw SettingError(
+                "there is no database in \(dataDirectory): name its directory with --data-directory, or set "
+                    + Setting.databaseURL.name)
+        }
+        do {
+            return try await open(dataDirectory: dataDirectory, logger: logger)
+        } catch let inUse as EmbeddedPostgresError {
+            guard case .inUse = inUse, let running = try await Cluster.connectionString(toRunning: configuration) else {
+                throw inUse
+            }
+            logger.debug("an instance runs PostgreSQL in \(dataDirectory): using that")
+            return Database(
+                connectionString: running, directConnectionString: running, isPooled: false, cluster: nil,
+                logger: logger)
+        }
+    }
+
     /// Opens the database and brings it to this program's schema.
     static func migrated(dataDirectory: String, logger: Logger) async throws -> Database {
         let database = try await open(dataDirectory: dataDirectory, logger: logger)
@@ -103,7 +128,15 @@ struct Database {
                 maximumConnections: size))
     }
 
-    /// Stops the embedded PostgreSQL, if there is one.
+    /// What checks the database and mends its counters, through the direct connection if one is named.
+    var reconciler: Reconciler {
+        Reconciler(
+            ConnectionConfiguration(
+                connectionString: directConnectionString,
+                isPooled: isPooled && directConnectionString == connectionString))
+    }
+
+    /// Stops the PostgreSQL that this process has started, if it has.
     func close() async {
         do {
             try await cluster?.stop()

@@ -92,6 +92,7 @@ import Testing
         "create table mine (a integer)", "alter table contacts add x integer", "copy contacts to program 'cat'",
         "select pg_read_file('/etc/passwd')", "set role leads_owner", "update schema_migrations set checksum = 'x'",
         "insert into operator_loads (operator_id, load) values (1, 1)",
+        "select recount_lead_contacts()", "select recount_loads()", "select correct_contact_tallies()",
     ])
     func `leads_app is denied`(sql: String) async throws {
         try await withRoles { database in
@@ -123,7 +124,8 @@ import Testing
             _ = try await database.register(try await database.store.createSource(NewSource(name: "empty")).id)
             let connection = try await connect(database, as: "leads_report")
             for view in [
-                "contacts", "operator_load", "distribution", "weights", "waiting", "load_drift", "tally_drift",
+                "contacts", "operator_load", "distribution", "weights", "waiting", "load_drift", "lead_drift",
+                "tally_drift", "stranded",
             ] {
                 try await connection.execute("select * from report.\(unsafe: view)")
             }

@@ -151,6 +151,40 @@ comment on view report.tally_drift is
     'Sources and operators whose running counts differ from the recount. Expected to be empty, always.';
 comment on column report.tally_drift.tallied is 'Contacts, those open, those waiting; leads, in the row without a source.';
 
+create or replace view report.lead_drift as
+select
+    l.id as lead_id,
+    l.contact_count as stored_count,
+    coalesce(r.recount, 0) as recount
+from public.leads l
+left join (select lead_id, count(*) as recount from public.contacts group by lead_id) r on r.lead_id = l.id
+where l.contact_count <> coalesce(r.recount, 0);
+comment on view report.lead_drift is
+    'Leads whose stored number of contacts differs from the recount. Expected to be empty, always.';
+
+create or replace view report.stranded as
+select
+    c.id as contact_id,
+    c.source_id,
+    c.waiting_since
+from public.contacts c
+where c.status = 'new'
+    and exists (
+        select
+        from public.weights w
+        join public.operator_loads l on l.operator_id = w.operator_id
+        where w.source_id = c.source_id
+            and l.is_active
+            and l.load < l.max_load
+            and (
+                c.released_by is null
+                or l.operator_id <> all (c.released_by)
+                -- Everybody the source has released it: then it is for whoever is free.
+                or not exists (
+                    select from public.weights a where a.source_id = c.source_id and a.operator_id <> all (c.released_by))));
+comment on view report.stranded is
+    'Contacts that wait although an operator could take them: for a moment, while a queue is being placed, never at rest.';
+
 create or replace view report.events as
 select
     l.position,
