@@ -116,7 +116,7 @@ enum Queue {
     }
 
     /// The operators of the source `s` with capacity; null when there are none.
-    fileprivate static let freeOperators: Statement = """
+    private static let freeOperators: Statement = """
         (
             select array_agg(w.operator_id) as ids
             from weights w
@@ -126,7 +126,7 @@ enum Queue {
         """
 
     /// Whether one of the operators `f` may take the contact `c`.
-    fileprivate static let isFreeForSomebody: Statement = """
+    private static let isFreeForSomebody: Statement = """
         (c.released_by is null or not f.ids <@ c.released_by or \(isReleasedByAll))
         """
 
@@ -358,13 +358,7 @@ extension LeadStore {
     public func sweep() async throws(StoreError) -> Int {
         let found = try await readReport([
             """
-            select s.id
-            from sources s
-            cross join lateral \(Queue.freeOperators) f
-            where f.ids is not null
-                and exists (
-                    select from contacts c
-                    where c.source_id = s.id and c.status = 'new' and \(Queue.isFreeForSomebody))
+            select distinct source_id from report.stranded order by source_id
             """
         ])[0]
         var failure: StoreError?

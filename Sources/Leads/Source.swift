@@ -4,7 +4,7 @@ public struct Source: Sendable, Equatable {
     public let name: String
     public let description: String?
     public let strategy: Strategy
-    /// For how many days a returning lead is to go to its last operator, 0 for never. Kept; nothing acts on it yet.
+    /// For how many days a returning lead goes to the operator of its latest contact; 0 for never.
     public let stickyDays: Int
     public let createdAt: Timestamp
     public let updatedAt: Timestamp?

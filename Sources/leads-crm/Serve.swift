@@ -69,7 +69,9 @@ struct Serve: AsyncParsableCommand {
                 schemaVersion: LeadStore.migrations.count, observation: observation, readiness: readiness,
                 swaggerUI: SwaggerUI(directory: Setting.swaggerUI.value)))
         var services: [any Service] = [
-            Sweeper(store: store, interval: settings.sweepInterval, observation: observation, logger: logger)
+            Sweeper(
+                store: store, interval: settings.sweepInterval, decisionDays: settings.decisionDays,
+                observation: observation, logger: logger)
         ]
         if let cluster = database.cluster { services.append(ClusterWatch(cluster: cluster, logger: logger)) }
         let application = Application(
@@ -127,6 +129,7 @@ private struct ServeSettings {
     let poolSize: Int
     let eventLoops: Int
     let sweepInterval: Duration
+    let decisionDays: Int
     let drainDuration: Duration
     let language: Language
     let phoneRegion: PhoneRegion
@@ -139,6 +142,7 @@ private struct ServeSettings {
         poolSize = try Setting.poolSize.integer(in: 1...64)
         eventLoops = try Setting.eventLoops.integer(in: 1...64)
         sweepInterval = .seconds(try Setting.sweepSeconds.integer(in: 1...3600))
+        decisionDays = try Setting.decisionDays.integer(in: 1...36_500)
         drainDuration = .seconds(try Setting.drainSeconds.integer(in: 0...300))
         guard let language = Language(rawValue: Setting.language.value.lowercased()) else {
             throw SettingError("\(Setting.language.name) must be one of \(Language.allCases.map(\.rawValue))")

@@ -33,6 +33,9 @@ struct Setting: Sendable {
     static let eventLoops = Setting("LEADS_EVENT_LOOPS", "1", "threads that read and write HTTP, 1…64")
     static let sweepSeconds = Setting(
         "LEADS_SWEEP_SECONDS", "5", "how often to look for contacts left waiting beside free capacity, 1…3600")
+    static let decisionDays = Setting(
+        "LEADS_DECISION_DAYS", "90",
+        "how long to keep who was considered in each decision, 1…36500; who got it and by which rule stays for ever")
     static let drainSeconds = Setting(
         "LEADS_DRAIN_SECONDS", "0",
         "how long to go on serving, not ready, after SIGTERM: until a balancer has noticed, 0…300")
@@ -45,7 +48,7 @@ struct Setting: Sendable {
 
     static let all = [
         databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, language, phoneRegion, poolSize,
-        eventLoops, sweepSeconds, drainSeconds, swaggerUI, logFormat, logLevel,
+        eventLoops, sweepSeconds, decisionDays, drainSeconds, swaggerUI, logFormat, logLevel,
     ]
 
     /// The value from the environment, or the default. An empty variable counts as none.

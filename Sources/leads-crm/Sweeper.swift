@@ -3,14 +3,16 @@ import LeadStore
 import Logging
 import ServiceLifecycle
 
-/// Sums up the counts of contacts and numbers the events now and then, and looks for contacts left waiting beside free
-/// capacity: a safety net, not the mechanism.
+/// Now and then sums up the counts of contacts, numbers the events, drops the details of old decisions, and looks for
+/// contacts left waiting beside free capacity: a safety net, not the mechanism.
 ///
-/// The latter finds something only when a drain in the background failed, an instance died between two batches of one, or
+/// The last finds something only when a drain in the background failed, an instance died between two batches of one, or
 /// somebody freed capacity by SQL.
 struct Sweeper: Service {
     let store: LeadStore
     let interval: Duration
+    /// How long the details of decisions are kept.
+    let decisionDays: Int
     let observation: Observation
     let logger: Logger
 
@@ -21,6 +23,9 @@ struct Sweeper: Service {
                 guard !Task.isCancelled else { return }
                 await attempt("sum up the counts") { () throws(StoreError) in try await store.foldTallies() }
                 await attempt("number the events") { () throws(StoreError) in try await store.sequenceEvents() }
+                await attempt("drop old decisions' details") { () throws(StoreError) in
+                    try await store.removeDecisionDetails(olderThanDays: decisionDays)
+                }
                 await attempt("sweep") { () throws(StoreError) in
                     observation.swept(sources: try await store.sweep())
                 }

@@ -8,7 +8,9 @@ import Testing
 struct EventLogTests {
     @Test func `a slow writer holds nobody up, and has its place when it is done`() async throws {
         try await TestDatabase.with { database in
-            let (slow, others) = (try await database.writer(), try await Connection.open(database.connectionConfiguration))
+            let (slow, others) = (
+                try await database.writer(), try await Connection.open(database.connectionConfiguration)
+            )
             try await slow.record("slow")
             var read: [String?] = []
             for number in 1...300 {
@@ -186,7 +188,8 @@ struct EventLogTests {
     @Test func `gaps that came with a dump from another server are forgotten`() async throws {
         try await TestDatabase.with { database in
             try await database.byHand(
-                "insert into event_gaps (ids, horizon, noticed_at) values ('{[1,9)}', '99999999999', now() - interval '1 h')")
+                "insert into event_gaps (ids, horizon, noticed_at) values ('{[1,9)}', '99999999999', now() - interval '1 h')"
+            )
             _ = try await database.pass()
             #expect(try await database.gaps() == nil)
         }
@@ -205,7 +208,8 @@ struct EventLogTests {
 
     @Test func `events from before the log are numbered, a page's worth before it is shown`() async throws {
         try await TestDatabase.with { database in
-            try await database.byHand("insert into events (kind, reason) select 'a', n from generate_series(1, 25000) n")
+            try await database.byHand(
+                "insert into events (kind, reason) select 'a', n from generate_series(1, 25000) n")
             let first = try await database.store.events(LogPage(limit: 2))
             #expect(first.elements.map(\.position) == [1, 2] && first.nextCursor == 2)
             #expect(try await database.value("select count(*) from event_log") == 10_000)
@@ -220,9 +224,10 @@ struct EventLogTests {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([1])
             let (first, second) = (try await database.register(source.id), try await database.register(source.id))
-            _ = try await database.store.closeContact(id: first.id)
+            _ = try await database.store.changeContact(id: first.id, ContactChange(.close))
             try await database.byHand(
-                #"insert into events (contact_id, kind, actor_kind, actor_id, actor_name, data) values (\#(second.id), 'b', 'api', '7', 'bot', '{"a":[1e400,"é"]}')"#)
+                #"insert into events (contact_id, kind, actor_kind, actor_id, actor_name, data) values (\#(second.id), 'b', 'api', '7', 'bot', '{"a":[1e400,"é"]}')"#
+            )
 
             let history = try await database.store.history(ofContact: second.id, LogPage(limit: 1000)).elements
             #expect(history.map(\.kind) == ["registered", "assigned", "b"])
@@ -232,7 +237,8 @@ struct EventLogTests {
             let log = try await database.store.events(LogPage()).elements
             #expect(log.filter { $0.contactID == second.id } == history)
 
-            let page = try await database.store.history(ofContact: second.id, LogPage(after: history[0].position, limit: 1))
+            let page = try await database.store.history(
+                ofContact: second.id, LogPage(after: history[0].position, limit: 1))
             #expect(page.elements == [history[1]] && page.nextCursor == history[1].position)
             let error = try await #require(throws: StoreError.self) {
                 _ = try await database.store.history(ofContact: 999, LogPage())

@@ -48,7 +48,7 @@ struct ReconcilerTests {
         try await busy { database, _, _ in
             #expect(try await found(database) == [:])
             try await database.store.foldTallies()
-            _ = try await database.store.closeContact(id: 1)
+            _ = try await database.store.changeContact(id: 1, ContactChange(.close))
             let results = try await Reconciler(database.connectionConfiguration).check()
             #expect(results.allSatisfy { $0.findings == 0 && $0.details == [] })
             let lookedAt = Dictionary(uniqueKeysWithValues: results.map { ($0.subject, $0.lookedAt) })
@@ -162,7 +162,7 @@ struct ReconcilerTests {
                 "select array_agg(id) from contacts where status = 'active' and operator_id = \(ids[1])",
                 as: [Int].self
             ).prefix(2) {
-                _ = try await database.store.closeContact(id: id)
+                _ = try await database.store.changeContact(id: id, ContactChange(.close))
             }
             #expect(try await found(database) == [:])
         }
@@ -335,7 +335,9 @@ struct ReconcilerTests {
                             let key = LeadIdentity(kind: .externalID, value: "id \((worker + number) % 6)")
                             let contact = try await database.register(
                                 NewContact(sourceID: source.id, leadExternalID: key.value), keys: [key])
-                            if number.isMultiple(of: 3) { _ = try await database.store.closeContact(id: contact.id) }
+                            if number.isMultiple(of: 3) {
+                                _ = try await database.store.changeContact(id: contact.id, ContactChange(.close))
+                            }
                         }
                     }
                 }

@@ -13,10 +13,12 @@ extension Component {
     ]
 
     private static let strategyWords =
-        "How an operator is chosen among those who are free: at random in proportion to weight (`weighted_random`), "
-        + "or in proportion to weight × free places (`weighted_capacity`)."
+        "How an operator is chosen among those who are free: at random in proportion to weight (`weighted_random`) or to "
+        + "weight × free places (`weighted_capacity`); in turn, so that shares by weight are exact and never come in bursts "
+        + "(`smooth_weighted`); whose last turn is longest ago (`round_robin`); who carries least (`least_loaded`); who has "
+        + "the largest share of places free (`most_free`)."
     private static let stickyDaysWords =
-        "For how many days a returning lead is to go to its last operator, 0 for never. Kept, without effect yet."
+        "For how many days a returning lead goes to the operator of its latest contact, if that one is free; 0 for never."
 
     static let source = answer(
         "Source", "A channel contacts come from: a bot, a form, a messenger account.", sourceProperties,
