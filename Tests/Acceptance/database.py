@@ -132,6 +132,9 @@ class Database:
     def tally_drift(self) -> list[tuple]:
         return self.rows("select * from report.tally_drift")
 
+    def event_drift(self) -> list[tuple]:
+        return self.rows("select * from report.event_drift")
+
     def contacts_by_operator(self) -> list[tuple]:
         """Operator, all it has or had last, those it has now."""
         return self.rows(CONTACTS_BY_OPERATOR)

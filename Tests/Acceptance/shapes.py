@@ -27,6 +27,9 @@ NAMED_OPERATOR = ["id", "name", "is_active", "max_load", "current_load"]
 SOURCE_OF_AN_OPERATOR = ["source_id", "source_name", "count"]
 CONTACT_DISTRIBUTION = ["source_id", "source_name", "operator_id", "operator_name", "contacts_count"]
 
+EVENT = ["id", "contact_id", "kind", "from_operator_id", "to_operator_id", "reason", "actor", "at", "data"]
+ACTOR = ["kind", "id", "name"]
+
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -78,6 +81,13 @@ def check_contact(contact: dict) -> dict:
     assert (contact["closed_at"] is not None) == (status == "closed")
     assert status != "active" or contact["assigned_at"] is not None
     return contact
+
+
+def check_event(event: dict) -> dict:
+    assert list(event) == EVENT and list(event["actor"]) == ACTOR
+    assert type(event["id"]) is int and event["id"] >= 1 and is_timestamp(event["at"])
+    assert event["kind"] and (event["data"] is None or type(event["data"]) is dict)
+    return event
 
 
 def check_lead(lead: dict) -> dict:

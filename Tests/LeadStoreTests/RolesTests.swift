@@ -47,6 +47,9 @@ import Testing
             #expect(try await store.leads(Page()).elements.count == 1)
             try await store.archiveOperator(id: person.id)
             try await store.foldTallies()
+            try await store.sequenceEvents()
+            #expect(try await store.events(LogPage()).elements.count >= 4)
+            #expect(try await store.history(ofContact: 1, LogPage()).elements.first?.kind == "registered")
             #expect(try await store.distributionStatistics().summary.totalContacts == 2)
             #expect(try await store.isReady(schemaVersion: LeadStore.migrations.count))
             #expect(try await store.sweep() == 0)
@@ -88,7 +91,10 @@ import Testing
         "update operator_loads set load = 0", "update operator_loads set ceiling = 1000",
         "update leads set contact_count = 9",
         "update events set reason = 'x'",
-        "delete from events", "truncate events", "truncate contacts", "delete from contacts", "drop table contacts",
+        "delete from events", "truncate events",
+        "insert into event_log values (1, 1)", "update event_log set position = 9", "delete from event_log",
+        "select * from event_gaps", "update event_sequencer set last_position = 0",
+        "truncate contacts", "delete from contacts", "drop table contacts",
         "create table mine (a integer)", "alter table contacts add x integer", "copy contacts to program 'cat'",
         "select pg_read_file('/etc/passwd')", "set role leads_owner", "update schema_migrations set checksum = 'x'",
         "insert into operator_loads (operator_id, load) values (1, 1)",
@@ -125,11 +131,13 @@ import Testing
             let connection = try await connect(database, as: "leads_report")
             for view in [
                 "contacts", "operator_load", "distribution", "weights", "waiting", "load_drift", "lead_drift",
-                "tally_drift", "stranded",
+                "tally_drift", "stranded", "events", "event_drift",
             ] {
                 try await connection.execute("select * from report.\(unsafe: view)")
             }
-            for sql in ["select * from contacts", "select * from leads", "select * from contact_objects"] {
+            for sql in ["select * from contacts", "select * from leads", "select * from contact_objects",
+                "select * from events",
+            ] {
                 let error = try await #require(throws: PostgresError.self) { try await connection.runScript(sql) }
                 #expect(error.sqlState == SQLState("42501"), "\(sql): \(error)")
             }

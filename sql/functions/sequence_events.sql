@@ -48,10 +48,13 @@ begin
 
     with visible as (
         (
+            -- Range by range: a plain join may be planned the other way round, through all events for each gap.
             select e.id
             from event_gaps g
             cross join unnest(g.ids) as gap (ids)
-            join events e on e.id >= lower(gap.ids) and e.id < upper(gap.ids)
+            cross join lateral (
+                select id from events where id >= lower(gap.ids) and id < upper(gap.ids) order by id limit most
+            ) e
             order by e.id
             limit most
         )

@@ -13,8 +13,7 @@ extension Component {
             .init("to_operator_id", .id.orNull, "Number of the operator who got the contact; null for nobody."),
             .init("reason", .string.orNull, "Why: the reason that was given, or why nobody got the contact."),
             .init("actor", .reference(.eventActor), "Who made it happen."),
-            .init(
-                "at", .timestamp, "When it happened. What took long to be stored has a later `id` than its time says."),
+            .init("at", .timestamp, "When it happened. What took long to be stored has a later `id` than that."),
             .init("data", .anyObject.orNull, "What more there is to say; null for nothing."),
         ],
         examples: [("registered", { $0.event(.sample) }), ("changed", { $0.event(.changeSample) })])
@@ -26,10 +25,9 @@ extension Component {
     private static let eventActor = answer(
         "EventActor", "Who made something happen.",
         [
-            .init(
-                "kind", .string, "`api` for a caller, `system` for what happened by itself or of which nobody knows."),
-            .init("id", .string.orNull, "Number or name by which the kind of actor is told apart; null for nobody."),
-            .init("name", .string.orNull, "Name, for people; null for nobody."),
+            .init("kind", .string, "`api` for a caller, `system` for what happened by itself."),
+            .init("id", .string.orNull, "Which one of this kind; null where that is not known."),
+            .init("name", .string.orNull, "Name, for people; null where that is not known."),
         ],
         example: { $0.actor(Event.sample.actor) })
 }
