@@ -184,7 +184,7 @@ struct EventLogTests {
         }
     }
 
-    @Test func `looking for what is missing costs by what is missing, also if planned while there was nothing`() async throws {
+    @Test func `looking for what is missing costs by what is missing, whenever it was planned`() async throws {
         try await TestDatabase.with { database in
             var configuration = database.connectionConfiguration
             configuration.sessionSettings = LeadStore.sessionSettings
