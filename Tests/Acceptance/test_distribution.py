@@ -72,3 +72,28 @@ def test_the_largest_weights_and_limits_do_not_overflow(empty_api):
     for strategy in ("weighted_random", "weighted_capacity"):
         source = empty_api.source(dict.fromkeys(operators, 1_000_000), strategy=strategy)["id"]
         assert {empty_api.contact(source)["status"] for _ in range(20)} == {"active"}
+
+
+def test_the_worked_example_of_the_readme_is_true(empty_api):
+    anna, boris = (empty_api.operator(name=name, max_load=limit)["id"] for name, limit in (("Anna", 3), ("Boris", 2)))
+    source = empty_api.source({anna: 10, boris: 30}, strategy="smooth_weighted")["id"]
+
+    def loads():
+        return empty_api.load(anna), empty_api.load(boris)
+
+    def show(contact):
+        return empty_api.read("contacts", contact["id"])
+
+    contacts, seen = [], []
+    for _ in range(6):
+        contacts.append(empty_api.contact(source))
+        seen.append(loads())
+    assert seen == [(0, 1), (1, 1), (1, 2), (2, 2), (3, 2), (3, 2)]
+    assert contacts[5]["waiting_reason"] == "all_at_limit"
+    empty_api.close_contact(contacts[0]["id"])
+    assert show(contacts[5])["operator_id"] == boris and loads() == (3, 2)
+    empty_api.post(f"/api/v1/contacts/{contacts[1]['id']}/release").must_be(200)
+    assert show(contacts[1])["waiting_reason"] == "excluded" and loads() == (2, 2)
+    assert empty_api.contact(source)["operator_id"] == anna and loads() == (3, 2)
+    empty_api.close_contact(contacts[2]["id"])
+    assert show(contacts[1])["operator_id"] == boris and loads() == (3, 2)
