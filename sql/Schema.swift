@@ -19,6 +19,7 @@ public enum Schema {
         File("migrations/0002_tallies.sql", PackageResources._002_tallies_sql),
         File("migrations/0003_distribution.sql", PackageResources._003_distribution_sql),
         File("migrations/0004_event_log.sql", PackageResources._004_event_log_sql),
+        File("migrations/0005_validated.sql", PackageResources._005_validated_sql),
     ]
 
     /// Applied again whenever their text changes, in this order.

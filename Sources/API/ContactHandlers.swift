@@ -95,11 +95,12 @@ struct ContactHandlers: Sendable {
             } catch {
                 let problem = Problem(error)
                 outcomes.append((id, .failure(problem)))
+                guard problem.status.kind == .serverError else { continue }
+                guard outcomes.count > 1 else { throw problem }
                 // Without a database each of the others would wait for it, too.
-                if problem.status.kind == .serverError { failure = .unavailable(cause: problem.cause) }
+                failure = .unavailable(cause: problem.cause)
             }
         }
-        if case .failure(let problem)? = outcomes.first?.outcome, failure != nil { throw problem }
         let language = call.language
         return Reply { json in
             json.array(outcomes) { $0.bulkOutcome(of: $1.id, $1.outcome, in: language) }

@@ -74,6 +74,9 @@ struct DecisionRecord {
         let lastTurns: [Int]? = try column.next()
         let lastAssignments: [Int]? = try column.next()
         isWithoutDetails = try column.next()
+        // Constraints say so; a row written by hand past them must not end the program.
+        let lengths = [weights, loads, maxLoads, credits, lastTurns, lastAssignments].compactMap { $0?.count }
+        guard lengths.allSatisfy({ $0 == operatorIDs.count }), areActive.count == operatorIDs.count else { return nil }
         candidates = operatorIDs.indices.map { index in
             Candidate(
                 operatorID: operatorIDs[index], weight: weights[index], load: loads[index], maxLoad: maxLoads[index],

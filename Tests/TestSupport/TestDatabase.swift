@@ -12,7 +12,8 @@ public struct TestDatabase: Sendable {
     public var store: LeadStore { LeadStore(pool: pool) }
 
     public var connectionConfiguration: ConnectionConfiguration {
-        ConnectionConfiguration(connectionString: connectionString)
+        // Tests make much at once, on machines that do other things.
+        ConnectionConfiguration(connectionString: connectionString, statementDeadline: .seconds(30))
     }
 
     /// Runs `body` on a database of its own.

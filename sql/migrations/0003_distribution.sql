@@ -32,7 +32,11 @@ comment on column source_turns.credit is
 comment on column source_turns.last_turn is
     'round_robin: when the operator last had its turn, in the order of operator_assignments; 0 for never.';
 
-alter table contacts add column released_by bigint[];
+-- Not valid: to look at every contact would keep writers out for as long. 0005 does so without.
+alter table contacts
+    add column released_by bigint[],
+    add constraint contacts_released_by_operators check (
+        array_ndims(released_by) = 1 and array_position(released_by, null) is null) not valid;
 comment on column contacts.released_by is
     'Operators that gave it back: not chosen for it again unless everybody the source has did. Null for nobody.';
 comment on column contacts.waiting_reason is
@@ -44,7 +48,10 @@ alter table decision_snapshots
     add column credits bigint[],
     add column last_turns bigint[],
     add column last_assignments bigint[],
-    add column details_removed_at timestamptz;
+    add column details_removed_at timestamptz,
+    add constraint decision_snapshots_memory_aligned check (
+        cardinality(credits) = cardinality(operator_ids) and cardinality(last_turns) = cardinality(operator_ids)
+        and cardinality(last_assignments) = cardinality(operator_ids)) not valid;
 comment on column decision_snapshots.credits is 'Only where the strategy is smooth_weighted, which decides by them.';
 comment on column decision_snapshots.last_turns is 'Only where the strategy is round_robin, which decides by them.';
 comment on column decision_snapshots.last_assignments is
@@ -57,7 +64,7 @@ alter table decisions
     add column rule text not null default 'strategy',
     add column excluded bigint[],
     add constraint decisions_rule_known check (
-        rule in ('strategy', 'sticky', 'returned', 'queue', 'manual', 'forced'));
+        rule in ('strategy', 'sticky', 'returned', 'queue', 'manual', 'forced')) not valid;
 comment on column decisions.rule is
     'strategy: the source''s decided. sticky: the lead''s last operator. returned: reopened, back to its own. queue: others wait longer. manual, forced: by hand, the latter beyond the limit or to an inactive operator.';
 comment on column decisions.excluded is 'Operators not considered because they had released the contact; null for nobody.';
