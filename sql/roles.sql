@@ -65,7 +65,7 @@ grant
 on leads to leads_app;
 grant update on operators, sources, weights, lead_identities, contacts, idempotency_keys to leads_app;
 -- Never load, ceiling or contact_count: those belong to the triggers.
-grant update (max_load, is_active) on operator_loads to leads_app;
+grant update (max_load, is_active, last_assignment) on operator_loads to leads_app;
 grant delete on weights, lead_identities, possible_duplicates, idempotency_keys, decisions, decision_snapshots
 to leads_app;
 grant select on contact_objects, contact_counts, event_log, schema_migrations, schema_repeatables to leads_app;

@@ -36,7 +36,8 @@ struct Line: Sendable {
     mutating func choose(
         from pool: Pool, without excluded: Set<Int>, draw: (Int) -> Int
     ) -> (index: Int, draw: Int?)? {
-        if seed == nil, strategy != .roundRobin { seed = draw(.max) }
+        // 53 bits: a number that JavaScript reads exactly.
+        if seed == nil, strategy != .roundRobin { seed = draw(1 << 53) }
         var places =
             self.places.take()
             ?? Heap(pool.indices.filter(pool.isOpen).map { Place(standing: standing(of: $0, in: pool), index: $0) })

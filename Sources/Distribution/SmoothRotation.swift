@@ -6,6 +6,10 @@
 /// the same candidates eligible throughout, every window of as many decisions as the weights sum to gives each candidate
 /// exactly its weight, if credits were 0 at first. Whoever is not eligible neither gains nor pays.
 ///
+/// One thing nginx does not do: what is owed is bounded by the sum of the weights that compete, within which credits stay
+/// anyway while the same candidates are eligible. Beside a heavy candidate the light ones come to owe each other hundreds
+/// of its contacts; once it is full they would go to one of them alone, hundreds in a row.
+///
 /// A decision is linear in the number of candidates, as in nginx: all credits change.
 struct SmoothRotation: Sendable {
     /// What each candidate gains with a decision: its weight while it is open, else 0.
@@ -25,9 +29,18 @@ struct SmoothRotation: Sendable {
     mutating func choose(without setAside: [Int], from pool: Pool) -> Int? {
         for index in setAside { setGain(0, of: index) }
         defer { for index in setAside { setGain(pool.candidates[index].weight, of: index) } }
+        bound()
         guard let chosen = Self.raise(&credits, by: gains) else { return nil }
         credits[chosen] -= gainsTotal
         return chosen
+    }
+
+    /// Keeps the credits of those who compete within the sum of their weights; one alone competes with nobody.
+    private mutating func bound() {
+        guard let heaviest = gains.max(), heaviest < gainsTotal else { return }
+        for index in gains.indices where gains[index] > 0 {
+            credits[index] = min(max(credits[index], -gainsTotal), gainsTotal)
+        }
     }
 
     /// Raises the credits of those who gain.

@@ -7,6 +7,8 @@ struct DecisionSnapshot {
     let sourceID: Int
     let strategy: Strategy
     let candidates: [Candidate]
+    /// As they are on the source, where a candidate chosen by hand may have none: 0. A `Candidate` has at least 1.
+    var weights: [Int]?
     var decisions: [(contactID: Int, decision: Decision)] = []
 
     /// Stores the candidates once for all the decisions. Of what strategies remember, only what this one decides by.
@@ -18,7 +20,7 @@ struct DecisionSnapshot {
                 last_assignments)
             values (
                 \(sourceID), \(strategy.rawValue), \(candidates.map(\.operatorID)),
-                \(candidates.map { Int32($0.weight) }), \(candidates.map { Int32($0.load) }),
+                \((weights ?? candidates.map(\.weight)).map { Int32($0) }), \(candidates.map { Int32($0.load) }),
                 \(candidates.map { Int32($0.maxLoad) }), \(candidates.map(\.isActive)),
                 \(strategy == .smoothWeighted ? candidates.map(\.credit) : nil),
                 \(strategy == .roundRobin ? candidates.map(\.lastTurn) : nil),

@@ -114,7 +114,8 @@ private struct Batch: Sendable {
         ] + (keys.isEmpty ? [] : [lastOperators(kinds, values)])
     }
 
-    /// Whom a returning lead is to go back to: who has or had its latest contact, if that is recent enough.
+    /// Whom a returning lead is to go back to: who has or had its latest contact, if that is recent enough. Of a lead with
+    /// hundreds of contacts nobody ever had, the latest are looked at.
     private func lastOperators(_ kinds: [String], _ values: [String]) -> Statement {
         """
         select s.id, l.lead_id, c.operator_id
@@ -125,14 +126,16 @@ private struct Batch: Sendable {
             join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
         ) l
         cross join lateral (
-            select c.operator_id
-            from contacts c
-            where c.lead_id = l.lead_id and c.operator_id is not null
-                and c.created_at > clock_timestamp() - make_interval(days => s.sticky_days)
-            order by c.id desc
+            select latest.operator_id, latest.created_at
+            from (
+                select id, operator_id, created_at from contacts where lead_id = l.lead_id order by id desc limit 100
+            ) latest
+            where latest.operator_id is not null
+            order by latest.id desc
             limit 1
         ) c
         where s.id = any(\(sourceIDs)) and s.sticky_days > 0
+            and c.created_at > clock_timestamp() - make_interval(days => s.sticky_days)
         """
     }
 
@@ -242,11 +245,11 @@ private struct Plan: Sendable {
             let newcomers = rows.filter { $0.contact.sourceID == sourceID }
             guard !newcomers.isEmpty else { continue }
             // More may wait behind as many heads as were asked for, whether or not those are still there.
-            let lastHead = heads.count >= queueHead ? heads.map(\.priority).min() : nil
+            let lastHead = Round.LastHead(of: heads, limit: queueHead)
             let capacityLeft = round.decide(
                 sourceID: sourceID, source,
                 queue: heads.filter(\.isStillWaiting).map(\.queued) + newcomers.map(queued),
-                lastHeadPriority: lastHead, using: &generator)
+                lastHead: lastHead, using: &generator)
             if lastHead != nil && capacityLeft > 0 { unserved.append(sourceID) }
         }
         let outcomes = Dictionary(

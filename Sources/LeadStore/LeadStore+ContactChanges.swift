@@ -91,7 +91,7 @@ extension LeadStore {
             }
             guard let source = sources[sourceID] else { throw .sourceNotFound }
             var round = Round()
-            let lastHead = heads.count >= Self.drainBatch ? heads.map(\.priority).min() : nil
+            let lastHead = Round.LastHead(of: heads, limit: Self.drainBatch)
             var generator = SystemRandomNumberGenerator()
             let capacityLeft = round.decide(
                 sourceID: sourceID, source,
@@ -101,7 +101,7 @@ extension LeadStore {
                         standing: .newcomer, releasedBy: seen.releasedBy,
                         preferred: seen.operatorID.map { Circumstances.Preference(operatorID: $0, rule: .returned) })
                 ],
-                lastHeadPriority: lastHead, using: &generator)
+                lastHead: lastHead, using: &generator)
             let outcome = round.decided.first { $0.standing == .newcomer }?.outcome ?? .waiting(.behindQueue)
             let written = try await transaction.run([edit.update(Self.reopening(outcome, arrival: arrival))])
             guard written[0].affectedRows == 1 else { return (nil, false) }
@@ -140,6 +140,7 @@ extension LeadStore {
             let found = try await transaction.run(
                 [
                     Locks.operators([target] + (seen.operatorID.map { [$0] } ?? [])),
+                    "select exists (select from contacts where id = \(edit.id) and version = \(seen.version))",
                     Queue.candidate(target, ofSource: seen.sourceID),
                     edit.update(
                         """
@@ -159,16 +160,21 @@ extension LeadStore {
                                     and (\(assignment.force) or (l.is_active and l.load < l.max_load)))
                             """),
                 ] + (seen.operatorID.map { Self.lookUpQueue(ofOperator: $0) } ?? []))
-            guard let (strategy, candidate) = try Queue.candidate(target, found[1]) else { throw .operatorNotFound }
+            // What the contact has become decides first: it may be theirs by now, or closed.
+            let isAsSeen = try reading { () throws(PostgresError) in try found[1][0].decode(Bool.self) }
+            guard isAsSeen else { return (nil, false) }
+            guard let (strategy, candidate, weight) = try Queue.candidate(target, found[2]) else {
+                throw .operatorNotFound
+            }
             let isForced = !candidate.isActive || candidate.load >= candidate.maxLoad
             if isForced && !assignment.force { throw candidate.isActive ? .operatorAtLimit : .operatorInactive }
-            guard found[2].affectedRows == 1 else { return (nil, false) }
+            guard found[3].affectedRows == 1 else { return (nil, false) }
             let placing =
                 try seen.operatorID.map { (operatorID) throws(StoreError) in
-                    try Self.placeQueue(ofOperator: operatorID, found[3...])
+                    try Self.placeQueue(ofOperator: operatorID, found[4...])
                 } ?? Placing()
             let decision = DecisionSnapshot(
-                sourceID: seen.sourceID, strategy: strategy, candidates: [candidate],
+                sourceID: seen.sourceID, strategy: strategy, candidates: [candidate], weights: [weight],
                 decisions: [
                     (
                         edit.id,
@@ -209,7 +215,7 @@ extension LeadStore {
                     "select priority, arrival, released_by from contacts where id = \(edit.id)",
                 ] + Self.lookUpQueue(ofSource: sourceID) + Self.lookUpQueue(ofOperator: operatorID))
             guard found[2].affectedRows == 1 else { return (nil, false) }
-            let (queue, sources, mayGoOn) = try reading { () throws(PostgresError) in
+            let (queue, sources, lastHead, mayGoOn) = try reading { () throws(PostgresError) in
                 let (priority, arrival, releasedBy) = try found[3][0].decode(Int.self, Int.self, [Int].self)
                 let released = Round.Queued(
                     contactID: edit.id, priority: priority, arrival: arrival, standing: .released,
@@ -220,12 +226,13 @@ extension LeadStore {
                 var sources = try Queue.sources(ofOperator: operatorID, found[8])
                 sources.merge(try Queue.sources(settings: found[5], operators: found[4])) { $1 }
                 let waiting = (heads + others).filter { $0.contactID != edit.id }
+                let lastHead = Round.LastHead(of: heads, limit: Self.drainBatch)
                 return (
                     waiting.filter(\.isStillWaiting).map { ($0.sourceID, $0.queued) } + [(sourceID, released)],
-                    sources, waiting.contains { !$0.isStillWaiting } || heads.count >= Self.drainBatch
+                    sources, lastHead, waiting.contains { !$0.isStillWaiting } || lastHead != nil
                 )
             }
-            let (round, _) = Self.decide(queue, sources)
+            let (round, _) = Self.decide(queue, sources, lastHeads: lastHead.map { [sourceID: $0] } ?? [:])
             let releasing = Events.New(
                 .released, contactID: edit.id, fromOperatorID: operatorID, reason: reason, by: .api)
             return (try await Self.finish(transaction, edit, [releasing], round.statements), mayGoOn)

@@ -14,7 +14,7 @@ extension LeadStore {
             limit 1
             """
         let found = try await readPage([
-            "select exists (select from contacts where id = \(contactID))",
+            "select status::text from contacts where id = \(contactID)",
             """
             select s.strategy, s.operator_ids, s.weights, s.loads, s.max_loads, s.are_active, s.credits, s.last_turns,
                 s.last_assignments, s.details_removed_at is not null
@@ -36,19 +36,72 @@ extension LeadStore {
             join operators o on o.id = any(array_append(s.operator_ids, d.operator_id))
             """,
         ])
-        let (exists, record, names) = try reading { () throws(PostgresError) in
+        let (status, record, names) = try reading { () throws(PostgresError) in
             var names: [Int: String] = [:]
             for row in found[3] {
                 let (id, name) = try row.decode(Int.self, String.self)
                 names[id] = name
             }
-            return (try found[0][0].decode(Bool.self), try DecisionRecord(found[1], found[2]), names)
+            let status = try found[0].first?.decode(ContactStatus.self)
+            return (status, try DecisionRecord(found[1], found[2]), names)
         }
-        guard exists else { throw .contactNotFound }
+        guard let status else { throw .contactNotFound }
         guard let record, let explanation = record.explanation(ofContact: contactID, names: names) else {
             throw .decisionNotFound
         }
+        if status == .new, case .placed = explanation.outcome, let present = try await standstill(ofContact: contactID)
+        {
+            return present
+        }
         return explanation
+    }
+
+    /// Why a contact waits that was taken from its operator without a decision: requeued, or its operator archived. Told from
+    /// how things stand. Nil when it waits no longer.
+    private func standstill(ofContact id: Int) async throws(StoreError) -> Explanation? {
+        let found = try await readPage([
+            """
+            select contact_waiting_reason(c.source_id, c.released_by), c.waiting_since, s.strategy,
+                coalesce(c.released_by, '{}')
+            from contacts c
+            join sources s on s.id = c.source_id
+            where c.id = \(id) and c.status = 'new'
+            """,
+            """
+            select o.id, o.name, w.weight, l.load, l.max_load, l.is_active
+            from contacts c
+            join weights w on w.source_id = c.source_id
+            join operator_loads l on l.operator_id = w.operator_id
+            join operators o on o.id = w.operator_id
+            where c.id = \(id)
+            order by o.id
+            """,
+        ])
+        return try reading { () throws(PostgresError) in
+            guard let row = found[0].first else { return nil }
+            let (reason, since, strategy, releasedBy) = try row.decode(
+                WaitingReason.self, Timestamp.self, Strategy.self, [Int].self)
+            var names: [Int: String] = [:]
+            var candidates: [Candidate] = []
+            for row in found[1] {
+                let (id, name, weight, load, maxLoad, isActive) = try row.decode(
+                    Int.self, String.self, Int.self, Int.self, Int.self, Bool.self)
+                names[id] = name
+                candidates.append(
+                    Candidate(operatorID: id, weight: weight, load: load, maxLoad: maxLoad, isActive: isActive))
+            }
+            let excluded = Exclusion.effective(releasedBy: releasedBy, configured: candidates.map(\.operatorID))
+            let considerations = Distributor(strategy: strategy, candidates: candidates)
+                .considerations(Circumstances(excluded: excluded))
+            return Explanation(
+                contactID: id, decidedAt: since, strategy: strategy, rule: .queue, outcome: .waiting(reason), draw: nil,
+                candidates: considerations.map {
+                    Explanation.Candidate(
+                        operatorID: $0.operatorID, name: names[$0.operatorID] ?? "", weight: $0.weight, load: $0.load,
+                        maxLoad: $0.maxLoad, exclusion: $0.exclusion, probability: nil)
+                },
+                isReproduced: nil)
+        }
     }
 }
 
@@ -56,6 +109,8 @@ extension LeadStore {
 struct DecisionRecord {
     let strategy: Strategy
     let candidates: [Candidate]
+    /// By operator, 0 for none: a candidate has at least 1.
+    private let weights: [Int: Int]
     let isWithoutDetails: Bool
     /// Those on the same candidates up to the one in question, which is the last.
     let decisions: [Decision]
@@ -77,6 +132,7 @@ struct DecisionRecord {
         // Constraints say so; a row written by hand past them must not end the program.
         let lengths = [weights, loads, maxLoads, credits, lastTurns, lastAssignments].compactMap { $0?.count }
         guard lengths.allSatisfy({ $0 == operatorIDs.count }), areActive.count == operatorIDs.count else { return nil }
+        self.weights = Dictionary(zip(operatorIDs, weights), uniquingKeysWith: { $1 })
         candidates = operatorIDs.indices.map { index in
             Candidate(
                 operatorID: operatorIDs[index], weight: weights[index], load: loads[index], maxLoad: maxLoads[index],
@@ -119,8 +175,9 @@ struct DecisionRecord {
             draw: decision.draw,
             candidates: considerations.map {
                 Explanation.Candidate(
-                    operatorID: $0.operatorID, name: names[$0.operatorID] ?? "", weight: $0.weight, load: $0.load,
-                    maxLoad: $0.maxLoad, exclusion: $0.exclusion,
+                    operatorID: $0.operatorID, name: names[$0.operatorID] ?? "",
+                    weight: weights[$0.operatorID] ?? $0.weight, load: $0.load, maxLoad: $0.maxLoad,
+                    exclusion: $0.exclusion,
                     probability: decision.rule == .strategy ? $0.probability : nil)
             },
             isReproduced: replay.flatMap { $0.decision.map { $0 == decision } })

@@ -146,12 +146,17 @@ extension LeadStore {
                 """,
                 // Read once they are locked: one may have been archived while we waited.
                 "select id from operators where id = any(\(operatorIDs)) and archived_at is null",
-                "select coalesce(sum(weight), 0)::bigint from weights where source_id = \(sourceID)",
+                "select operator_id, weight from weights where source_id = \(sourceID)",
             ])
-            let (isKnown, known, oldTotal) = try reading { () throws(PostgresError) in
+            let (isKnown, known, old) = try reading { () throws(PostgresError) in
                 var known: Set<Int> = []
                 for row in found[3] { known.insert(try row.decode(Int.self)) }
-                return (try found[1][0].decode(Bool.self), known, try found[4][0].decode(Int.self))
+                var old: [Int: Int] = [:]
+                for row in found[4] {
+                    let (operatorID, weight) = try row.decode(Int.self, Int.self)
+                    old[operatorID] = weight
+                }
+                return (try found[1][0].decode(Bool.self), known, old)
             }
             guard isKnown else { throw .sourceNotFound }
             if let missing = new.first(where: { !known.contains($0.operatorID) }) {
@@ -169,16 +174,18 @@ extension LeadStore {
                 from unnest(\(operatorIDs), \(operatorIDs.map { Int32(weights[$0] ?? 1) })) as w (operator_id, weight)
                 on conflict on constraint weights_source_operator_unique do update set weight = excluded.weight
                 """)
-            statements += [
-                Self.carryTurns(ofSource: sourceID, oldTotal: oldTotal),
-                Events.record([
-                    Events.New(
-                        .weightsChanged, by: .api,
-                        data: """
-                            {"source_id": \(sourceID), "operators": \(operatorIDs.count), "replaced": \(replacing)}
-                            """)
-                ]),
-            ]
+            if old != (replacing ? weights : old.merging(weights) { $1 }) {
+                statements += [
+                    Self.carryTurns(ofSource: sourceID, oldTotal: old.values.reduce(0, +)),
+                    Events.record([
+                        Events.New(
+                            .weightsChanged, by: .api,
+                            data: """
+                                {"source_id": \(sourceID), "operators": \(operatorIDs.count), "replaced": \(replacing)}
+                                """)
+                    ]),
+                ]
+            }
             let changed = try await transaction.run(statements + Self.lookUpQueue(ofSource: sourceID))
             let placing = try Self.placeQueue(ofSource: sourceID, changed[statements.count...])
             let stored = try await transaction.finish(
@@ -203,7 +210,8 @@ extension LeadStore {
         ),
         kept as (
             update source_turns t
-            set credit = round(t.credit::numeric * (select sum(weight) from present) / greatest(\(oldTotal), 1))
+            set credit = greatest(-1e15, least(1e15,
+                round(t.credit::numeric * (select sum(weight) from present) / greatest(\(oldTotal), 1))))
             from present p
             where t.source_id = \(id) and t.operator_id = p.operator_id
             returning t.operator_id, t.credit

@@ -72,21 +72,29 @@ enum Queue {
     ///
     /// Sources without capacity give no rows, so that a full house costs a registration nothing. The lateral form
     /// walks `contacts_waiting`; the same as `= any` with an ORDER BY walks the whole primary key. Contacts that only
-    /// operators without capacity may take are walked over.
+    /// operators without capacity may take are walked over; those everybody has released are for whoever is free, as
+    /// `Exclusion.effective` has it.
     static func head(ofSources ids: [Int], limit: Int) -> Statement {
         lockingHead(
             """
             select h.id, h.source_id, h.priority, h.arrival
             from unnest(\(ids)) as s (id)
-            cross join lateral \(freeOperators) f
+            cross join lateral (
+                select array_agg(w.operator_id) as all_ids,
+                    array_agg(w.operator_id) filter (where l.is_active and l.load < l.max_load) as free_ids
+                from weights w
+                join operator_loads l on l.operator_id = w.operator_id
+                where w.source_id = s.id
+            ) o
             cross join lateral (
                 select c.id, c.source_id, c.priority, c.arrival
                 from contacts c
-                where c.source_id = s.id and c.status = 'new' and \(isFreeForSomebody)
+                where c.source_id = s.id and c.status = 'new' and (
+                    c.released_by is null or not o.free_ids <@ c.released_by or o.all_ids <@ c.released_by)
                 order by c.priority desc, c.arrival
                 limit \(limit)
             ) h
-            where f.ids is not null
+            where o.free_ids is not null
             """)
     }
 
@@ -104,7 +112,9 @@ enum Queue {
                     select c.id, c.source_id, c.priority, c.arrival
                     from contacts c
                     where c.source_id = w.source_id and c.status = 'new' and (
-                        c.released_by is null or \(id) <> all (c.released_by) or \(isReleasedByAll))
+                        c.released_by is null or \(id) <> all (c.released_by) or not exists (
+                            select from weights other
+                            where other.source_id = c.source_id and other.operator_id <> all (c.released_by)))
                     order by c.priority desc, c.arrival
                     limit o.places
                 ) c
@@ -114,28 +124,6 @@ enum Queue {
             ) h
             """)
     }
-
-    /// The operators of the source `s` with capacity; null when there are none.
-    private static let freeOperators: Statement = """
-        (
-            select array_agg(w.operator_id) as ids
-            from weights w
-            join operator_loads l on l.operator_id = w.operator_id
-            where w.source_id = s.id and l.is_active and l.load < l.max_load
-        )
-        """
-
-    /// Whether one of the operators `f` may take the contact `c`.
-    private static let isFreeForSomebody: Statement = """
-        (c.released_by is null or not f.ids <@ c.released_by or \(isReleasedByAll))
-        """
-
-    /// Whether everybody its source has released the contact `c`: then it goes to whoever is free, as
-    /// `Exclusion.effective` has it.
-    private static let isReleasedByAll: Statement = """
-        not exists (
-            select from weights w where w.source_id = c.source_id and w.operator_id <> all (c.released_by))
-        """
 
     private static func lockingHead(_ head: Statement) -> Statement {
         """
@@ -194,14 +182,15 @@ enum Queue {
         """
     }
 
-    static func candidate(_ id: Int, _ result: QueryResult) throws(StoreError) -> (Strategy, Candidate)? {
+    /// - Returns: the source's strategy, the operator, and its weight on the source, 0 for none.
+    static func candidate(_ id: Int, _ result: QueryResult) throws(StoreError) -> (Strategy, Candidate, weight: Int)? {
         guard let row = result.first else { return nil }
         return try reading { () throws(PostgresError) in
             let (strategy, weight, load, maxLoad, isActive) = try row.decode(
                 Strategy.self, Int.self, Int.self, Int.self, Bool.self)
             return (
                 strategy,
-                Candidate(operatorID: id, weight: weight, load: load, maxLoad: maxLoad, isActive: isActive)
+                Candidate(operatorID: id, weight: weight, load: load, maxLoad: maxLoad, isActive: isActive), weight
             )
         }
     }
@@ -236,14 +225,26 @@ extension LeadStore {
     /// Goes on placing waiting contacts on an operator, in the background.
     ///
     /// What released the capacity is committed and answered for: neither may the request fail by this, nor wait for a
-    /// queue of any length. What an error leaves behind, the sweep finds.
+    /// queue of any length. What cannot be done for a while, the sweep does.
     func goOnDraining(operatorID: Int) {
-        Task { try? await drain(operatorID: operatorID) }
+        Task { await persist { () throws(StoreError) in try await drain(operatorID: operatorID) } }
     }
 
     /// Goes on placing a source's waiting contacts, in the background, as above.
     func goOnDraining(sourceID: Int) {
-        Task { try? await drain(sourceID: sourceID) }
+        Task { await persist { () throws(StoreError) in try await drain(sourceID: sourceID) } }
+    }
+
+    /// Tries again for some seconds while locks are held or the database is away.
+    private func persist(_ work: () async throws(StoreError) -> Void) async {
+        for attempt in 0..<6 {
+            do throws(StoreError) {
+                return try await work()
+            } catch {
+                guard case .unavailable = error else { return }
+                try? await Task.sleep(for: .milliseconds(50 << attempt))
+            }
+        }
     }
 
     /// Places waiting contacts on an operator that has capacity, until one of the two runs out.
@@ -325,7 +326,8 @@ extension LeadStore {
     /// priority comes first.
     /// - Returns: what was decided, and the capacity left to the source decided last.
     static func decide(
-        _ queue: [(sourceID: Int, contact: Round.Queued)], _ sources: [Int: Queue.LockedSource]
+        _ queue: [(sourceID: Int, contact: Round.Queued)], _ sources: [Int: Queue.LockedSource],
+        lastHeads: [Int: Round.LastHead] = [:]
     ) -> (Round, capacityLeft: Int) {
         var generator = SystemRandomNumberGenerator()
         var round = Round()
@@ -338,7 +340,7 @@ extension LeadStore {
             ordered = ordered.dropFirst(run.count)
             guard let source = sources[sourceID] else { continue }
             capacityLeft = round.decide(
-                sourceID: sourceID, source, queue: run.map(\.contact), using: &generator)
+                sourceID: sourceID, source, queue: run.map(\.contact), lastHead: lastHeads[sourceID], using: &generator)
         }
         return (round, capacityLeft)
     }

@@ -8,7 +8,7 @@ import Schema
 public struct Reconciler: Sendable {
     /// What is checked, in this order.
     public enum Subject: String, Sendable, CaseIterable {
-        /// Triggers and constraints, which keep the rest true, are switched on.
+        /// Triggers and constraints, which keep the rest true, are there and switched on.
         case guards
         /// `operator_loads.load` is the recount.
         case loads
@@ -22,6 +22,8 @@ public struct Reconciler: Sendable {
         case tallies
         /// A lead is found by the keys it has.
         case leads
+        /// Every committed event is numbered, or will be.
+        case events
         /// Nobody waits beside an operator who could take them.
         case queue
 
@@ -29,7 +31,7 @@ public struct Reconciler: Sendable {
         public var isCounter: Bool {
             switch self {
             case .loads, .ceilings, .counts, .tallies: true
-            case .guards, .limits, .leads, .queue: false
+            case .guards, .limits, .leads, .events, .queue: false
             }
         }
 
@@ -40,6 +42,7 @@ public struct Reconciler: Sendable {
             case .loads, .ceilings, .limits: "operators"
             case .counts, .leads: "leads"
             case .tallies: "counts"
+            case .events: "events"
             case .queue: "waiting contacts"
             }
         }
@@ -272,6 +275,17 @@ extension Reconciler {
                 from pg_constraint k
                 join pg_class c on c.oid = k.conrelid
                 where k.connamespace = 'public'::regnamespace and not k.convalidated
+                union all
+                select 0, format('the constraint %s is missing', name)
+                from unnest(\(Guards.constraints)) as made (name)
+                where not exists (
+                    select from pg_constraint where connamespace = 'public'::regnamespace and conname = name)
+                union all
+                select 0, format('the trigger %s is missing', name)
+                from unnest(\(Guards.triggers)) as made (name)
+                where not exists (
+                    select from pg_trigger t join pg_class c on c.oid = t.tgrelid
+                    where c.relnamespace = 'public'::regnamespace and t.tgname = name)
                 """)
         ),
         (
@@ -316,6 +330,13 @@ extension Reconciler {
                 """)
         ),
         (.leads, counting("select count(*) from leads", unfindableLeads)),
+        (
+            .events,
+            counting(
+                "select count(*) from events",
+                "select event_id, format('event %s was committed and is in nobody''s order', event_id) from report.event_drift"
+            )
+        ),
     ]
 
     private static let tallyName: Statement = """

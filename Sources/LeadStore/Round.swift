@@ -28,6 +28,26 @@ struct Round {
         var leadID: Int?
     }
 
+    /// The last contact seen of a queue that holds more.
+    struct LastHead {
+        let priority: Int
+        let arrival: Int
+
+        /// The last of the heads, when there are as many as were asked for and more may wait behind.
+        init?(of heads: [Queue.Head], limit: Int) {
+            guard heads.count >= limit else { return nil }
+            guard let last = heads.min(by: { ($0.priority, $1.arrival) < ($1.priority, $0.arrival) }) else {
+                return nil
+            }
+            priority = last.priority
+            arrival = last.arrival
+        }
+
+        func isAhead(of contact: Queued) -> Bool {
+            (contact.priority, arrival) < (priority, contact.arrival)
+        }
+    }
+
     /// One decided contact.
     struct Decided {
         let contactID: Int
@@ -51,12 +71,12 @@ struct Round {
     /// Decides the queue of one source: higher priority first, then arrival.
     ///
     /// Contacts that wait already are left as they are when nobody can take them; the others always get an outcome.
-    /// - Parameter lastHeadPriority: the lowest priority seen, when more contacts may wait than `queue` holds. Newcomers
-    ///   of that priority or less then join those, behind.
+    /// - Parameter lastHead: the last contact seen, when more may wait than `queue` holds. Whoever is behind it joins
+    ///   those that were not seen.
     /// - Returns: the capacity the source's operators have left.
     @discardableResult
     mutating func decide(
-        sourceID: Int, _ source: Queue.LockedSource, queue: [Queued], lastHeadPriority: Int? = nil,
+        sourceID: Int, _ source: Queue.LockedSource, queue: [Queued], lastHead: LastHead? = nil,
         using generator: inout some RandomNumberGenerator
     ) -> Int {
         let candidates = candidates(of: source, sourceID)
@@ -72,7 +92,7 @@ struct Round {
                 preferred: preference(of: contact, source))
             if contact.standing == .waiting && distributor.waitingReason(circumstances) != nil { continue }
             let decision: Decision
-            if contact.standing == .newcomer, let lastHeadPriority, contact.priority <= lastHeadPriority {
+            if contact.standing != .waiting, let lastHead, lastHead.isAhead(of: contact) {
                 decision = distributor.joinQueue()
             } else {
                 decision = distributor.decide(circumstances, using: &generator)
@@ -126,7 +146,7 @@ struct Round {
     /// The statements that store what was decided: placements of contacts that waited, the turns of the strategies,
     /// decisions and events.
     var statements: [Statement] {
-        placementStatements + turnStatements + snapshots.map(\.statement)
+        placementStatements + idlenessStatements + turnStatements + snapshots.map(\.statement)
     }
 
     private var placementStatements: [Statement] {
@@ -165,6 +185,28 @@ struct Round {
                 """)
         }
         return statements
+    }
+
+    /// Who was given something last, in the order of the decisions. The trigger that counts loads knows no order among the
+    /// operators of one statement; where only one was given something there is none.
+    private var idlenessStatements: [Statement] {
+        var order: [Int] = []
+        var seen: Set<Int> = []
+        for decided in decided.reversed() {
+            if case .placed(let operatorID) = decided.outcome, seen.insert(operatorID).inserted {
+                order.append(operatorID)
+            }
+        }
+        guard order.count > 1 else { return [] }
+        return [
+            """
+            with drawn as materialized (
+                select given.operator_id, nextval('operator_assignments') as number
+                from unnest(\(Array(order.reversed()))) as given (operator_id)
+            )
+            update operator_loads l set last_assignment = d.number from drawn d where l.operator_id = d.operator_id
+            """
+        ]
     }
 
     private var turnStatements: [Statement] {

@@ -14,7 +14,7 @@ from load import Background, Traffic, generator, in_parallel, until
 from processes import mentioning
 
 CANARY = "canary7413"
-CHECKS = ["guards", "loads", "ceilings", "limits", "counts", "tallies", "leads", "queue"]
+CHECKS = ["guards", "loads", "ceilings", "limits", "counts", "tallies", "leads", "events", "queue"]
 CLEAN, WRONG, UNKNOWN = 0, 1, 2
 
 

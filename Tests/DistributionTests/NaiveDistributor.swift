@@ -49,9 +49,8 @@ struct NaiveDistributor {
         case .weightedRandom, .weightedCapacity:
             return Set(eligible.map(\.id))
         case .smoothWeighted:
-            return Set(
-                eligible.sorted { ($1.credit + $1.candidate.weight, $0.id) < ($0.credit + $0.candidate.weight, $1.id) }
-                    .prefix(1).map(\.id))
+            let raised = eligible.map { ($0.id, bounded($0.credit, among: eligible) + $0.candidate.weight) }
+            return Set(raised.sorted { ($1.1, $0.0) < ($0.1, $1.0) }.prefix(1).map(\.0))
         case .roundRobin:
             return Set(
                 eligible.sorted { ($0.lastTurn.0, $0.lastTurn.1, $0.id) < ($1.lastTurn.0, $1.lastTurn.1, $1.id) }
@@ -64,6 +63,12 @@ struct NaiveDistributor {
                 return one != other ? one > other : ties($0, $1)
             }
         }
+    }
+
+    /// Nobody who competes with others owes, or is owed, more than the sum of the competing weights.
+    private func bounded(_ credit: Int, among eligible: [Member]) -> Int {
+        let sum = eligible.reduce(0) { $0 + $1.candidate.weight }
+        return eligible.count < 2 ? credit : max(-sum, min(sum, credit))
     }
 
     /// In whose stretch a draw falls.
@@ -81,9 +86,12 @@ struct NaiveDistributor {
         decisions += 1
         guard let id = decision.operatorID, let chosen = members.firstIndex(where: { $0.id == id }) else { return }
         if decision.rule == .strategy {
-            let eligible = Set(eligible(circumstances).map(\.id))
-            for index in members.indices where eligible.contains(members[index].id) {
-                members[index].credit += members[index].candidate.weight
+            let competing = eligible(circumstances)
+            for index in members.indices where competing.contains(where: { $0.id == members[index].id }) {
+                members[index].credit =
+                    bounded(members[index].credit, among: competing) + members[index].candidate.weight
+            }
+            for index in members.indices where competing.contains(where: { $0.id == members[index].id }) {
                 members[chosen].credit -= members[index].candidate.weight
             }
         }

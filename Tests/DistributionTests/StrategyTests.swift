@@ -54,6 +54,19 @@ struct StrategyTests {
         #expect(distributor.sequence(of: expected.count, using: &generator) == expected)
     }
 
+    @Test func `beside a heavy candidate that becomes full, the light ones go on in turn`() {
+        var generator = SeededGenerator()
+        var distributor = Distributor(
+            strategy: .smoothWeighted,
+            candidates: [
+                candidate(1, maxLoad: 100), candidate(2, maxLoad: 100), candidate(3, weight: 1000, maxLoad: 501),
+            ])
+        let before = distributor.sequence(of: 502, using: &generator)
+        #expect(before.count { $0 == 3 } == 501)
+        let after = distributor.sequence(of: 20, using: &generator)
+        for start in 4..<18 { #expect(Set(after[start...start + 2]) == [1, 2], "\(after)") }
+    }
+
     @Test func `credits continue from one batch to the next, and who takes no part neither gains nor pays`() {
         var generator = SeededGenerator()
         var distributor = Distributor(

@@ -78,6 +78,33 @@ struct ExplanationTests {
         }
     }
 
+    @Test func `a contact that was requeued and waits is explained by how things stand`() async throws {
+        try await TestDatabase.with { database in
+            let (source, ids) = try await database.team([1, 1])
+            let contact = try await database.register(source.id)
+            _ = try await database.register(source.id)
+            let owner = try #require(contact.operator?.id)
+            _ = try await database.store.changeOperator(id: owner, OperatorChange(isActive: false, requeues: true))
+            let explanation = try await database.store.explanation(contactID: contact.id)
+            #expect(explanation.outcome == .waiting(.allAtLimit))
+            #expect(explanation.candidates.map(\.operatorID) == ids)
+            #expect(explanation.candidates.first { $0.operatorID == owner }?.exclusion == .inactive)
+        }
+    }
+
+    @Test func `an operator without a weight is explained with none`() async throws {
+        try await TestDatabase.with { database in
+            let (source, _) = try await database.team([1])
+            let contact = try await database.register(source.id)
+            let guest = try await database.store.createOperator(NewOperator(name: "guest"))
+            let change = ContactChange(.transfer(Assignment(operatorID: guest.id)))
+            _ = try await database.store.changeContact(id: contact.id, change)
+            let explanation = try await database.store.explanation(contactID: contact.id)
+            #expect(explanation.candidates.map(\.weight) == [0])
+            #expect(explanation.rule == .manual && explanation.isReproduced == nil)
+        }
+    }
+
     @Test func `a contact made by hand has no decision to explain`() async throws {
         try await TestDatabase.with { database in
             let (source, _) = try await database.team([5])

@@ -303,6 +303,21 @@ struct ReconcilerTests {
         }
     }
 
+    @Test func `guards that are gone are missed by name`() async throws {
+        try await busy { database, _, _ in
+            try await database.byHand(
+                """
+                drop trigger contacts_count_truncated on contacts;
+                alter table operator_loads drop constraint operator_loads_load_within_ceiling;
+                """)
+            #expect(
+                try await found(database)[.guards]?.sorted() == [
+                    "the constraint operator_loads_load_within_ceiling is missing",
+                    "the trigger contacts_count_truncated is missing",
+                ])
+        }
+    }
+
     @Test func `at most twenty are named of as many as there are`() async throws {
         try await busy { database, _, _ in
             try await database.byHand(

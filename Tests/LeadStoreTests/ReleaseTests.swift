@@ -77,6 +77,51 @@ struct ReleaseTests {
         }
     }
 
+    @Test func `a released contact passes nobody of a queue longer than one transaction serves`() async throws {
+        try await TestDatabase.with { database in
+            let (source, ids) = try await database.team([1, 2000])
+            _ = try await database.store.changeOperator(id: ids[1], OperatorChange(isActive: false))
+            _ = try await database.register(source.id)
+            _ = try await database.intake.register(
+                (1...705).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: []) })
+            let last = try await database.register(source.id)
+            let wanted = Assignment(operatorID: ids[0], force: true)
+            _ = try await database.store.changeContact(id: last.id, ContactChange(.assign(wanted)))
+            try await database.byHand("update operator_loads set is_active = true where operator_id = \(ids[1])")
+            let released = try await release(last, database)
+            #expect(released.status == .new)
+            #expect(try await eventually { try await database.load(of: ids[1]) == 706 })
+            let placedAfter: Int = try await database.value(
+                """
+                select count(*) from events
+                where kind = 'assigned' and actor_kind = 'system'
+                    and id > (select max(id) from events where contact_id = \(last.id) and kind = 'assigned')
+                """)
+            #expect(placedAfter == 0)
+        }
+    }
+
+    @Test func `who assigns the same contact to the same operator at once is told of no limit`() async throws {
+        try await TestDatabase.with { database in
+            let (source, ids) = try await database.team([1])
+            let spare = try await database.store.createOperator(NewOperator(name: "spare", maxLoad: 1))
+            for _ in 1...20 {
+                let contact = try await database.register(source.id)
+                let change = ContactChange(.assign(Assignment(operatorID: spare.id)))
+                try await withThrowingTaskGroup(of: Int?.self) { group in
+                    for _ in 1...4 {
+                        group.addTask {
+                            try await database.store.changeContact(id: contact.id, change).operator?.id
+                        }
+                    }
+                    for try await operatorID in group { #expect(operatorID == spare.id) }
+                }
+                _ = try await database.store.changeContact(id: contact.id, ContactChange(.close))
+            }
+            #expect(try await database.load(of: ids[0]) == 0)
+        }
+    }
+
     /// Whether a change of the queue waits while somebody serves it, holding the row of the operator it serves.
     private func waits(
         for operatorID: Int, _ database: TestDatabase, _ change: @escaping @Sendable () async throws -> Void

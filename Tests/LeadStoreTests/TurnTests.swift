@@ -121,4 +121,38 @@ struct TurnTests {
             }
         }
     }
+
+    @Test func `a batch leaves the operators idle in the order of its decisions`() async throws {
+        try await TestDatabase.with { database in
+            let (source, ids) = try await database.team([9, 9, 9, 9, 9], strategy: .leastLoaded)
+            for _ in 1...6 {
+                _ = try await database.intake.register(
+                    (1...5).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: []) })
+                let decided: [Int] = try await database.value(
+                    """
+                    select array_agg(d.operator_id order by d.ordinal) from decisions d
+                    where d.snapshot_id = (select max(id) from decision_snapshots)
+                    """)
+                let idle: [Int] = try await database.value(
+                    "select array_agg(operator_id order by last_assignment) from operator_loads")
+                #expect(decided == idle && Set(idle) == Set(ids))
+            }
+        }
+    }
+
+    @Test func `weights set to what they are change nothing and leave no event`() async throws {
+        try await TestDatabase.with { database in
+            let (source, ids) = try await database.team([1, 1])
+            func events() async throws -> Int {
+                try await database.value("select count(*) from events where kind = 'weights_changed'")
+            }
+            let before = try await events()
+            try await database.store.setWeights(sourceID: source.id, [], replacing: false)
+            try await database.store.setWeights(
+                sourceID: source.id, [NewWeight(operatorID: ids[0], weight: 1)], replacing: false)
+            #expect(try await events() == before)
+            try await database.store.setWeights(sourceID: source.id, [], replacing: true)
+            #expect(try await events() == before + 1)
+        }
+    }
 }

@@ -26,7 +26,7 @@ create table source_turns (
     autovacuum_vacuum_threshold = 10000
 );
 comment on table source_turns is
-    'What the strategies that take turns remember. A row is written and read only under the lock of its operator''s load row.';
+    'What the strategies that take turns remember. Decisions read and write a row under the lock of its operator''s load row.';
 comment on column source_turns.credit is
     'smooth_weighted: what the source owes the operator, in contacts × the sum of the weights.';
 comment on column source_turns.last_turn is
@@ -58,8 +58,6 @@ comment on column decision_snapshots.last_assignments is
     'Only where the strategy is least_loaded or most_free, which decide by them.';
 comment on column decision_snapshots.details_removed_at is
     'When the candidates were dropped for being older than LEADS_DECISION_DAYS; what was decided stays.';
-create index decision_snapshots_kept on decision_snapshots (taken_at) where details_removed_at is null;
-
 alter table decisions
     add column rule text not null default 'strategy',
     add column excluded bigint[],

@@ -163,25 +163,27 @@ comment on view report.lead_drift is
     'Leads whose stored number of contacts differs from the recount. Expected to be empty, always.';
 
 create or replace view report.stranded as
+-- By source first: with everybody at the limit, however many wait, there is nothing to look at.
+with free as materialized (
+    select w.source_id, array_agg(w.operator_id) as operator_ids
+    from public.weights w
+    join public.operator_loads l on l.operator_id = w.operator_id
+    where l.is_active and l.load < l.max_load
+    group by w.source_id
+)
 select
     c.id as contact_id,
     c.source_id,
     c.waiting_since
-from public.contacts c
+from free f
+join public.contacts c on c.source_id = f.source_id
 where c.status = 'new'
-    and exists (
-        select
-        from public.weights w
-        join public.operator_loads l on l.operator_id = w.operator_id
-        where w.source_id = c.source_id
-            and l.is_active
-            and l.load < l.max_load
-            and (
-                c.released_by is null
-                or l.operator_id <> all (c.released_by)
-                -- Everybody the source has released it: then it is for whoever is free.
-                or not exists (
-                    select from public.weights a where a.source_id = c.source_id and a.operator_id <> all (c.released_by))));
+    and (
+        c.released_by is null
+        or not f.operator_ids <@ c.released_by
+        -- Everybody the source has released it: then it is for whoever is free.
+        or not exists (
+            select from public.weights w where w.source_id = c.source_id and w.operator_id <> all (c.released_by)));
 comment on view report.stranded is
     'Contacts that wait although an operator could take them: for a moment, while a queue is being placed, never at rest.';
 

@@ -148,7 +148,8 @@ extension Operation {
 
     static let changeContacts = Operation(
         "bulk_contacts", .contacts, "Change many contacts",
-        "One after the other, each by itself: one that is refused stops none of the others. The whole always answers 200.",
+        "One after the other, each by itself: one that is refused stops none of the others. When the database goes away in "
+            + "between, what could not be tried any more answers 503.",
         body: .one(.bulkChange), answers: .ok(.list(of: .bulkOutcome), "What became of each, in the order sent."))
 
     static let explainContact = Operation(
