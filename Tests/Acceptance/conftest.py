@@ -8,7 +8,7 @@ import pytest
 
 pytest.register_assert_rewrite(
     "balancer", "client", "containers", "database", "instance", "load", "logs", "metrics", "openapi", "pages", "postgres",
-    "processes", "shapes", "statements", "waiting")
+    "processes", "record", "history", "shapes", "statements", "turmoil", "waiting")
 
 from client import Api
 from database import Database

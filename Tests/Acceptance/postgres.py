@@ -62,6 +62,8 @@ class Cluster:
             "max_connections": 200,
             "shared_buffers": "128MB",
             "log_lock_waits": "on",
+            # Tests judge histories by logical decoding.
+            "wal_level": "logical",
             "lc_messages": "C",
         }
         if not self.durable:
