@@ -5,7 +5,7 @@ import random
 import threading
 
 from client import Api, Response, unique
-from load import Traffic, in_parallel
+from load import in_parallel
 
 # What a caller may be told: it was done, it is gone, somebody else was first, come back later.
 ANSWERS = {200, 201, 404, 409, 503}
@@ -75,16 +75,17 @@ class Turmoil:
             self.teams[source] = team
         self.sources = list(self.teams)
         self.recent = {source: collections.deque(maxlen=30) for source in self.sources}
+        self._pools: dict[tuple[int, str], list[int]] = collections.defaultdict(list)
 
     @property
     def can(self) -> list[str]:
         return [action.__name__.strip("_") for _, action in self.actions]
 
-    def run(self, changes: int, threads: int = 24, seconds: float = 100) -> None:
-        """Until so many calls have changed something."""
+    def run(self, is_enough, threads: int = 12, seconds: float = 110) -> None:
+        """Until it is enough, which is asked now and then."""
         def numbers():
             number = 0
-            while self.changes < changes:
+            while number % 500 or not is_enough():
                 yield number
                 number += 1
 
@@ -122,11 +123,21 @@ class Turmoil:
         return response
 
     def _contact(self, api: Api, draw, source: int, status: str | None = None) -> int | None:
-        """A contact of the source: one lately registered, or one that has the status."""
-        if status is None or draw.random() < 0.3:
+        """A contact of the source: one lately registered, or one that had the status when it was last looked up."""
+        if status is None or draw.random() < 0.1:
             return draw.choice(self.recent[source]) if self.recent[source] else None
-        found = self._note("list", api.get(f"/api/v1/contacts?source_id={source}&status={status}&limit=20"), False)
-        return draw.choice(found.json)["id"] if found.status == 200 and found.json else None
+        pool = self._pools[source, status]
+        while True:
+            try:
+                return pool.pop()
+            except IndexError:
+                path = f"/api/v1/contacts?source_id={source}&status={status}&limit=12&order=desc"
+                found = self._note("list", api.get(path), False)
+                ids = [contact["id"] for contact in found.json] if found.status == 200 else []
+                if not ids:
+                    return None
+                draw.shuffle(ids)
+                pool.extend(ids)
 
     def _register(self, api: Api, draw, source: int) -> None:
         lead = draw.randint(1, 300)
@@ -136,7 +147,9 @@ class Turmoil:
         body = {"source_id": source, "priority": draw.choice((0, 0, 0, 1, 2))} | fields
         answer = self._note("register", api.post("/api/v1/contacts", body))
         if answer.status == 201:
-            self.recent[source].append(answer.json["id"])
+            contact = answer.json
+            self.recent[source].append(contact["id"])
+            self._pools[source, contact["status"]].append(contact["id"])
 
     def _close(self, api: Api, draw, source: int) -> None:
         for _ in range(draw.randint(1, 3)):
