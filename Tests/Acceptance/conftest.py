@@ -114,13 +114,15 @@ def empty_api(servers) -> Api:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """No test may hang for ever."""
+    """No test may hang for ever; `@pytest.mark.seconds(n)` is for one that has more to do than others."""
+    marker = item.get_closest_marker("seconds")
+    seconds = marker.args[0] if marker else SECONDS_PER_TEST
 
     def too_long(*_):
-        raise TimeoutError(f"{item.name} took longer than {SECONDS_PER_TEST} s")
+        raise TimeoutError(f"{item.name} took longer than {seconds} s")
 
     signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(SECONDS_PER_TEST)
+    signal.alarm(seconds)
     try:
         return (yield)
     finally:

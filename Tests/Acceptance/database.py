@@ -126,9 +126,6 @@ class Database:
     def placed_by_event(self) -> int:
         return self.value(PLACED)
 
-    def commits_with_events(self) -> int:
-        return self.value("select count(distinct xmin::text) from events")
-
     def load_drift(self) -> list[tuple]:
         return self.rows("select * from report.load_drift")
 

@@ -44,6 +44,12 @@ class Contact:
     is_forced: bool
     version: int
     released_by: frozenset
+    message: str | None
+
+    def differs(self, other: "Contact") -> bool:
+        """Whether it is another version; why nobody was found is not a part of it."""
+        return any(getattr(self, name) != getattr(other, name) for name in (
+            "operator", "status", "priority", "arrival", "released_by", "message"))
 
     @property
     def place(self) -> tuple[int, int]:
@@ -105,14 +111,11 @@ class History:
         self.counts: collections.Counter = collections.Counter()
         self._now: datetime | None = None
 
-    @classmethod
-    def of(cls, lines, ended_at: datetime | None = None) -> "History":
-        history = cls()
+    def follow(self, lines) -> "History":
+        """Replays the commits that the lines tell of; they go on where the last ones ended."""
         for commit in commits(lines):
-            history.replay(commit)
-        if ended_at:
-            history.end(ended_at)
-        return history
+            self.replay(commit)
+        return self
 
     # One commit.
 
@@ -192,9 +195,10 @@ class History:
                 row["lead_id"], row["source_id"], row["operator_id"], row["status"], row["priority"], row["arrival"],
                 row["waiting_reason"], row["is_forced"], row["version"],
                 frozenset(row.get("released_by") or ()) or (old.released_by if old and "released_by" not in row
-                                                            else frozenset()))
+                                                            else frozenset()),
+                row.get("message", old.message if old else None))
             self.contacts[id] = new
-            if kind == "UPDATE" and new.version != old.version + 1:
+            if kind == "UPDATE" and new.version != old.version + new.differs(old):
                 self._violated("version", f"contact {id}: version {old.version} → {new.version} by one change",
                                ("contact", id))
         for contact, step in ((old, -1), (new, 1)):
@@ -313,6 +317,8 @@ class History:
                           and e["to_operator_id"] == now.operator for e in events)
             forced = by_hand and any(e["data"] and json.loads(e["data"]).get("forced") is True for e in events)
             objects = ("contact", id), ("operator", now.operator)
+            if now.operator in self.archived:
+                self._violated("eligibility", f"contact {id} goes to operator {now.operator}, who is archived", *objects)
             self.counts["assigned by hand" if by_hand else "assigned automatically"] += 1
             if now.is_forced and not forced:
                 self._violated("forced", f"contact {id} is forced, but no event says so", *objects)
@@ -418,7 +424,6 @@ class History:
     def _violated(self, kind: str, text: str, *objects) -> None:
         self.violations.append(Violation(kind, text, len(self.commits), self.commits[-1], objects))
 
-
     def report(self, most: int = 5) -> str:
         """The violations in words, the first of each kind with the last commits that touched its objects."""
         kinds = collections.Counter(violation.kind for violation in self.violations)
@@ -458,6 +463,6 @@ class History:
 
 
 if __name__ == "__main__":
-    judged = History.of(kept(pathlib.Path(sys.argv[1])))
+    judged = History().follow(kept(pathlib.Path(sys.argv[1])))
     print(judged.report() if judged.violations else f"{len(judged.commits)} commits, no violation")
     sys.exit(bool(judged.violations))

@@ -16,7 +16,7 @@ COLUMNS = {
     "leads": {"id", "external_id", "contact_count"},
     "contacts": {
         "id", "lead_id", "source_id", "operator_id", "status", "priority", "arrival", "waiting_reason", "is_forced",
-        "version", "released_by",
+        "version", "released_by", "message",
     },
     "events": {
         "id", "contact_id", "kind", "from_operator_id", "to_operator_id", "reason", "actor_kind", "data",
@@ -115,7 +115,8 @@ class Record:
         database.rows("select pg_create_logical_replication_slot(%s, 'test_decoding')", self.name)
 
     def read(self) -> list[str]:
-        """All lines so far. What commits after the call began may or may not be among them."""
+        """The lines since the last call. What commits after the call began may or may not be among them."""
+        new: list[str] = []
         with self.database.connect() as connection:
             connection.execute("set timezone = 'UTC'")
             # Decoding reads what is flushed; a commit that waits for its own flush flushes all before it.
@@ -127,9 +128,10 @@ class Record:
                     select data from pg_logical_slot_get_changes(
                         %s, null, 50000, 'include-xids', '1', 'include-timestamp', '1', 'skip-empty-xacts', '1')
                 """, (self.name,)).fetchall()
-                self.lines += [line for (line,) in piece]
+                new += [line for (line,) in piece]
                 if not piece or any(line.startswith("message:") and END in line for (line,) in piece):
-                    return self.lines
+                    self.lines += new
+                    return new
 
     def keep(self, path: pathlib.Path) -> pathlib.Path:
         """Writes the lines to a file; `kept` reads them."""

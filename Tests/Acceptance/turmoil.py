@@ -1,6 +1,7 @@
 """Everything at once: contacts that come, end, return and move while operators, limits, weights and strategies change."""
 
 import collections
+import itertools
 import random
 import threading
 
@@ -54,7 +55,7 @@ class Turmoil:
         self.strategies = strategies(api)
         self.actions = [
             (40, self._register), (40, self._close), (6, self._reopen), (3, self._limit), (3, self._activate),
-            (2, self._weigh), (1, self._plan),
+            (2, self._weigh), (1, self._plan), (1, self._archive),
         ]
         for weight, path, method, action in (
             (6, "/api/v1/contacts/{contact_id}/assign", "post", self._assign),
@@ -81,13 +82,14 @@ class Turmoil:
     def can(self) -> list[str]:
         return [action.__name__.strip("_") for _, action in self.actions]
 
-    def run(self, is_enough, threads: int = 12, seconds: float = 110) -> None:
-        """Until it is enough, which is asked now and then."""
+    def run(self, is_enough, seconds: float, threads: int = 12) -> None:
+        """Until it is enough, which is asked now and then; everybody pauses meanwhile, and what then still waits beside
+        capacity is left waiting."""
         def numbers():
-            number = 0
-            while number % 500 or not is_enough():
+            for number in itertools.count():
+                if number % 1000 == 0 and is_enough():
+                    return
                 yield number
-                number += 1
 
         in_parallel(threads, self._act, numbers(), seconds)
 
@@ -205,6 +207,22 @@ class Turmoil:
         operator, active = draw.choice(self.teams[source]), draw.random() < 0.65
         body = {"is_active": active} | ({"requeue": True} if not active and draw.random() < 0.4 else {})
         self._note("activate", api.patch(f"/api/v1/operators/{operator}", body))
+
+    def _archive(self, api: Api, draw, source: int) -> None:
+        """An operator goes for good; another takes its place in all its teams, with a weight on this source only."""
+        operator = draw.choice(self.teams[source])
+        answer = self._note("archive", api.delete(f"/api/v1/operators/{operator}"))
+        if answer.status >= 300:
+            return
+        body = {"name": unique("Operator"), "max_load": draw.randint(1, 3)}
+        answer = self._note("hire", api.post("/api/v1/operators", body))
+        if answer.status != 201:
+            return
+        for team in self.teams.values():
+            if operator in team:
+                team[team.index(operator)] = answer.json["id"]
+        rows = [{"operator_id": answer.json["id"], "source_id": source, "weight": draw.randint(1, 5)}]
+        self._note("add weights", api.post(f"/api/v1/sources/{source}/distribution", {"operator_weights": rows}))
 
     def _weigh(self, api: Api, draw, source: int) -> None:
         team = draw.sample(self.teams[source], draw.choice((0, 1, 2, 3, 4, 4)))
