@@ -65,8 +65,13 @@ else
 	$(PYTEST) Tests/Acceptance
 endif
 
-stress: build $(VENV)/.ready ## Three instances, 64 clients, 2 000 contacts: the guarantee under load
-	$(PYTEST) Tests/Acceptance/test_stress.py -s
+stress: build $(VENV)/.ready ## Three instances under load: the guarantee, 3 histories of 20 000 commits, shares, a long queue
+	LEADS_COMMITS=20000 LEADS_ROUNDS=3 LEADS_CONTACTS=20000 $(PYTEST) -s -o faulthandler_timeout=600 \
+	  Tests/Acceptance/test_stress.py Tests/Acceptance/test_concurrency.py Tests/Acceptance/test_shares.py \
+	  Tests/Acceptance/test_drain.py
+
+mutants: build $(VENV)/.ready ## Break the product on purpose, one thing at a time: the tests must notice each
+	$(VENV)/bin/python Tests/Mutants/run
 
 bench: setup ## Measure: see Benchmarks/README.md
 	@deploy/install-packages wrk postgresql-contrib curl

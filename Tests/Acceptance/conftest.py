@@ -14,6 +14,7 @@ from client import Api
 from database import Database
 from instance import BINARY, Instance, migrate
 from postgres import Cluster
+from record import Record
 
 SECONDS_PER_TEST = 120
 
@@ -90,6 +91,14 @@ def api(server):
 def empty_database(new_database):
     """A database for one test."""
     return new_database()
+
+
+@pytest.fixture
+def record(empty_database):
+    """What is committed on the test's database, from before its instances start."""
+    record = Record(empty_database)
+    yield record
+    record.close()
 
 
 @pytest.fixture

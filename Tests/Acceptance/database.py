@@ -1,6 +1,7 @@
 """Every SQL statement of the acceptance tests. It looks at the tables as an outsider; the server is not involved."""
 
 import contextlib
+from dataclasses import dataclass
 
 import psycopg
 
@@ -93,6 +94,37 @@ select
 PLACED = "select count(distinct contact_id) from events where to_operator_id is not null"
 
 
+DECISIONS = """
+select s.id, s.source_id, s.strategy, s.operator_ids, s.weights, s.loads, s.max_loads, s.are_active,
+    d.operator_id, d.rule, d.draw, d.excluded
+from decisions d
+join decision_snapshots s on s.id = d.snapshot_id
+order by s.id, d.ordinal
+"""
+
+
+@dataclass
+class Decision:
+    operator: int | None
+    rule: str
+    draw: int | None
+    excluded: list[int] | None
+
+
+@dataclass
+class Snapshot:
+    """The candidates of a source as they stood, and the decisions on them in order."""
+
+    source: int
+    strategy: str
+    operators: list[int]
+    weights: list[int]
+    loads: list[int]
+    limits: list[int]
+    are_active: list[bool]
+    decisions: list[Decision]
+
+
 class Database:
     """One database, looked at with connections of the tests' own."""
 
@@ -161,6 +193,14 @@ class Database:
     def waiting_reasons(self) -> dict[str, int]:
         return dict(self.rows("select waiting_reason, count(*) from contacts where status = 'new' group by 1"))
 
+    def decisions(self) -> list[Snapshot]:
+        """All that is on record of decisions, in the order in which they were written down."""
+        found: dict[int, Snapshot] = {}
+        for id, *candidates, operator, rule, draw, excluded in self.rows(DECISIONS):
+            snapshot = found.setdefault(id, Snapshot(*candidates, decisions=[]))
+            snapshot.decisions.append(Decision(operator, rule, draw, excluded))
+        return list(found.values())
+
     def deadlocks(self) -> int:
         return self.value("select deadlocks from pg_stat_database where datname = current_database()")
 
@@ -193,8 +233,12 @@ class Database:
         """Contacts that nobody registered, for where there must be many."""
         with self.connect() as connection:
             connection.execute("""
-                insert into contacts (lead_id, source_id, status, waiting_reason, waiting_since)
-                select %s, %s, 'new', 'no_operators', clock_timestamp() from generate_series(1, %s)
+                with added as (
+                    insert into contacts (lead_id, source_id, status, waiting_reason, waiting_since)
+                    select %s, %s, 'new', 'no_operators', clock_timestamp() from generate_series(1, %s)
+                    returning id
+                )
+                insert into events (contact_id, kind, reason) select id, 'registered', 'no_operators' from added
             """, (lead_id, source_id, count))
 
     def add_closed_contacts(self, lead_id: int, source_id: int, operator_id: int, count: int) -> None:

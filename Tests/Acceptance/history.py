@@ -92,7 +92,8 @@ class Violation:
 class History:
     """The state after each commit, and the violations on the way."""
 
-    def __init__(self):
+    def __init__(self, patience: float = PATIENCE):
+        self.patience = patience
         self.operators: dict[int, Operator] = {}
         self.archived: set[int] = set()
         self.contacts: dict[int, Contact] = {}
@@ -138,11 +139,12 @@ class History:
         self._check_conclusions()
         self._check_idleness()
 
-    def end(self, at: datetime) -> None:
+    def end(self, at: datetime) -> "History":
         """Nothing was committed any more until `at`: who still waits beside capacity has waited until then."""
         self._now = max(self._now, at) if self._now else at
         for source in list(self.idle_since):
             self._idleness_ends(source)
+        return self
 
     def _operators(self, kind: str, row: dict) -> None:
         if row.get("archived_at"):
@@ -415,7 +417,7 @@ class History:
         since, number = self.idle_since.pop(source)
         seconds = (self._now - since).total_seconds()
         self.longest_idle = max(self.longest_idle, seconds)
-        if seconds > PATIENCE:
+        if seconds > self.patience:
             self._violated("idle capacity", f"in source {source} somebody waited beside an operator who could take it "
                                             f"for {seconds:.2f} s, since commit {number}", ("source", source))
 
@@ -427,7 +429,8 @@ class History:
     def report(self, most: int = 5) -> str:
         """The violations in words, the first of each kind with the last commits that touched its objects."""
         kinds = collections.Counter(violation.kind for violation in self.violations)
-        said = [f"{len(self.violations)} violations in {len(self.commits)} commits: {dict(kinds)}"]
+        said = [f"{len(self.violations)} violations in {len(self.commits)} commits, the first in number "
+                f"{self.violations[0].number}: {dict(kinds)}"]
         told = set()
         for violation in self.violations:
             if violation.kind in told or len(told) >= most:

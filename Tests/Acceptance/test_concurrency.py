@@ -19,14 +19,6 @@ ROUNDS = int(os.environ.get("LEADS_ROUNDS", 1))
 KEPT = pathlib.Path(os.environ.get("LEADS_HISTORIES", REPOSITORY / ".build/histories"))
 
 
-@pytest.fixture
-def record(empty_database):
-    """What is committed on the test's database, from before its instances start."""
-    record = Record(empty_database)
-    yield record
-    record.close()
-
-
 def must_be_kept_promises(history: History, record: Record, seed: int) -> None:
     """A history with a violation fails the test, and is kept."""
     if history.violations:
