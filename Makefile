@@ -66,7 +66,7 @@ else
 endif
 
 stress: build $(VENV)/.ready ## Three instances under load: the guarantee, 3 histories of 20 000 commits, shares, a long queue
-	LEADS_COMMITS=20000 LEADS_ROUNDS=3 LEADS_CONTACTS=20000 $(PYTEST) -s -o faulthandler_timeout=600 \
+	LEADS_COMMITS=27000 LEADS_ROUNDS=3 LEADS_CONTACTS=20000 $(PYTEST) -s -o faulthandler_timeout=600 \
 	  Tests/Acceptance/test_stress.py Tests/Acceptance/test_concurrency.py Tests/Acceptance/test_shares.py \
 	  Tests/Acceptance/test_drain.py
 

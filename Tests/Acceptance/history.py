@@ -445,8 +445,10 @@ class History:
                 numbers.update(earlier)
             for number in sorted(numbers)[-10:]:
                 said.append(f"    {self._title(number)}")
-                said += [f"      {change.table} {change.kind} {change.row}" for change in self.commits[number].changes
-                         if change.table != "leads"]
+                changes = [change for change in self.commits[number].changes if change.table != "leads"]
+                said += [f"      {change.table} {change.kind} {change.row}" for change in changes[:12]]
+                if len(changes) > 12:
+                    said.append(f"      … and {len(changes) - 12} more")
         return "\n".join(said)
 
     def _title(self, number: int) -> str:

@@ -10,7 +10,7 @@ from history import History
 from instance import REPOSITORY
 from load import generator
 from record import Record
-from turmoil import Turmoil
+from turmoil import LONG_QUEUES, MANY_SOURCES, Turmoil
 
 pytestmark = pytest.mark.stress
 
@@ -27,18 +27,21 @@ def must_be_kept_promises(history: History, record: Record, seed: int) -> None:
 
 
 @pytest.mark.seconds(60 + COMMITS // 50)
+@pytest.mark.parametrize("house, commits", [(MANY_SOURCES, COMMITS * 3 // 4), (LONG_QUEUES, COMMITS // 4)],
+                         ids=["many sources", "long queues"])
 @pytest.mark.parametrize("round", range(ROUNDS))
-def test_no_commit_breaks_a_promise_whatever_happens_at_once(round, record, servers, empty_database):
+def test_no_commit_breaks_a_promise_whatever_happens_at_once(
+        round, house, commits, record, servers, empty_database):
     seed = generator(f"turmoil {round}").randrange(1_000_000_000)
     deadlocks = empty_database.deadlocks()
     # The sweep would mend a lost wake-up before anybody saw it.
-    turmoil = Turmoil(servers(3, LEADS_SWEEP_SECONDS=3600), seed)
-    history = History()
+    turmoil = Turmoil(servers(3, LEADS_SWEEP_SECONDS=3600), house, empty_database, seed)
+    history = History(house.patience)
     began = time.monotonic()
 
     def is_enough():
         history.follow(record.read())
-        return history.violations or len(history.commits) >= COMMITS
+        return history.violations or len(history.commits) >= commits
 
     turmoil.run(is_enough, seconds=40 + COMMITS // 50)
     seconds = time.monotonic() - began

@@ -4,13 +4,13 @@ import collections
 import itertools
 import random
 import threading
+from dataclasses import dataclass
 
 from client import Api, Response, unique
 from load import in_parallel
 
 # What a caller may be told: it was done, it is gone, somebody else was first, come back later.
 ANSWERS = {200, 201, 404, 409, 503}
-OPERATORS, SOURCES = 30, 24
 SPOTLIGHT = 60  # calls before the crowd moves on to other sources; those it leaves must be left in order
 
 
@@ -38,11 +38,27 @@ def strategies(api: Api) -> list[str]:
     return [name for name in choices(api.get("/openapi.json").json["components"]) if name]
 
 
+@dataclass(frozen=True)
+class House:
+    """Who works where."""
+
+    operators: int
+    sources: int
+    waiting: int = 0  # contacts that wait in each source from the beginning
+    leap: int = 0  # a limit that is now and then given to somebody, to whom a whole queue then goes at once
+    patience: float = 1.0  # seconds a contact may wait beside capacity: more where a queue is served in several passes
+
+
+MANY_SOURCES = House(operators=30, sources=24)
+LONG_QUEUES = House(operators=8, sources=4, waiting=700, leap=900, patience=3)
+
+
 class Turmoil:
     """A house with little room, and a crowd that uses every call there is. The same seed asks for the same things."""
 
-    def __init__(self, instances, seed: int):
+    def __init__(self, instances, house: House, database, seed: int):
         self.instances = instances
+        self.house = house
         self.seed = seed
         self.outcomes = collections.Counter()
         self.complaints: list[str] = []
@@ -66,13 +82,16 @@ class Turmoil:
         ):
             if method in known.get(path, ()):
                 self.actions.append((weight, action))
-        self.operators = [api.operator(max_load=draw.randint(1, 3))["id"] for _ in range(OPERATORS)]
+        self.operators = [api.operator(max_load=draw.randint(1, 3))["id"] for _ in range(house.operators)]
         self.teams: dict[int, list[int]] = {}
-        for number in range(SOURCES):
-            first = number * OPERATORS // SOURCES
-            team = [self.operators[(first + n) % OPERATORS] for n in range(4)]
-            source = api.source({id: draw.randint(1, 5) for id in draw.sample(team, draw.randint(1, 4))},
-                                strategy=draw.choice(self.strategies), sticky_days=draw.choice((0, 0, 30)))["id"]
+        for number in range(house.sources):
+            first = number * house.operators // house.sources
+            team = [self.operators[(first + n) % house.operators] for n in range(4)]
+            source = api.source(strategy=draw.choice(self.strategies), sticky_days=draw.choice((0, 0, 30)))["id"]
+            if house.waiting:
+                lead = api.contact(source)["lead_id"]
+                database.add_waiting_contacts(lead, source, house.waiting)
+            api.distribute(source, {id: draw.randint(1, 5) for id in draw.sample(team, draw.randint(1, 4))})
             self.teams[source] = team
         self.sources = list(self.teams)
         self.recent = {source: collections.deque(maxlen=30) for source in self.sources}
@@ -87,7 +106,7 @@ class Turmoil:
         capacity is left waiting."""
         def numbers():
             for number in itertools.count():
-                if number % 1000 == 0 and is_enough():
+                if number % 500 == 0 and is_enough():
                     return
                 yield number
 
@@ -109,8 +128,8 @@ class Turmoil:
         weights = [max(1, weight + (tide if action == self._register else -tide if action == self._close else 0))
                    for weight, action in self.actions]
         [(_, action)] = draw.choices(self.actions, weights)
-        spot = random.Random(f"{self.seed} spot {number // SPOTLIGHT}").randrange(SOURCES)
-        source = self.sources[(spot + draw.randint(0, 1)) % SOURCES] if draw.random() < 0.9 else draw.choice(self.sources)
+        spot = random.Random(f"{self.seed} spot {number // SPOTLIGHT}").randrange(self.house.sources)
+        source = self.sources[(spot + draw.randint(0, 1)) % self.house.sources] if draw.random() < 0.9 else draw.choice(self.sources)
         action(self._client(thread), draw, source)
 
     def _client(self, thread: int) -> Api:
@@ -201,7 +220,8 @@ class Turmoil:
 
     def _limit(self, api: Api, draw, source: int) -> None:
         operator = draw.choice(self.teams[source])
-        self._note("limit", api.patch(f"/api/v1/operators/{operator}", {"max_load": draw.randint(1, 4)}))
+        limit = self.house.leap if self.house.leap and draw.random() < 0.1 else draw.randint(1, 4)
+        self._note("limit", api.patch(f"/api/v1/operators/{operator}", {"max_load": limit}))
 
     def _activate(self, api: Api, draw, source: int) -> None:
         operator, active = draw.choice(self.teams[source]), draw.random() < 0.65
