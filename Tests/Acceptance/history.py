@@ -185,7 +185,7 @@ class History:
         if row.get("external_id"):
             known = self.lead_by_external_id.setdefault(row["external_id"].strip(), row["id"])
             if known != row["id"]:
-                self._violated("lead", f"leads {known} and {row['id']} have the external id {row['external_id']!r}")
+                self.violated("lead", f"leads {known} and {row['id']} have the external id {row['external_id']!r}")
 
     def _contacts(self, kind: str, row: dict) -> None:
         id = row["id"]
@@ -201,7 +201,7 @@ class History:
                 row.get("message", old.message if old else None))
             self.contacts[id] = new
             if kind == "UPDATE" and new.version != old.version + new.differs(old):
-                self._violated("version", f"contact {id}: version {old.version} → {new.version} by one change",
+                self.violated("version", f"contact {id}: version {old.version} → {new.version} by one change",
                                ("contact", id))
         for contact, step in ((old, -1), (new, 1)):
             if contact is None:
@@ -231,15 +231,15 @@ class History:
         for id in self.touched_operators:
             operator = self.operators.get(id)
             if operator is None:
-                self._violated("eligibility", f"operator {id} does not exist", ("operator", id))
+                self.violated("eligibility", f"operator {id} does not exist", ("operator", id))
             elif operator.load != operator.count:
-                self._violated("counter", f"operator {id}: load {operator.load}, but {operator.count} active contacts",
+                self.violated("counter", f"operator {id}: load {operator.load}, but {operator.count} active contacts",
                                ("operator", id))
             elif not max(operator.load, operator.max_load) <= operator.ceiling:
-                self._violated("counter", f"operator {id}: {operator} is above its ceiling", ("operator", id))
+                self.violated("counter", f"operator {id}: {operator} is above its ceiling", ("operator", id))
         for id in self.touched_leads:
             if self.leads.get(id) != self.contacts_of_lead[id]:
-                self._violated("counter", f"lead {id}: contact_count {self.leads.get(id)}, but "
+                self.violated("counter", f"lead {id}: contact_count {self.leads.get(id)}, but "
                                           f"{self.contacts_of_lead[id]} contacts")
 
     def _check_events(self, id: int, was: Contact | None, now: Contact | None) -> None:
@@ -257,7 +257,7 @@ class History:
                 raise ValueError("no event, or nothing changed")
         except ValueError as error:
             kinds = [event["kind"] for event in self.events.get(id, ())]
-            self._violated("event", f"contact {id}: {standing(was)} → {standing(now)} with the events {kinds}: {error}",
+            self.violated("event", f"contact {id}: {standing(was)} → {standing(now)} with the events {kinds}: {error}",
                            ("contact", id))
 
     @staticmethod
@@ -320,32 +320,32 @@ class History:
             forced = by_hand and any(e["data"] and json.loads(e["data"]).get("forced") is True for e in events)
             objects = ("contact", id), ("operator", now.operator)
             if now.operator in self.archived:
-                self._violated("eligibility", f"contact {id} goes to operator {now.operator}, who is archived", *objects)
+                self.violated("eligibility", f"contact {id} goes to operator {now.operator}, who is archived", *objects)
             self.counts["assigned by hand" if by_hand else "assigned automatically"] += 1
             if now.is_forced and not forced:
-                self._violated("forced", f"contact {id} is forced, but no event says so", *objects)
+                self.violated("forced", f"contact {id} is forced, but no event says so", *objects)
             if forced:
                 self.counts["forced"] += 1
                 if operator.is_active and operator.count <= operator.max_load:
-                    self._violated("forced", f"contact {id} is called forced, but operator {now.operator} had room",
+                    self.violated("forced", f"contact {id} is called forced, but operator {now.operator} had room",
                                    *objects)
                 continue
             limited.add(now.operator)
             if not operator.is_active:
-                self._violated("eligibility", f"contact {id} goes to operator {now.operator}, who is not active",
+                self.violated("eligibility", f"contact {id} goes to operator {now.operator}, who is not active",
                                *objects)
             if by_hand:
                 continue
             if now.operator not in self.team[now.source]:
-                self._violated("eligibility", f"contact {id} goes to operator {now.operator}, who has no weight on "
+                self.violated("eligibility", f"contact {id} goes to operator {now.operator}, who has no weight on "
                                               f"source {now.source}", *objects, ("source", now.source))
             if now.operator in self._excluded(now):
-                self._violated("eligibility", f"contact {id} goes to operator {now.operator}, who released it", *objects)
+                self.violated("eligibility", f"contact {id} goes to operator {now.operator}, who released it", *objects)
             self._check_overtaking(id, was, now)
         for id in limited:
             operator = self.operators[id]
             if operator.count > operator.max_load:
-                self._violated("limit", f"operator {id} is given a contact and has {operator.count} of "
+                self.violated("limit", f"operator {id} is given a contact and has {operator.count} of "
                                         f"{operator.max_load}", ("operator", id))
 
     def _check_overtaking(self, id: int, was: Contact | None, now: Contact) -> None:
@@ -367,7 +367,7 @@ class History:
                 ahead = other
         if ahead is not None:
             waiting = self.contacts[ahead]
-            self._violated(
+            self.violated(
                 "overtaking",
                 f"contact {id} (priority {now.priority}, arrival {now.arrival}, {was.status if was else 'registered'}) "
                 f"goes to operator {now.operator} before contact {ahead} (priority {waiting.priority}, arrival "
@@ -389,7 +389,7 @@ class History:
                 if now.waiting_reason != "behind_queue":
                     for operator in self.team[now.source].keys() - self._excluded(now):
                         if self.operators[operator].is_free:
-                            self._violated(
+                            self.violated(
                                 "nobody", f"contact {id} begins to wait ({now.waiting_reason}), but operator {operator} "
                                           f"could take it", ("contact", id), ("operator", operator),
                                 ("source", now.source))
@@ -418,12 +418,13 @@ class History:
         seconds = (self._now - since).total_seconds()
         self.longest_idle = max(self.longest_idle, seconds)
         if seconds > self.patience:
-            self._violated("idle capacity", f"in source {source} somebody waited beside an operator who could take it "
+            self.violated("idle capacity", f"in source {source} somebody waited beside an operator who could take it "
                                             f"for {seconds:.2f} s, since commit {number}", ("source", source))
 
     # What is said about it.
 
-    def _violated(self, kind: str, text: str, *objects) -> None:
+    def violated(self, kind: str, text: str, *objects) -> None:
+        """Notes that something happened, by the last commit, that must not."""
         self.violations.append(Violation(kind, text, len(self.commits), self.commits[-1], objects))
 
     def report(self, most: int = 5) -> str:

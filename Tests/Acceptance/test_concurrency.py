@@ -41,6 +41,8 @@ def test_no_commit_breaks_a_promise_whatever_happens_at_once(
 
     def is_enough():
         history.follow(record.read())
+        if empty_database.deadlocks() > deadlocks:
+            history.violated("deadlock", "PostgreSQL has ended a transaction to resolve a deadlock")
         return history.violations or len(history.commits) >= commits
 
     turmoil.run(is_enough, seconds=40 + COMMITS // 50)
