@@ -128,6 +128,7 @@ class History:
         self.touched_operators: set[int] = set()
         self.touched_sources: set[int] = set()
         self.touched_leads: set[int] = set()
+        self.freed: set[int] = set()  # operators of whom a place became free
         for change in commit.changes:
             getattr(self, f"_{change.table}")(change.kind, change.row)
         for id in self.touched_operators:
@@ -157,6 +158,8 @@ class History:
             self.operators[id] = Operator(row["is_active"], row["max_load"], row["load"], row["ceiling"])
         elif kind == "UPDATE":
             operator = self.operators[id]
+            if row["is_active"] > operator.is_active or row["max_load"] > operator.max_load:
+                self.freed.add(id)
             operator.is_active, operator.max_load = row["is_active"], row["max_load"]
             operator.load, operator.ceiling = row["load"], row["ceiling"]
 
@@ -213,6 +216,8 @@ class History:
                 self.touched_operators.add(contact.operator)
                 if contact.operator in self.operators:
                     self.operators[contact.operator].count += step
+        if old and old.status == "active" and not (new and new.operator == old.operator and new.status == "active"):
+            self.freed.add(old.operator)
         if old and old.status == "new":
             self.lines[old.source].leave(id, old)
         if new and new.status == "new":
@@ -349,30 +354,35 @@ class History:
                                         f"{operator.max_load}", ("operator", id))
 
     def _check_overtaking(self, id: int, was: Contact | None, now: Contact) -> None:
-        """Nobody waited before, and still waits, who stands ahead of a contact its operator has just got."""
+        """Nobody waited before, and still waits, who stands ahead of a contact its operator has just got: in the
+        contact's source, and in all sources of an operator who got it because a place became free."""
         # A reopened contact has no place in the queue: it comes after all who wait at its priority.
         place = (-now.priority, END_OF_QUEUE) if was and was.status == "closed" else (was or now).place
-        line = self.lines.get(now.source)
+        for source in self.sources_of[now.operator] if now.operator in self.freed else {now.source}:
+            ahead = self._first_ahead(source, place, now.operator)
+            if ahead is not None:
+                waiting = self.contacts[ahead]
+                self.violated(
+                    "overtaking" if source == now.source else "overtaking across sources",
+                    f"contact {id} (priority {now.priority}, arrival {now.arrival}, "
+                    f"{was.status if was else 'registered'}) goes to operator {now.operator} before contact {ahead} "
+                    f"(priority {waiting.priority}, arrival {waiting.arrival}), which waits in source {source}",
+                    ("contact", id), ("contact", ahead), ("operator", now.operator), ("source", source))
+
+    def _first_ahead(self, source: int, place: tuple, operator: int) -> int | None:
+        """Who waited in a source before the commit, still does, stands ahead of the place and may go to the operator."""
+        line = self.lines.get(source)
         if not line:
-            return
-        ahead = None
+            return None
         for other_place, other in line.open:
             if other_place >= place:
                 break
             if self._waited_before(other):
-                ahead = other
-                break
+                return other
         for other, contact in line.picky.items():
-            if contact.place < place and self._waited_before(other) and now.operator not in self._excluded(contact):
-                ahead = other
-        if ahead is not None:
-            waiting = self.contacts[ahead]
-            self.violated(
-                "overtaking",
-                f"contact {id} (priority {now.priority}, arrival {now.arrival}, {was.status if was else 'registered'}) "
-                f"goes to operator {now.operator} before contact {ahead} (priority {waiting.priority}, arrival "
-                f"{waiting.arrival}), which waits in source {now.source}",
-                ("contact", id), ("contact", ahead), ("operator", now.operator), ("source", now.source))
+            if contact.place < place and self._waited_before(other) and operator not in self._excluded(contact):
+                return other
+        return None
 
     def _waited_before(self, id: int) -> bool:
         if id not in self.was:
