@@ -186,7 +186,7 @@ class Turmoil:
     def _assign(self, api: Api, draw, source: int, action: str = "assign") -> None:
         contact = self._contact(api, draw, source, "new" if action == "assign" else "active")
         if contact:
-            body = {"operator_id": draw.choice(self.teams[source]), "force": draw.random() < 0.1, "reason": "it's mine"}
+            body = {"operator_id": draw.choice(self.teams[source]), "force": draw.random() < 0.2, "reason": "it's mine"}
             self._note(action, api.post(f"/api/v1/contacts/{contact}/{action}", body))
 
     def _transfer(self, api: Api, draw, source: int) -> None:
