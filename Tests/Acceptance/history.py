@@ -17,6 +17,7 @@ from record import Commit, commits, kept
 
 PATIENCE = 1.0  # seconds a contact may wait beside an operator who could take it
 END_OF_QUEUE = 1 << 62
+AT_ONCE = 30  # commits between a transaction's reading a queue and its own commit, at most
 
 
 @dataclass(slots=True)
@@ -101,6 +102,8 @@ class History:
         self.team: dict[int, dict[int, int]] = collections.defaultdict(dict)  # source → operator → weight
         self.sources_of: dict[int, set[int]] = collections.defaultdict(set)
         self.lines: dict[int, Line] = collections.defaultdict(Line)
+        # By source: the last commits by which somebody left the line, and from which place.
+        self.left: dict[int, collections.deque] = collections.defaultdict(lambda: collections.deque(maxlen=AT_ONCE))
         self.leads: dict[int, int] = {}
         self.contacts_of_lead: collections.Counter = collections.Counter()
         self.lead_by_external_id: dict[str, int] = {}
@@ -220,6 +223,7 @@ class History:
             self.freed.add(old.operator)
         if old and old.status == "new":
             self.lines[old.source].leave(id, old)
+            self.left[old.source].append((len(self.commits), old.place))
         if new and new.status == "new":
             self.lines[new.source].join(id, new)
 
@@ -362,6 +366,9 @@ class History:
             ahead = self._first_ahead(source, place, now.operator)
             if ahead is not None:
                 waiting = self.contacts[ahead]
+                if source != now.source and self._has_just_moved(source, waiting.place):
+                    self.counts["across sources, past one who had just become the first"] += 1
+                    continue
                 self.violated(
                     "overtaking" if source == now.source else "overtaking across sources",
                     f"contact {id} (priority {now.priority}, arrival {now.arrival}, "
@@ -383,6 +390,12 @@ class History:
             if contact.place < place and self._waited_before(other) and operator not in self._excluded(contact):
                 return other
         return None
+
+    def _has_just_moved(self, source: int, place: tuple) -> bool:
+        """Whether somebody ahead of the place has just left the line. Then a transaction at the same time may have counted
+        on that one, found him gone, and gone on with its other sources: among those, order is kept at best effort."""
+        return any(place_left < place and len(self.commits) - AT_ONCE <= number < len(self.commits)
+                   for number, place_left in self.left[source])
 
     def _waited_before(self, id: int) -> bool:
         if id not in self.was:
