@@ -1,0 +1,404 @@
+"""The server against `model.py`, request by request: after each one all that can be seen must be as the rules say.
+
+    .venv/bin/python -m pytest -c Tests/Acceptance/pytest.ini Tests/Acceptance/test_model.py -s
+    LEADS_MODEL_SEQUENCES=500 …    as many sequences of 50 requests as `make stress` runs
+    LEADS_SEED=12345 …             a printed seed again; the server's own draws differ
+"""
+
+import copy
+import itertools
+import json
+import os
+import time
+from collections import Counter
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from load import generator
+from model import STRATEGIES, Event, Model, Operator, Refusal, Source
+from shapes import check_contact, check_operator
+
+SEQUENCES = int(os.environ.get("LEADS_MODEL_SEQUENCES", 75))
+STEPS = 50
+AT_ONCE = 1.0  # seconds: capacity that appears is used at once, not by a sweep
+UNKNOWN = 999_999_999
+STATUS = {"contact_not_found": 404, "operator_not_found": 404, "value_error": 422}  # every other refusal is a 409
+sequences = itertools.count(1)
+
+some = st.integers(0, 59)  # one of however many there are
+limits = st.integers(1, 3)
+priorities = st.sampled_from([0, 0, 0, 5, 9])
+weights = st.dictionaries(some, st.integers(1, 4), max_size=4)
+matches = st.sampled_from([None, None, None, None, "right", "stale", "*", "garbage"])
+reasons = st.sampled_from([None, "он просил"])
+messages = st.sampled_from(["", "Здравствуйте", "Позвоните"])
+keys = st.fixed_dictionaries({}, optional={
+    "lead_external_id": st.integers(0, 2), "lead_phone": st.integers(0, 2), "lead_email": st.integers(0, 2)})
+
+
+class Sequence(RuleBasedStateMachine):
+    """One sequence of requests, with operators and sources of its own. `api` is set by the test."""
+
+    api = None
+    steps = 0
+
+    def __init__(self):
+        super().__init__()
+        self.number = next(sequences)
+        self.model = Model()
+        self.histories: dict[int, list[int]] = {}  # ids of the events seen of each contact
+        self.trace: list[str] = []
+        self.operator_ids: list[int] = []
+        self.source_ids: list[int] = []
+        self.contact_ids: list[int] = []
+        self.before = {name: self.last_id(name) for name in ("operators", "contacts")}
+
+    def last_id(self, collection: str) -> int:
+        last = self.api.get(f"/api/v1/{collection}?order=desc&limit=1").must_be(200).json
+        return last[0]["id"] if last else 0
+
+    # A step
+
+    def ask(self, method: str, path: str, body, change, headers=None):
+        """Sends a request, does `change(model, answer)` to the model, and compares."""
+        answer = self.api.request(method, f"/api/v1{path}", body, headers=headers)
+        type(self).steps += 1
+        sent = "" if body is ... else json.dumps(body, ensure_ascii=False)
+        self.trace.append(f"{method} {path} {sent} {headers or ''} -> {answer.status}")
+        deadline = time.monotonic() + AT_ONCE
+        while True:
+            try:
+                self.follow(answer, change)
+                return answer
+            except AssertionError as difference:
+                if time.monotonic() > deadline:
+                    self.explain(answer, difference)
+                    raise
+            time.sleep(0.02)
+
+    def explain(self, answer, difference: AssertionError) -> None:
+        asked = "\n".join(self.trace[-25:])
+        difference.add_note(f"the last requests:\n{asked}\nthe last answer: {answer.text[:1500]}")
+
+    def follow(self, answer, change) -> None:
+        listed = {each["id"]: check_contact(each) for each in self.listed("contacts")}
+        tails = {id: self.news_of(id) for id, each in listed.items()
+                 if id not in self.model.contacts or each["version"] != self.model.contacts[id].version}
+        model = copy.deepcopy(self.model)
+        model.news, model.seen = [], {
+            id: [event["to_operator_id"] for event in tail if event["to_operator_id"]] for id, tail in tails.items()}
+        try:
+            change(model, answer)
+        except Refusal as refusal:
+            must_be_refused(answer, refusal)
+            model = copy.deepcopy(self.model)
+            model.news = []
+        else:
+            assert answer.status in (200, 201), f"refused with {answer.status}: {answer.text}"
+        self.compare(model, listed)
+        self.compare_events(model.news, tails)
+        self.model = model
+        for id, tail in tails.items():
+            self.histories.setdefault(id, []).extend(event["id"] for event in tail)
+
+    def listed(self, collection: str) -> list:
+        return self.api.get(f"/api/v1/{collection}?limit=1000&cursor={self.before[collection]}").must_be(200).json
+
+    def news_of(self, contact: int) -> list[dict]:
+        """The events of a contact that have not been seen."""
+        events = self.api.get(f"/api/v1/contacts/{contact}/history").must_be(200).json
+        known = self.histories.get(contact, [])
+        assert [event["id"] for event in events[:len(known)]] == known, "history was rewritten"
+        return events[len(known):]
+
+    def compare(self, model: Model, listed: dict[int, dict]) -> None:
+        expected = {each.id: {
+            "lead_id": each.lead, "source_id": each.source, "status": each.status, "operator_id": each.operator,
+            "priority": each.priority, "message": each.message, "version": each.version,
+            "waiting_reason": model.waiting_reason(each),
+        } for each in model.contacts.values()}
+        assert {id: {key: each[key] for key in expected.get(id, each)} for id, each in listed.items()} == expected
+        for each in listed.values():
+            assert (each["assigned_at"] is None) == (model.contacts[each["id"]].operator is None)
+            assert (each["updated_at"] is None) == (each["version"] == 1)
+        shown = [(each["id"], each["is_active"], each["max_load"], each["current_load"])
+                 for each in map(check_operator, self.listed("operators"))]
+        assert shown == [(each.id, each.is_active, each.max_load, each.load)
+                         for each in model.operators.values() if not each.is_archived]
+        queue = self.api.get("/api/v1/queue").must_be(200).json
+        groups = Counter((each.source, model.waiting_reason(each)) for each in model.waiting())
+        mine = [(each["source_id"], each["reason"], each["count"]) for each in queue if each["source_id"] in model.sources]
+        assert mine == sorted((*group, count) for group, count in groups.items())
+
+    def compare_events(self, expected: list[tuple[int, Event]], tails: dict[int, list[dict]]) -> None:
+        assert {id for id, _ in expected} == tails.keys()
+        for id, tail in tails.items():
+            mine = [event for contact, event in expected if contact == id]
+            is_small = lambda kind: kind in ("priority_changed", "message_changed")
+            seen = sorted(tail, key=lambda event: is_small(event["kind"]))
+            mine.sort(key=lambda event: is_small(event.kind))
+            assert len(seen) == len(mine), f"{seen} instead of {mine}"
+            for shown, event in zip(seen, mine):
+                must_be_event(shown, event)
+
+    # What the rules choose from
+
+    def operator(self, number: int) -> int:
+        return self.operator_ids[number % len(self.operator_ids)] if number < 57 else UNKNOWN
+
+    def source(self, number: int) -> int:
+        return self.source_ids[number % len(self.source_ids)]
+
+    def contact(self, number: int) -> int:
+        return self.contact_ids[number % len(self.contact_ids)] if number < 59 and self.contact_ids else UNKNOWN
+
+    def known_operator(self, number: int) -> int | None:
+        mine = [each.id for each in self.model.operators.values() if not each.is_archived]
+        return mine[number % len(mine)] if mine else None
+
+    def if_match(self, contact: int, match: str | None) -> str | None:
+        version = self.model.contacts[contact].version if contact in self.model.contacts else 1
+        return {"right": f'"{version}"', "stale": f'"{version - 1}"', "garbage": '"gestern"'}.get(match, match)
+
+    # Operators, sources, weights
+
+    @initialize(operators=st.lists(limits, min_size=2, max_size=4), strategies=st.lists(
+        st.sampled_from(STRATEGIES), min_size=1, max_size=3), all_weights=st.lists(weights, min_size=3, max_size=3),
+        contacts=st.integers(0, 5))
+    def begin(self, operators, strategies, all_weights, contacts):
+        for max_load in operators:
+            self.new_operator(max_load=max_load, is_active=True)
+        for strategy, weights in zip(strategies, all_weights):
+            self.new_source(strategy=strategy, sticky_days=0)
+            self.set_weights(form="PUT distribution", source=len(self.source_ids) - 1,
+                             weights={number % 57: weight for number, weight in weights.items()})
+        for number in range(contacts):
+            self.register(source=number, keys={}, priority=0, message="")
+
+    @rule(max_load=limits, is_active=st.booleans())
+    def new_operator(self, max_load, is_active):
+        if len(self.operator_ids) == 6:
+            return
+        body = {"name": f"Operator {self.number}.{len(self.operator_ids)}", "max_load": max_load, "is_active": is_active}
+
+        def change(model, answer):
+            id = answer.json["id"]
+            model.operators[id] = Operator(id, body["name"], max_load, is_active)
+
+        self.operator_ids.append(self.ask("POST", "/operators", body, change).json["id"])
+
+    @rule(operator=some, is_active=st.sampled_from([None, True, True, False]), max_load=st.none() | limits,
+          form=st.sampled_from(["patch", "patch", "activate", "load-limit"]))
+    def change_operator(self, operator, is_active, max_load, form):
+        id = self.known_operator(operator)
+        if id is None:
+            return
+        if form == "activate":
+            is_active, max_load = bool(is_active), None
+            path, body = f"/operators/{id}/activate", {"active": is_active}
+        elif form == "load-limit":
+            is_active, max_load = None, max_load or 2
+            path, body = f"/operators/{id}/load-limit", {"max_load": max_load}
+        else:
+            path, body = f"/operators/{id}", {"is_active": is_active, "max_load": max_load}
+        self.ask("PATCH", path, body, lambda model, _: model.change_operator(id, is_active, max_load))
+
+    @rule(operator=some)
+    def send_home(self, operator):
+        if id := self.known_operator(operator):
+            self.ask("PATCH", f"/operators/{id}", {"is_active": False, "requeue": True},
+                     lambda model, _: model.change_operator(id, is_active=False, requeue=True))
+
+    @rule(operator=some)
+    def archive(self, operator):
+        if (id := self.known_operator(operator)) and operator % 2:
+            self.ask("DELETE", f"/operators/{id}", ..., lambda model, _: model.archive(id))
+
+    @rule(strategy=st.sampled_from(STRATEGIES), sticky_days=st.sampled_from([0, 30]))
+    def new_source(self, strategy, sticky_days):
+        if len(self.source_ids) == 3:
+            return
+        body = {"name": f"Source {self.number}.{len(self.source_ids)}", "strategy": strategy, "sticky_days": sticky_days}
+
+        def change(model, answer):
+            id = answer.json["id"]
+            model.sources[id] = Source(id, strategy, sticky_days)
+
+        self.source_ids.append(self.ask("POST", "/sources", body, change).json["id"])
+
+    @rule(source=some, strategy=st.none() | st.sampled_from(STRATEGIES), sticky_days=st.sampled_from([None, 0, 30]))
+    def change_source(self, source, strategy, sticky_days):
+        id = self.source(source)
+
+        def change(model, _):
+            mine = model.sources[id]
+            mine.strategy = strategy or mine.strategy
+            mine.sticky_days = mine.sticky_days if sticky_days is None else sticky_days
+
+        self.ask("PATCH", f"/sources/{id}", {"strategy": strategy, "sticky_days": sticky_days}, change)
+
+    @rule(source=some, weights=weights, form=st.sampled_from(["PUT distribution", "POST distribution", "POST weights"]))
+    def set_weights(self, source, weights, form):
+        source, (method, name) = self.source(source), form.split()
+        mine = {self.operator(number): weight for number, weight in weights.items()}
+
+        def change(model, _):
+            if any(id == UNKNOWN or model.operators[id].is_archived for id in mine):
+                raise Refusal("operator_not_found")
+            kept = model.sources[source].weights if form == "POST distribution" else {}
+            model.set_weights(source, kept | mine)
+
+        rows = [{"operator_id": id, "source_id": source, "weight": weight} for id, weight in mine.items()]
+        body = rows if name == "weights" else {"operator_weights": rows}
+        self.ask(method, f"/sources/{source}/{name}", body, change)
+
+    # Contacts
+
+    @rule(source=some, keys=keys, priority=priorities, message=messages)
+    def register(self, source, keys, priority, message):
+        source = self.source(source)
+        write = {"lead_external_id": "client {}-{}", "lead_phone": "+79{:07}{:02}", "lead_email": "c{}-{}@example.com"}
+        given = {key: write[key].format(self.number, number) for key, number in sorted(keys.items(), key=lambda pair: [
+            *write].index(pair[0]))}
+        body = {"source_id": source, "priority": priority, "message": message or None} | given
+
+        def change(model, answer):
+            model.register(answer.json["id"], source, answer.json["lead_id"], given, priority, message or None)
+
+        answer = self.ask("POST", "/contacts", body, change)
+        self.must_be_shown(answer.json)
+        self.contact_ids.append(answer.json["id"])
+
+    @rule(source=some, keys=keys, priority=priorities)
+    def register_another(self, source, keys, priority):
+        self.register(source, keys, priority, "")
+
+    def must_be_shown(self, contact: dict) -> None:
+        assert contact == self.api.read("contacts", contact["id"])
+
+    def change_contact(self, method: str, id: int, suffix: str, body, match: str | None, part) -> None:
+        """`part(model)` is one of the model's changes, to be called with the contact."""
+        sent = self.if_match(id, match)
+        answer = self.ask(method, f"/contacts/{id}{suffix}", body,
+                          lambda model, _: model.change(id, *part(model), if_match=sent),
+                          headers={"If-Match": sent} if sent else None)
+        if answer.status == 200:
+            self.must_be_shown(answer.json)
+
+    @rule(contact=some, match=matches)
+    def close(self, contact, match):
+        self.change_contact("POST", self.contact(contact), "/close", ..., match, lambda model: [model.close])
+
+    @rule(contact=some, match=matches)
+    def reopen(self, contact, match):
+        self.change_contact("POST", self.contact(contact), "/reopen", ..., match, lambda model: [model.reopen])
+
+    @rule(contact=some, operator=some, force=st.booleans(), reason=reasons, match=matches,
+          action=st.sampled_from(["assign", "transfer"]))
+    def assign(self, contact, operator, force, reason, match, action):
+        operator = self.operator(operator)
+        self.change_contact(
+            "POST", self.contact(contact), f"/{action}", {"operator_id": operator, "force": force, "reason": reason},
+            match, lambda model: [
+                lambda contact: model.assign(contact, operator, force, reason, transfer=action == "transfer")])
+
+    @rule(contact=some, reason=reasons, match=matches)
+    def release(self, contact, reason, match):
+        body = {"reason": reason} if reason else ...
+        self.change_contact("POST", self.contact(contact), "/release", body, match, lambda model: [
+            lambda contact: model.release(contact, reason)])
+
+    @rule(contact=some, match=matches, operator=some, fields=st.fixed_dictionaries({}, optional={
+        "status": st.sampled_from(["active", "closed"]), "operator_id": st.booleans(), "priority": st.integers(0, 9),
+        "message": st.none() | messages}))
+    def patch(self, contact, match, operator, fields):
+        body = dict(fields)
+        if "operator_id" in fields:
+            body["operator_id"] = self.operator(operator) if fields["operator_id"] else None
+
+        def parts(model):
+            if {"status", "operator_id"} <= body.keys():
+                raise Refusal("value_error")
+            if "status" in body:
+                yield model.close if body["status"] == "closed" else model.reopen
+            if body.get("operator_id"):
+                yield lambda contact: model.assign(contact, body["operator_id"])
+            elif "operator_id" in body:
+                yield model.release
+            if "priority" in body:
+                yield lambda contact: model.prioritise(contact, body["priority"])
+            if body.get("message") is not None:
+                yield lambda contact: model.say(contact, body["message"])
+
+        self.change_contact("PATCH", self.contact(contact), "", body, match, lambda model: list(parts(model)))
+
+    @rule(contact=some, is_active=st.booleans())
+    def set_status(self, contact, is_active):
+        id = self.contact(contact)
+        self.ask("PATCH", f"/contacts/{id}/status", {"is_active": is_active},
+                 lambda model, _: model.change(id, model.reopen if is_active else model.close))
+
+    @rule(action=st.sampled_from(["close", "reopen", "assign", "transfer", "release", "priority"]),
+          contacts=st.lists(some, min_size=1, max_size=5), operator=some, force=st.booleans(), reason=reasons,
+          priority=st.integers(0, 9))
+    def bulk(self, action, contacts, operator, force, reason, priority):
+        ids, operator = [self.contact(number) for number in contacts], self.operator(operator)
+        body = {"action": action, "ids": ids, "operator_id": operator, "force": force, "reason": reason,
+                "priority": priority}
+
+        def change(model, answer):
+            part = {
+                "close": model.close, "reopen": model.reopen,
+                "release": lambda contact: model.release(contact, reason),
+                "priority": lambda contact: model.prioritise(contact, priority),
+            }.get(action, lambda contact: model.assign(contact, operator, force, reason, action == "transfer"))
+            assert [item["id"] for item in answer.json] == ids
+            for item in answer.json:
+                try:
+                    model.change(item["id"], part)
+                except Refusal as refusal:
+                    assert item["contact"] is None and item["code"] in refusal.codes and item["detail"]
+                    assert item["status"] == STATUS.get(item["code"], 409)
+                else:
+                    contact, shown = model.contacts[item["id"]], check_contact(item["contact"])
+                    assert item["status"] == 200
+                    assert [shown[key] for key in ("id", "version", "status", "operator_id", "priority")] == [
+                        contact.id, contact.version, contact.status, contact.operator, contact.priority]
+
+        self.ask("POST", "/contacts/bulk", body, change)
+
+
+def must_be_refused(answer, refusal: Refusal) -> None:
+    said = answer.json
+    code = said["detail"][0]["type"] if answer.status == 422 else said.get("code")
+    assert code in refusal.codes, f"{answer.status} {answer.text} instead of {refusal.codes}"
+    assert answer.status == STATUS.get(code, 409)
+
+
+def must_be_event(shown: dict, event: Event) -> None:
+    assert (shown["kind"], shown["from_operator_id"], shown["to_operator_id"]) == (event.kind, event.from_, event.to)
+    if event.actor is not None:
+        assert (shown["actor"]["kind"], shown["reason"]) == (event.actor, event.reason), f"{shown} instead of {event}"
+    data = shown["data"] or {}
+    assert {key: data.get(key) for key, _ in event.data} == dict(event.data), f"{shown} instead of {event}"
+    assert "forced" not in data or ("forced", True) in event.data, f"{shown} instead of {event}"
+
+
+@pytest.mark.parametrize("part", range(-(-SEQUENCES // 25)))
+def test_the_server_does_what_the_model_does(server, database, part):
+    random, count = generator("model"), min(25, SEQUENCES - 25 * part)
+    seed = random.randrange(2**32) + part
+
+    class Played(Sequence):
+        api = server.client()
+
+    run_state_machine_as_test(hypothesis.seed(seed)(Played), settings=settings(
+        max_examples=count, stateful_step_count=STEPS, database=None, deadline=None, print_blob=False,
+        suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink]))
+    assert Played.steps >= count * STEPS * 0.5
+    assert database.load_drift() == [] and database.tally_drift() == []
+    print(f"  {count} sequences, {Played.steps} requests")
