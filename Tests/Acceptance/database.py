@@ -278,6 +278,12 @@ class Database:
                 select %s, %s, %s, 'active', now(), now() from generate_series(1, %s)
             """, (lead_id, source_id, operator_id, count))
 
+    def age_contact(self, id: int, days: int) -> None:
+        """As if it had been registered so many days earlier."""
+        with self.connect() as connection:
+            connection.execute("update contacts set created_at = created_at - make_interval(days => %s) where id = %s",
+                               (days, id))
+
     def merge_lead(self, id: int, into: int) -> None:
         with self.connect() as connection:
             connection.execute("update leads set merged_into = %s where id = %s", (into, id))

@@ -1,4 +1,4 @@
-"""The rules of distribution as product.md and issue 4 settle them, in memory, for `test_model.py` to hold the server to.
+"""The rules of distribution as the product defines them, in memory, for `test_model.py` to hold the server to.
 
 Where the rules leave a choice (a draw, a tie) the model takes the server's, which must be one of those allowed.
 """
@@ -12,7 +12,6 @@ STRATEGIES = ("weighted_random", "weighted_capacity", "smooth_weighted", "round_
 @dataclass
 class Operator:
     id: int
-    name: str
     max_load: int
     is_active: bool
     is_archived: bool = False
@@ -270,7 +269,7 @@ class Model:
         return lead
 
     def change(self, id: int, *parts, if_match: str | None = None) -> None:
-        """A request about one contact, one step of its version. Each part is called with it; only the first may refuse."""
+        """A request about one contact, one step of its version. Each part is called with it; the first may refuse."""
         contact = self.contacts.get(id)
         if contact is None:
             raise Refusal("contact_not_found")

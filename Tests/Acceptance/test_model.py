@@ -16,7 +16,8 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import (RuleBasedStateMachine, initialize, precondition, rule,
+                                 run_state_machine_as_test)
 
 from load import generator
 from model import STRATEGIES, Event, Model, Operator, Refusal, Source
@@ -131,7 +132,8 @@ class Sequence(RuleBasedStateMachine):
                          for each in model.operators.values() if not each.is_archived]
         queue = self.api.get("/api/v1/queue").must_be(200).json
         groups = Counter((each.source, model.waiting_reason(each)) for each in model.waiting())
-        mine = [(each["source_id"], each["reason"], each["count"]) for each in queue if each["source_id"] in model.sources]
+        mine = [(each["source_id"], each["reason"], each["count"])
+                for each in queue if each["source_id"] in model.sources]
         assert mine == sorted((*group, count) for group, count in groups.items())
 
     def compare_events(self, expected: list[tuple[int, Event]], tails: dict[int, list[dict]]) -> None:
@@ -156,9 +158,12 @@ class Sequence(RuleBasedStateMachine):
     def contact(self, number: int) -> int:
         return self.contact_ids[number % len(self.contact_ids)] if number < 59 and self.contact_ids else UNKNOWN
 
-    def known_operator(self, number: int) -> int | None:
+    def present(self) -> int:
+        return sum(not each.is_archived for each in self.model.operators.values())
+
+    def known_operator(self, number: int) -> int:
         mine = [each.id for each in self.model.operators.values() if not each.is_archived]
-        return mine[number % len(mine)] if mine else None
+        return mine[number % len(mine)]
 
     def if_match(self, contact: int, match: str | None) -> str | None:
         version = self.model.contacts[contact].version if contact in self.model.contacts else 1
@@ -179,15 +184,15 @@ class Sequence(RuleBasedStateMachine):
         for number in range(contacts):
             self.register(source=number, keys={}, priority=0, message="")
 
+    @precondition(lambda self: len(self.operator_ids) < 6)
     @rule(max_load=limits, is_active=st.booleans())
     def new_operator(self, max_load, is_active):
-        if len(self.operator_ids) == 6:
-            return
-        body = {"name": f"Operator {self.number}.{len(self.operator_ids)}", "max_load": max_load, "is_active": is_active}
+        name = f"Operator {self.number}.{len(self.operator_ids)}"
+        body = {"name": name, "max_load": max_load, "is_active": is_active}
 
         def change(model, answer):
             id = answer.json["id"]
-            model.operators[id] = Operator(id, body["name"], max_load, is_active)
+            model.operators[id] = Operator(id, max_load, is_active)
 
         self.operator_ids.append(self.ask("POST", "/operators", body, change).json["id"])
 
@@ -195,8 +200,6 @@ class Sequence(RuleBasedStateMachine):
           form=st.sampled_from(["patch", "patch", "activate", "load-limit"]))
     def change_operator(self, operator, is_active, max_load, form):
         id = self.known_operator(operator)
-        if id is None:
-            return
         if form == "activate":
             is_active, max_load = bool(is_active), None
             path, body = f"/operators/{id}/activate", {"active": is_active}
@@ -209,20 +212,21 @@ class Sequence(RuleBasedStateMachine):
 
     @rule(operator=some)
     def send_home(self, operator):
-        if id := self.known_operator(operator):
-            self.ask("PATCH", f"/operators/{id}", {"is_active": False, "requeue": True},
-                     lambda model, _: model.change_operator(id, is_active=False, requeue=True))
+        id = self.known_operator(operator)
+        self.ask("PATCH", f"/operators/{id}", {"is_active": False, "requeue": True},
+                 lambda model, _: model.change_operator(id, is_active=False, requeue=True))
 
+    @precondition(lambda self: self.present() > 2 or len(self.operator_ids) == 6 and self.present() > 1)
     @rule(operator=some)
     def archive(self, operator):
-        if (id := self.known_operator(operator)) and operator % 2:
-            self.ask("DELETE", f"/operators/{id}", ..., lambda model, _: model.archive(id))
+        id = self.known_operator(operator)
+        self.ask("DELETE", f"/operators/{id}", ..., lambda model, _: model.archive(id))
 
+    @precondition(lambda self: len(self.source_ids) < 3)
     @rule(strategy=st.sampled_from(STRATEGIES), sticky_days=st.sampled_from([0, 30]))
     def new_source(self, strategy, sticky_days):
-        if len(self.source_ids) == 3:
-            return
-        body = {"name": f"Source {self.number}.{len(self.source_ids)}", "strategy": strategy, "sticky_days": sticky_days}
+        name = f"Source {self.number}.{len(self.source_ids)}"
+        body = {"name": name, "strategy": strategy, "sticky_days": sticky_days}
 
         def change(model, answer):
             id = answer.json["id"]
