@@ -63,6 +63,13 @@ class Event:
     data: tuple = ()
 
 
+@dataclass(frozen=True)
+class Decision:
+    rule: str
+    operator: int
+    eligible: tuple | None = None  # (operator, weight, load, max_load) of all it could have been; None: not asked
+
+
 class Refusal(Exception):
     """What a request is answered with when nothing is changed: any of these codes, where several apply."""
 
@@ -81,6 +88,7 @@ class Model:
         self.ticks = 0
         self.news: list[tuple[int, Event]] = []  # contact and event, of the step under way
         self.seen: dict[int, list[int]] = {}  # where the server placed each contact in the step, in order
+        self.decisions: dict[int, Decision] = {}  # the last one on each contact placed in the step
 
     def tick(self) -> int:
         self.ticks += 1
@@ -134,6 +142,18 @@ class Model:
                          for each in operators}
         return [id for id in eligible if ranks[id] == min(ranks.values())]
 
+    def place(self, contact: Contact, eligible: list[int], preferred: int | None = None, rule: str = "") -> int:
+        """With the preferred operator if it is eligible, otherwise as the strategy says; who it is."""
+        weights, operators = self.sources[contact.source].weights, self.operators
+        considered = tuple((id, weights[id], operators[id].load, operators[id].max_load) for id in eligible)
+        if preferred in eligible:
+            operator = preferred
+        else:
+            operator, rule = self.choose(contact, eligible), "strategy"
+        self.give(contact, operator, Decision(rule, operator, considered))
+        self.sources[contact.source].turns[operator] = self.ticks
+        return operator
+
     def choose(self, contact: Contact, eligible: list[int]) -> int:
         source = self.sources[contact.source]
         choices = self.choices(source, eligible)
@@ -151,7 +171,7 @@ class Model:
         self.news.append((contact.id, Event(kind, **fields)))
         return True
 
-    def give(self, contact: Contact, operator: int, automatic: bool = True) -> None:
+    def give(self, contact: Contact, operator: int, decision: Decision) -> None:
         seen = self.seen.get(contact.id) or [None]
         assert seen.pop(0) == operator, f"contact {contact.id} goes to {operator}"
         if contact.operator is not None:
@@ -159,8 +179,7 @@ class Model:
         contact.status, contact.operator, contact.last_operator = "active", operator, operator
         self.operators[operator].load += 1
         self.operators[operator].last_assigned = self.tick()
-        if automatic:
-            self.sources[contact.source].turns[operator] = self.ticks
+        self.decisions[contact.id] = decision
 
     def take(self, contact: Contact) -> int | None:
         """The contact waits; the operator that had it."""
@@ -185,8 +204,7 @@ class Model:
         eligible = self.eligible(contact)
         if not eligible:
             return self.tell(contact, "reopened", from_=before, reason=self.waiting_reason(contact))
-        operator = before if before in eligible else self.choose(contact, eligible)
-        self.give(contact, operator)
+        operator = self.place(contact, eligible, before, "returned")
         return self.tell(contact, "reopened", from_=before, to=operator)
 
     def assign(self, contact: Contact, operator_id: int, force=False, reason=None, transfer=False) -> bool:
@@ -206,9 +224,9 @@ class Model:
             codes.append("operator_at_limit")
         if codes:
             raise Refusal(*codes)
-        data = (("forced", True),) if not operator.is_active or operator.capacity == 0 else ()
-        before = contact.operator
-        self.give(contact, operator_id, automatic=False)
+        is_forced = not operator.is_active or operator.capacity == 0
+        before, data = contact.operator, (("forced", True),) if is_forced else ()
+        self.give(contact, operator_id, Decision("forced" if is_forced else "manual", operator_id))
         contact.released_by.discard(operator_id)
         kind = "assigned" if before is None else "transferred"
         return self.tell(contact, kind, from_=before, to=operator_id, reason=reason, data=data)
@@ -244,8 +262,7 @@ class Model:
         if not eligible:
             self.tell(contact, "registered", reason=self.waiting_reason(contact))
             return
-        self.give(contact, last if last in eligible else self.choose(contact, eligible))
-        self.tell(contact, "registered", to=contact.operator)
+        self.tell(contact, "registered", to=self.place(contact, eligible, last, "sticky"))
 
     def last_operator(self, lead: int) -> int | None:
         had = [each for each in self.contacts.values() if each.lead == lead and each.last_operator is not None]
@@ -282,10 +299,8 @@ class Model:
         """Capacity that appears goes to whoever waits first of those who can use it."""
         for contact in self.waiting():
             if eligible := self.eligible(contact):
-                operator = self.choose(contact, eligible)
-                self.give(contact, operator)
+                self.tell(contact, "assigned", to=self.place(contact, eligible), actor="system")
                 contact.version += 1
-                self.tell(contact, "assigned", to=operator, actor="system")
 
     def change_operator(self, id: int, is_active=None, max_load=None, requeue=False) -> None:
         operator = self.operators[id]

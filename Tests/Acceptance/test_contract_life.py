@@ -13,7 +13,8 @@ UNKNOWN = 999_999_999
 EVENT = ["id", "contact_id", "kind", "from_operator_id", "to_operator_id", "reason", "actor", "at", "data"]
 QUEUE_ROW = ["source_id", "source_name", "reason", "count", "oldest_at", "oldest_age_seconds", "unblock"]
 EXPLANATION = [
-    "contact_id", "decided_at", "strategy", "outcome", "operator_id", "reason", "draw", "candidates", "sentence",
+    "contact_id", "decided_at", "strategy", "rule", "outcome", "operator_id", "reason", "draw", "candidates",
+    "reproduced", "sentence",
 ]
 CANDIDATE = ["operator_id", "name", "weight", "load", "max_load", "eligible", "excluded", "probability"]
 RUSSIAN = re.compile("[а-яё]", re.IGNORECASE)
@@ -480,9 +481,9 @@ def test_the_refusals_of_a_bulk_are_in_the_language_asked_for(api):
     ({"action": "close", "ids": list(range(1, 1002))}, "too_long", ["body", "ids"]),
     ({"action": "close", "ids": 1}, "list_type", ["body", "ids"]),
     ({"action": "close", "ids": [1, "x"]}, "int_parsing", ["body", "ids", 1]),
-    ({"action": "assign", "ids": [1]}, "missing", ["body", "operator_id"]),
-    ({"action": "transfer", "ids": [1]}, "missing", ["body", "operator_id"]),
-    ({"action": "priority", "ids": [1]}, "missing", ["body", "priority"]),
+    ({"action": "assign", "ids": [1]}, "value_error", ["body"]),
+    ({"action": "transfer", "ids": [1]}, "value_error", ["body"]),
+    ({"action": "priority", "ids": [1]}, "value_error", ["body"]),
     ({"action": "priority", "ids": [1], "priority": 10}, "less_than_equal", ["body", "priority"]),
 ])
 def test_a_faulty_bulk_is_a_422(api, body, type, loc):
@@ -964,6 +965,24 @@ def test_the_probabilities_of_a_random_strategy_are_the_shares(api):
         seen = [each["probability"] for each in explain(api, contact)["candidates"]]
         assert seen == pytest.approx(expected, abs=1e-6)
         api.close_contact(contact)
+
+
+def test_an_explanation_names_the_rule(api, known):
+    def rule() -> str:
+        return explain(api, contact)["rule"]
+
+    contact = api.contact(known.source, **known.key)["id"]
+    assert rule() == "sticky"
+    api.close_contact(contact)
+    api.reopen_contact(contact)
+    assert rule() == "returned"
+    release(api, contact)
+    assert (rule(), read(api, contact)["operator_id"]) == ("strategy", known.idle)
+    assign(api, contact, known.last, force=True)
+    assert rule() == "manual"
+    api.change_operator(known.idle, is_active=False)
+    assign(api, contact, known.idle, force=True)
+    assert rule() == "forced"
 
 
 def test_the_sentence_is_in_the_language_asked_for(api):

@@ -92,18 +92,19 @@ class Sequence(RuleBasedStateMachine):
         tails = {id: self.news_of(id) for id, each in listed.items()
                  if id not in self.model.contacts or each["version"] != self.model.contacts[id].version}
         model = copy.deepcopy(self.model)
-        model.news, model.seen = [], {
+        model.news, model.decisions, model.seen = [], {}, {
             id: [event["to_operator_id"] for event in tail if event["to_operator_id"]] for id, tail in tails.items()}
         try:
             change(model, answer)
         except Refusal as refusal:
             must_be_refused(answer, refusal)
             model = copy.deepcopy(self.model)
-            model.news = []
+            model.news, model.decisions = [], {}
         else:
             assert answer.status in (200, 201), f"refused with {answer.status}: {answer.text}"
         self.compare(model, listed)
         self.compare_events(model.news, tails)
+        self.compare_decisions(model)
         self.model = model
         for id, tail in tails.items():
             self.histories.setdefault(id, []).extend(event["id"] for event in tail)
@@ -148,6 +149,17 @@ class Sequence(RuleBasedStateMachine):
             assert len(seen) == len(mine), f"{seen} instead of {mine}"
             for shown, event in zip(seen, mine):
                 must_be_event(shown, event)
+
+    def compare_decisions(self, model: Model) -> None:
+        for id, decision in model.decisions.items():
+            if model.contacts[id].status != "active":
+                continue
+            shown = self.api.get(f"/api/v1/contacts/{id}/explain").must_be(200).json
+            assert (shown["rule"], shown["operator_id"], shown["outcome"]) == (decision.rule, decision.operator, "placed")
+            if decision.eligible is not None:
+                considered = [(each["operator_id"], each["weight"], each["load"], each["max_load"])
+                              for each in shown["candidates"] if each["eligible"]]
+                assert considered == list(decision.eligible) and shown["reproduced"] is True, f"explained: {shown}"
 
     # What the rules choose from
 
