@@ -86,6 +86,7 @@ class Model:
         self.owners: dict[tuple[str, str], int] = {}  # the lead a key belongs to
         self.external_ids: dict[int, str | None] = {}  # of every lead
         self.ticks = 0
+        self.is_by_source = False  # sources are served one after the other, by id
         self.news: list[tuple[int, Event]] = []  # contact and event, of the step under way
         self.seen: dict[int, list[int]] = {}  # where the server placed each contact in the step, in order
         self.decisions: dict[int, Decision] = {}  # the last one on each contact placed in the step
@@ -297,7 +298,7 @@ class Model:
 
     def serve(self) -> None:
         """Capacity that appears goes to whoever waits first of those who can use it."""
-        for contact in self.waiting():
+        for contact in sorted(self.waiting(), key=lambda each: self.is_by_source and each.source):
             if eligible := self.eligible(contact):
                 self.tell(contact, "assigned", to=self.place(contact, eligible), actor="system")
                 contact.version += 1
