@@ -72,6 +72,9 @@ stress: build $(VENV)/.ready ## Three instances under load: the guarantee, 3 his
 
 mutants: build $(VENV)/.ready ## Break the product on purpose, one thing at a time: the tests must notice each
 	$(VENV)/bin/python Tests/Mutants/run
+stress: build $(VENV)/.ready ## Three instances, 64 clients, 2 000 contacts; 500 × 50 requests against the model
+	$(PYTEST) Tests/Acceptance/test_stress.py -s
+	LEADS_MODEL_SEQUENCES=500 $(PYTEST) Tests/Acceptance/test_model.py -s
 
 bench: setup ## Measure: see Benchmarks/README.md
 	@deploy/install-packages wrk postgresql-contrib curl

@@ -33,7 +33,7 @@ STATUS = {"contact_not_found": 404, "operator_not_found": 404, "value_error": 42
 sequences = itertools.count(1)
 
 some = st.integers(0, 59)  # one of however many there are
-limits = st.integers(1, 3)
+limits = st.sampled_from([1, 1, 1, 2, 2, 3, 5, 8])
 priorities = st.sampled_from([0, 0, 0, 5, 9])
 weights = st.dictionaries(some, st.integers(1, 4), max_size=4)
 matches = st.sampled_from([None, None, None, None, "right", "stale", "*", "garbage"])
@@ -193,7 +193,7 @@ class Sequence(RuleBasedStateMachine):
 
     @initialize(operators=st.lists(limits, min_size=2, max_size=4), strategies=st.lists(
         st.sampled_from(STRATEGIES), min_size=1, max_size=3), all_weights=st.lists(weights, min_size=3, max_size=3),
-        contacts=st.integers(0, 5))
+        contacts=st.integers(0, 9))
     def begin(self, operators, strategies, all_weights, contacts):
         for max_load in operators:
             self.new_operator(max_load=max_load, is_active=True)
@@ -297,9 +297,10 @@ class Sequence(RuleBasedStateMachine):
         self.must_be_shown(answer.json)
         self.contact_ids.append(answer.json["id"])
 
-    @rule(source=some, keys=keys, priority=priorities)
-    def register_another(self, source, keys, priority):
-        self.register(source, keys, priority, "")
+    @rule(source=some, all_priorities=st.lists(priorities, min_size=1, max_size=4))
+    def register_some(self, source, all_priorities):
+        for priority in all_priorities:
+            self.register(source, {}, priority, "")
 
     def must_be_shown(self, contact: dict) -> None:
         assert contact == self.api.read("contacts", contact["id"])
