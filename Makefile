@@ -65,16 +65,13 @@ else
 	$(PYTEST) Tests/Acceptance
 endif
 
-stress: build $(VENV)/.ready ## Three instances under load: the guarantee, 3 histories of 20 000 commits, shares, a long queue
-	LEADS_COMMITS=27000 LEADS_ROUNDS=3 LEADS_CONTACTS=20000 $(PYTEST) -s -o faulthandler_timeout=600 \
-	  Tests/Acceptance/test_stress.py Tests/Acceptance/test_concurrency.py Tests/Acceptance/test_shares.py \
-	  Tests/Acceptance/test_drain.py
+stress: build $(VENV)/.ready ## The guarantee at length: 3 histories of 20 000 commits, shares, a long queue, 500 sequences
+	LEADS_COMMITS=27000 LEADS_ROUNDS=3 LEADS_CONTACTS=20000 LEADS_MODEL_SEQUENCES=500 \
+	  $(PYTEST) -s -o faulthandler_timeout=600 Tests/Acceptance/test_stress.py Tests/Acceptance/test_concurrency.py \
+	  Tests/Acceptance/test_shares.py Tests/Acceptance/test_drain.py Tests/Acceptance/test_model.py
 
 mutants: build $(VENV)/.ready ## Break the product on purpose, one thing at a time: the tests must notice each
 	$(VENV)/bin/python Tests/Mutants/run
-stress: build $(VENV)/.ready ## Three instances, 64 clients, 2 000 contacts; 500 × 50 requests against the model
-	$(PYTEST) Tests/Acceptance/test_stress.py -s
-	LEADS_MODEL_SEQUENCES=500 $(PYTEST) Tests/Acceptance/test_model.py -s
 
 bench: setup ## Measure: see Benchmarks/README.md
 	@deploy/install-packages wrk postgresql-contrib curl
@@ -87,4 +84,4 @@ coverage: build ## Line coverage of the Swift tests, by file
 clean: ## Remove what was built; the data in .leads-crm stays
 	rm -rf .build $(VENV) .swagger-ui
 
-.PHONY: help setup swift run demo release build lint test stress bench coverage clean
+.PHONY: help setup swift run demo release build lint test stress mutants bench coverage clean

@@ -92,6 +92,18 @@ extension LeadStore {
                     where id = \(id) and archived_at is null
                     """,
                     "update operator_loads set is_active = false where operator_id = \(id)",
+                    // What the others of its sources are owed, in contacts, stays: see `carryTurns`.
+                    """
+                    update source_turns t
+                    set credit = round(t.credit::numeric * coalesce(w.kept, 0) / w.total)
+                    from (
+                        select source_id, sum(weight) as total, sum(weight) filter (where operator_id <> \(id)) as kept
+                        from weights
+                        where source_id in (select source_id from weights where operator_id = \(id))
+                        group by source_id
+                    ) w
+                    where t.source_id = w.source_id and t.operator_id <> \(id)
+                    """,
                     "delete from weights where operator_id = \(id)",
                     "delete from source_turns where operator_id = \(id)",
                     Self.requeue(contactsOf: id, because: "operator_archived", if: true),

@@ -114,7 +114,7 @@ public struct BulkChange: Sendable, Equatable {
     /// The body of POST `/contacts/bulk`.
     public init(_ fields: inout Fields) {
         let action = fields.choice("action", of: Action.allCases)
-        contactIDs = fields.integers("ids", atMost: BulkChange.limit)
+        contactIDs = fields.integers("ids", atLeast: 1, atMost: BulkChange.limit)
         let operatorID = fields.optionalInteger("operator_id")
         let force = fields.optionalBool("force", default: false)
         let reason = fields.optionalString("reason", length: Assignment.reasonLength)

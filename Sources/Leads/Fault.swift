@@ -124,6 +124,17 @@ struct Flaw: Error {
             [.init("max_length", .integer(bound))])
     }
 
+    static func tooFewItems(_ bound: Int, actual: Int) -> Flaw {
+        Flaw(
+            "too_short",
+            "List should have at least \(bound) \(bound == 1 ? "item" : "items") after validation, not \(actual)",
+            [
+                .init("field_type", .string("List")),
+                .init("min_length", .integer(bound)),
+                .init("actual_length", .integer(actual)),
+            ])
+    }
+
     static func tooManyItems(_ bound: Int, actual: Int) -> Flaw {
         Flaw(
             "too_long",

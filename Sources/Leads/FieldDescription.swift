@@ -9,7 +9,7 @@ public struct FieldDescription: Sendable, Equatable {
         case timestamp
         case choice([String])
         case objects([FieldDescription], atMost: Int)
-        case integers(ClosedRange<Int>, atMost: Int)
+        case integers(ClosedRange<Int>, atLeast: Int, atMost: Int)
     }
 
     /// Whether it has to be there, and what holds when it is not.

@@ -310,14 +310,16 @@ extension Fields {
         }
     }
 
-    /// A list of integers, each within `range`; more than `limit` are a fault. The placeholder is empty.
+    /// A list of integers, each within `range`; fewer than `least` or more than `limit` are a fault. The placeholder is
+    /// empty.
     public mutating func integers(
         _ name: String,
+        atLeast least: Int = 0,
         atMost limit: Int = .max,
         in range: ClosedRange<Int> = Int.min...Int.max
     ) -> [Int] {
-        describe(name, .integers(range, atMost: limit), .required)
-        return items(name, atMost: limit) { fields, item, location, index in
+        describe(name, .integers(range, atLeast: least, atMost: limit), .required)
+        return items(name, atLeast: least, atMost: limit) { fields, item, location, index in
             fields.attempt(item, in: location, index) { $0.asInteger(in: range) }
                 ?? range.nearestToZero
         }
@@ -325,6 +327,7 @@ extension Fields {
 
     private mutating func items<Element>(
         _ name: String,
+        atLeast least: Int = 0,
         atMost limit: Int,
         _ read: (inout Fields, JSONValue, [Fault.Step], Fault.Step) -> Element
     ) -> [Element] {
@@ -332,18 +335,23 @@ extension Fields {
             add(.missing, in: location, .field(name), input: whole)
             return []
         }
-        return items(value, in: location, .field(name), atMost: limit, read)
+        return items(value, in: location, .field(name), atLeast: least, atMost: limit, read)
     }
 
     private mutating func items<Element>(
         _ json: JSONValue?,
         in location: [Fault.Step],
         _ step: Fault.Step,
+        atLeast least: Int = 0,
         atMost limit: Int,
         _ read: (inout Fields, JSONValue, [Fault.Step], Fault.Step) -> Element
     ) -> [Element] {
         guard case .array(let items) = json else {
             add(json == nil ? .missing : .notAList, in: location, step, input: json ?? .null)
+            return []
+        }
+        guard items.count >= least else {
+            add(.tooFewItems(least, actual: items.count), in: location, step, input: .array(items))
             return []
         }
         guard items.count <= limit else {

@@ -157,6 +157,7 @@ class Model:
 
     def choose(self, contact: Contact, eligible: list[int]) -> int:
         source = self.sources[contact.source]
+        self.bound(source, eligible)
         choices = self.choices(source, eligible)
         seen = self.seen.get(contact.id) or [None]
         assert seen[0] in choices, f"contact {contact.id} goes to {choices} by {source.strategy}, not to {seen[0]}"
@@ -165,6 +166,12 @@ class Model:
                 source.credits[id] += source.weights[id]
             source.credits[seen[0]] -= sum(source.weights[id] for id in eligible)
         return seen[0]
+
+    def bound(self, source: Source, eligible: list[int]) -> None:
+        """Nobody who competes owes, or is owed, more than the sum of the competing weights."""
+        if len(eligible) > 1:
+            most = sum(source.weights[id] for id in eligible)
+            source.credits |= {id: max(-most, min(most, source.credits[id])) for id in eligible}
 
     # What changes a contact, a part of a request each: says whether it did
 

@@ -134,7 +134,7 @@ class Release(BaseModel):
 
 class BulkChange(BaseModel):
     action: Literal["close", "reopen", "assign", "transfer", "release", "priority"]
-    ids: Annotated[list[int], Field(max_length=1000)]
+    ids: Annotated[list[int], Field(min_length=1, max_length=1000)]
     operator_id: Optional[int] = None
     force: Optional[bool] = False
     reason: Optional[Reason] = None

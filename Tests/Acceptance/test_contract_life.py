@@ -779,7 +779,7 @@ def test_a_source_that_is_not_sticky_remembers_nobody(api, known):
     assert api.contact(known.source, **known.key)["operator_id"] == known.idle
 
 
-@pytest.mark.parametrize("event, operator", [("close", "last"), ("release", "last"), ("transfer", "idle")])
+@pytest.mark.parametrize("event, operator", [("close", "last"), ("transfer", "idle")])
 def test_the_last_operator_is_the_one_the_latest_contact_has_or_had(api, known, event, operator):
     api.distribute(known.elsewhere, {api.operator(is_active=False)["id"]: 1})
     body = {"operator_id": known.idle} if event == "transfer" else ...

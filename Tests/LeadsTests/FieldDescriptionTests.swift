@@ -35,7 +35,7 @@ struct FieldDescriptionTests {
         #expect(weight.map(\.name) == ["operator_id", "source_id", "weight"])
         #expect(
             fields == [
-                FieldDescription(name: "ids", kind: .integers(1...9, atMost: 7), presence: .required),
+                FieldDescription(name: "ids", kind: .integers(1...9, atLeast: 0, atMost: 7), presence: .required),
                 FieldDescription(name: "operator_weights", kind: .objects(weight, atMost: .max), presence: .required),
             ])
     }

@@ -43,7 +43,8 @@ extension JSONSchema {
         case .integer(let range): return .integer(range)
         case .timestamp: return .timestamp
         case .choice(let words): return .choice(words)
-        case .integers(let range, let limit): return .array(of: .integer(range), atMost: limit)
+        case .integers(let range, let least, let limit):
+            return .array(of: .integer(range), atLeast: least, atMost: limit)
         case .objects(let fields, let limit):
             guard let component, component.fields == fields else {
                 preconditionFailure("no component describes the objects of \(field.name)")

@@ -86,13 +86,12 @@ extension JSONSchema {
         choice(Choice.allCases.map(\.rawValue))
     }
 
-    static func array(of items: JSONSchema, atMost limit: Int = .max) -> JSONSchema {
+    static func array(of items: JSONSchema, atLeast least: Int = 0, atMost limit: Int = .max) -> JSONSchema {
         var schema = JSONSchema(type: "array", [.init("items", items.json)])
         schema.components = items.components
-        if limit < .max {
-            schema.add("maxItems", .integer(limit))
-            schema.bounds = ["At most \(grouped(limit)) items."]
-        }
+        if least > 0 { schema.add("minItems", .integer(least)) }
+        if limit < .max { schema.add("maxItems", .integer(limit)) }
+        schema.bounds = [words(for: least...limit, unit: "item")].compactMap(\.self)
         return schema
     }
 
