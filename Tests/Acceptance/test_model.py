@@ -35,7 +35,7 @@ sequences = itertools.count(1)
 some = st.integers(0, 59)  # one of however many there are
 limits = st.sampled_from([1, 1, 1, 2, 2, 3, 5, 8])
 priorities = st.sampled_from([0, 0, 0, 5, 9])
-weights = st.dictionaries(some, st.sampled_from([1, 1, 2, 4]), max_size=4)
+weights = st.dictionaries(some, st.sampled_from([100, 100, 250, 700]), max_size=4)
 strategies = st.sampled_from([*STRATEGIES, *STRATEGIES[2:]])  # the first two leave all to chance
 matches = st.sampled_from([None, None, None, None, "right", "stale", "*", "garbage"])
 reasons = st.sampled_from([None, "он просил"])
@@ -192,13 +192,14 @@ class Sequence(RuleBasedStateMachine):
 
     # Operators, sources, weights
 
-    @initialize(operators=st.lists(limits, min_size=2, max_size=4), sources=st.lists(
-        st.tuples(strategies, weights), min_size=1, max_size=3), contacts=st.integers(0, 9))
+    @initialize(
+        operators=st.lists(limits, min_size=2, max_size=4) | st.lists(st.just(1), min_size=2, max_size=3),
+        sources=st.lists(st.tuples(strategies, weights), min_size=1, max_size=3), contacts=st.integers(0, 9))
     def begin(self, operators, sources, contacts):
         for max_load in operators:
             self.new_operator(max_load=max_load, is_active=True)
         for strategy, weights in sources:
-            self.new_source(strategy=strategy, sticky_days=0)
+            self.new_source(strategy=strategy, sticky_days=30 * (contacts % 2))
             self.set_weights(form="PUT distribution", source=len(self.source_ids) - 1,
                              weights={number % 57: weight for number, weight in weights.items()})
         for number in range(contacts):
@@ -230,11 +231,13 @@ class Sequence(RuleBasedStateMachine):
             path, body = f"/operators/{id}", {"is_active": is_active, "max_load": max_load}
         self.ask("PATCH", path, body, lambda model, _: model.change_operator(id, is_active, max_load))
 
-    @rule(operator=some)
-    def send_home(self, operator):
+    @rule(operator=some, for_a_while=st.booleans())
+    def send_home(self, operator, for_a_while):
         id = self.known_operator(operator)
         self.ask("PATCH", f"/operators/{id}", {"is_active": False, "requeue": True},
                  lambda model, _: model.change_operator(id, is_active=False, requeue=True), is_requeue=True)
+        if for_a_while:
+            self.change_operator(operator=operator, is_active=True, max_load=None, form="patch")
 
     @precondition(lambda self: self.present() > 2 or len(self.operator_ids) == 6 and self.present() > 1)
     @rule(operator=some)
@@ -325,9 +328,11 @@ class Sequence(RuleBasedStateMachine):
     @rule(contact=some, operator=some, force=st.booleans(), reason=reasons, match=matches,
           action=st.sampled_from(["assign", "transfer"]))
     def assign(self, contact, operator, force, reason, match, action):
-        operator = self.operator(operator)
+        contact = self.contact(contact)
+        last = self.model.contacts[contact].last_operator if contact in self.model.contacts else None
+        operator = last if last and operator % 4 == 0 else self.operator(operator)
         self.change_contact(
-            "POST", self.contact(contact), f"/{action}", {"operator_id": operator, "force": force, "reason": reason},
+            "POST", contact, f"/{action}", {"operator_id": operator, "force": force, "reason": reason},
             match, lambda model: [
                 lambda contact: model.assign(contact, operator, force, reason, transfer=action == "transfer")])
 
