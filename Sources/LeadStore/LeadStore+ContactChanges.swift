@@ -213,7 +213,9 @@ extension LeadStore {
                         released_by = array_append(array_remove(released_by, \(operatorID)), \(operatorID)),
                         """),
                     "select priority, arrival, released_by from contacts where id = \(edit.id)",
-                ] + Self.lookUpQueue(ofSource: sourceID) + Self.lookUpQueue(ofOperator: operatorID))
+                ] + Self.lookUpQueue(ofSource: sourceID)
+                    // Whom its own source's queue leaves a place, a contact of another source may have.
+                    + Self.lookUpQueue(ofOperator: operatorID, without: sourceID))
             guard found[2].affectedRows == 1 else { return (nil, false) }
             let (queue, sources, lastHead, mayGoOn) = try reading { () throws(PostgresError) in
                 let (priority, arrival, releasedBy) = try found[3][0].decode(Int.self, Int.self, [Int].self)
@@ -221,8 +223,7 @@ extension LeadStore {
                     contactID: edit.id, priority: priority, arrival: arrival, standing: .released,
                     releasedBy: releasedBy)
                 let heads = try Queue.heads(found[6])
-                // Of the source itself, the operator's queue is a part of the one already read.
-                let others = try Queue.heads(found[7]).filter { $0.sourceID != sourceID }
+                let others = try Queue.heads(found[7])
                 var sources = try Queue.sources(ofOperator: operatorID, found[8])
                 sources.merge(try Queue.sources(settings: found[5], operators: found[4])) { $1 }
                 let waiting = (heads + others).filter { $0.contactID != edit.id }

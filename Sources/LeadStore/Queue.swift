@@ -99,7 +99,8 @@ enum Queue {
     }
 
     /// Locks the first waiting contacts of all sources of an operator that it may take, as many as it can take.
-    static func head(ofOperator id: Int, limit: Int) -> Statement {
+    /// - Parameter sourceID: a source to leave out, because its queue is read as a whole.
+    static func head(ofOperator id: Int, limit: Int, without sourceID: Int? = nil) -> Statement {
         lockingHead(
             """
             select h.id, h.source_id, h.priority, h.arrival
@@ -118,7 +119,7 @@ enum Queue {
                     order by c.priority desc, c.arrival
                     limit o.places
                 ) c
-                where w.operator_id = \(id)
+                where w.operator_id = \(id) and w.source_id is distinct from \(sourceID)
                 order by c.priority desc, c.arrival
                 limit o.places
             ) h
@@ -286,8 +287,8 @@ extension LeadStore {
     }
 
     /// The statements to run right after releasing capacity of an operator whose row is locked.
-    static func lookUpQueue(ofOperator id: Int) -> [Statement] {
-        [Queue.head(ofOperator: id, limit: drainBatch), Queue.candidates(ofOperator: id)]
+    static func lookUpQueue(ofOperator id: Int, without sourceID: Int? = nil) -> [Statement] {
+        [Queue.head(ofOperator: id, limit: drainBatch, without: sourceID), Queue.candidates(ofOperator: id)]
     }
 
     static func placeQueue(
