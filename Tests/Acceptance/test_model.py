@@ -35,13 +35,12 @@ sequences = itertools.count(1)
 some = st.integers(0, 59)  # one of however many there are
 limits = st.sampled_from([1, 1, 1, 2, 2, 3, 5, 8])
 priorities = st.sampled_from([0, 0, 0, 5, 9])
-weights = st.dictionaries(some, st.sampled_from([100, 100, 250, 700]), max_size=4)
+weights = st.lists(st.sampled_from([100, 100, 250, 700, None]), min_size=6, max_size=6)  # of each operator, in order
 strategies = st.sampled_from([*STRATEGIES, *STRATEGIES[2:]])  # the first two leave all to chance
 matches = st.sampled_from([None, None, None, None, "right", "stale", "*", "garbage"])
 reasons = st.sampled_from([None, "он просил"])
 messages = st.sampled_from(["", "Здравствуйте", "Позвоните"])
-keys = st.fixed_dictionaries({}, optional={
-    "lead_external_id": st.integers(0, 2), "lead_phone": st.integers(0, 2), "lead_email": st.integers(0, 2)})
+keys = st.tuples(*[st.sampled_from([None, None, 0, 1, 2])] * 3)  # external id, phone, e-mail: which of three
 
 
 class Sequence(RuleBasedStateMachine):
@@ -91,7 +90,10 @@ class Sequence(RuleBasedStateMachine):
 
     def explain(self, answer, difference: AssertionError) -> None:
         asked = "\n".join(self.trace[-25:])
-        difference.add_note(f"the last requests:\n{asked}\nthe last answer: {answer.text[:1500]}")
+        before = "\n".join(map(str, [
+            *self.model.operators.values(), *self.model.sources.values(), *self.model.contacts.values()]))
+        difference.add_note(
+            f"the last requests:\n{asked}\nthe last answer: {answer.text[:1500]}\nthe model before it:\n{before}")
 
     def follow(self, answer, change, is_by_source: bool) -> None:
         listed = {each["id"]: check_contact(each) for each in self.listed("contacts")}
@@ -200,10 +202,9 @@ class Sequence(RuleBasedStateMachine):
             self.new_operator(max_load=max_load, is_active=True)
         for strategy, weights in sources:
             self.new_source(strategy=strategy, sticky_days=30 * (contacts % 2))
-            self.set_weights(form="PUT distribution", source=len(self.source_ids) - 1,
-                             weights={number % 57: weight for number, weight in weights.items()})
+            self.set_weights(form="PUT distribution", source=len(self.source_ids) - 1, weights=weights, stranger=None)
         for number in range(contacts):
-            self.register(source=number, keys={}, priority=0, message="")
+            self.register(source=number, keys=(None, None, None), priority=0, message="")
 
     @precondition(lambda self: len(self.operator_ids) < 6)
     @rule(max_load=limits, is_active=st.booleans())
@@ -239,7 +240,7 @@ class Sequence(RuleBasedStateMachine):
         if for_a_while:
             self.change_operator(operator=operator, is_active=True, max_load=None, form="patch")
 
-    @precondition(lambda self: self.present() > 2 or len(self.operator_ids) == 6 and self.present() > 1)
+    @precondition(lambda self: self.present() > 3)
     @rule(operator=some)
     def archive(self, operator):
         id = self.known_operator(operator)
@@ -268,10 +269,16 @@ class Sequence(RuleBasedStateMachine):
 
         self.ask("PATCH", f"/sources/{id}", {"strategy": strategy, "sticky_days": sticky_days}, change)
 
-    @rule(source=some, weights=weights, form=st.sampled_from(["PUT distribution", "POST distribution", "POST weights"]))
-    def set_weights(self, source, weights, form):
+    @rule(source=some, weights=weights, form=st.sampled_from(["PUT distribution", "POST distribution", "POST weights"]),
+          stranger=st.sampled_from([None] * 9 + ["unknown", "archived", "nobody"]))
+    def set_weights(self, source, weights, form, stranger):
         source, (method, name) = self.source(source), form.split()
-        mine = {self.operator(number): weight for number, weight in weights.items()}
+        mine = {id: weight for id, weight in zip(self.operator_ids, weights)
+                if weight and not self.model.operators[id].is_archived}
+        if stranger == "nobody":
+            mine = {}
+        elif stranger:
+            mine[UNKNOWN if stranger == "unknown" else self.operator_ids[0]] = 1
 
         def change(model, _):
             if any(id == UNKNOWN or model.operators[id].is_archived for id in mine):
@@ -289,8 +296,8 @@ class Sequence(RuleBasedStateMachine):
     def register(self, source, keys, priority, message):
         source = self.source(source)
         write = {"lead_external_id": "client {}-{}", "lead_phone": "+79{:07}{:02}", "lead_email": "c{}-{}@example.com"}
-        given = {key: write[key].format(self.number, number) for key, number in sorted(keys.items(), key=lambda pair: [
-            *write].index(pair[0]))}
+        given = {key: text.format(self.number, number)
+                 for (key, text), number in zip(write.items(), keys) if number is not None}
         body = {"source_id": source, "priority": priority, "message": message or None} | given
 
         def change(model, answer):
@@ -300,10 +307,10 @@ class Sequence(RuleBasedStateMachine):
         self.must_be_shown(answer.json)
         self.contact_ids.append(answer.json["id"])
 
-    @rule(source=some, all_priorities=st.lists(priorities, min_size=1, max_size=4))
-    def register_some(self, source, all_priorities):
-        for priority in all_priorities:
-            self.register(source, {}, priority, "")
+    @rule(source=some, number=st.integers(1, 4), priority=priorities)
+    def register_some(self, source, number, priority):
+        for _ in range(number):
+            self.register(source, (None, None, None), priority, "")
 
     def must_be_shown(self, contact: dict) -> None:
         assert contact == self.api.read("contacts", contact["id"])
