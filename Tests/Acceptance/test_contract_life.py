@@ -565,6 +565,16 @@ def test_the_only_operator_of_a_source_gets_back_what_it_released(api):
     assert read(api, waiting)["operator_id"] == operator["id"]
 
 
+def test_the_place_of_a_contact_that_all_have_released_is_used_when_it_goes_to_another(api, database):
+    a, b = (api.operator(max_load=1)["id"] for _ in range(2))
+    source, elsewhere = api.source({a: 1, b: 1}, strategy="round_robin")["id"], api.source({a: 1})["id"]
+    contact = api.contact(source)["id"]
+    assert [release(api, contact)["operator_id"] for _ in range(2)] == [b, a]
+    waiting = api.contact(elsewhere)["id"]
+    assert release(api, contact)["operator_id"] == b
+    assert read(api, waiting)["operator_id"] == a and database.stranded() == []
+
+
 def test_exclusion_is_lifted_when_the_others_leave_and_returns_with_a_newcomer(api):
     scene = Scene(api, "active")
     release(api, scene.contact)

@@ -92,8 +92,10 @@ class Sequence(RuleBasedStateMachine):
         asked = "\n".join(self.trace[-25:])
         before = "\n".join(map(str, [
             *self.model.operators.values(), *self.model.sources.values(), *self.model.contacts.values()]))
+        shown = [(each["id"], each["status"], each["operator_id"], each["version"]) for each in self.listed("contacts")]
         difference.add_note(
-            f"the last requests:\n{asked}\nthe last answer: {answer.text[:1500]}\nthe model before it:\n{before}")
+            f"the last requests:\n{asked}\nthe last answer: {answer.text[:1500]}\nthe model before it:\n{before}\n"
+            f"contact, status, operator, version after it:\n{shown}")
 
     def follow(self, answer, change, is_by_source: bool) -> None:
         listed = {each["id"]: check_contact(each) for each in self.listed("contacts")}
