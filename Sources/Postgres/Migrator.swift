@@ -66,7 +66,10 @@ public struct Migrator: Sendable {
         configuration.isPooled = false
         configuration.statementDeadline = .seconds(86_400)
         // DDL behind a long reader would make every later query wait behind it: give up soon and try again.
-        configuration.sessionSettings = ["lock_timeout": "100ms", "client_min_messages": "warning"]
+        // And a statement that was about to begin when this program was stopped must not hold everybody's lock for long.
+        configuration.sessionSettings = [
+            "lock_timeout": "100ms", "client_min_messages": "warning", "client_connection_check_interval": "1s",
+        ]
         let connection = try await Connection.open(configuration)
         do throws(PostgresError) {
             let outcome = try await migrate(connection)

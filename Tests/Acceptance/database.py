@@ -31,6 +31,8 @@ where c.status = 'new'
   and o.archived_at is null
   and l.is_active
   and l.load < l.max_load
+  and (c.released_by is null or o.id <> all (c.released_by) or c.released_by @> array(
+        select operator_id from weights where source_id = c.source_id))
 order by c.id
 """
 

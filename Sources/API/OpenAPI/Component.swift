@@ -47,7 +47,8 @@ struct Component: Sendable {
 
     /// An object of a request, as `read` reads it; `words` say what each field means.
     ///
-    /// The objects in a list are the component that `nested` has for its field. The example has to be one that `read`
+    /// The objects in a list are the component that `nested` has for its field; `rules` are keywords of JSON Schema for what
+    /// `read` asks of several fields together. The example has to be one that `read`
     /// accepts.
     static func request<Value>(
         _ name: String,
@@ -55,6 +56,7 @@ struct Component: Sendable {
         _ read: (inout Fields) -> Value,
         _ fieldWords: [String: String],
         nested: [String: Component] = [:],
+        rules: [JSONValue.Member] = [],
         example: String
     ) -> Component {
         let fields = Fields.describe(read)
@@ -63,9 +65,9 @@ struct Component: Sendable {
         guard let value = try? JSONParser.parse(Array(example.utf8)), (try? Fields.decode(value, read)) != nil else {
             preconditionFailure("the example of \(name) is not a valid request")
         }
-        return Component(
-            name, .object(properties, alternatives: alternatives), words, [Example(name: "example", value: value)],
-            fields: fields)
+        var schema = JSONSchema.object(properties, alternatives: alternatives)
+        for rule in rules { schema.add(rule.name, rule.value) }
+        return Component(name, schema, words, [Example(name: "example", value: value)], fields: fields)
     }
 }
 

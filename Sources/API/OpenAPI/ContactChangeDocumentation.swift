@@ -12,6 +12,11 @@ extension Component {
             "priority": "The higher, the sooner it leaves the queue.",
             "message": "What the lead said; an empty text removes it.",
         ],
+        rules: [
+            .init(
+                "not",
+                ["required": ["status", "operator_id"], "properties": ["status": ["type": "string"]]])
+        ],
         example: #"{"priority": 5}"#)
 
     fileprivate static let assignment = request(
@@ -42,7 +47,25 @@ extension Component {
             "reason": "Of `assign`, `transfer` and `release`: why, for the contacts' history.",
             "priority": "Required by `priority`: the new one.",
         ],
+        rules: [
+            .init(
+                "allOf",
+                [
+                    whenever(action: ["assign", "transfer"], requires: "operator_id"),
+                    whenever(action: ["priority"], requires: "priority"),
+                ])
+        ],
         example: #"{"action": "transfer", "ids": [1, 2], "operator_id": 3}"#)
+
+    private static func whenever(action: [JSONValue], requires field: String) -> JSONValue {
+        [
+            "if": ["properties": ["action": ["enum": .array(action)]]],
+            "then": [
+                "required": [.string(field)],
+                "properties": .object([.init(field, ["type": "integer"])]),
+            ],
+        ]
+    }
 
     fileprivate static let bulkOutcome = answer(
         "ContactBulkResult", "What became of one contact of many.",

@@ -151,7 +151,7 @@ extension JSONSchema {
         return schema
     }
 
-    private mutating func add(_ name: String, _ value: JSONValue) {
+    mutating func add(_ name: String, _ value: JSONValue) {
         members.append(.init(name, value))
     }
 
