@@ -15,12 +15,14 @@ struct SmoothRotation: Sendable {
     /// What each candidate gains with a decision: its weight while it is open, else 0.
     private var gains: [Int]
     private var gainsTotal: Int
+    private var competitors: Int
     /// What each candidate is owed, in contacts × the sum of the weights.
     private(set) var credits: [Int]
 
     init(_ pool: Pool) {
         gains = pool.indices.map { pool.isOpen($0) ? pool.candidates[$0].weight : 0 }
         gainsTotal = gains.reduce(0, +)
+        competitors = gains.count { $0 > 0 }
         credits = pool.candidates.map(\.credit)
     }
 
@@ -29,28 +31,21 @@ struct SmoothRotation: Sendable {
     mutating func choose(without setAside: [Int], from pool: Pool) -> Int? {
         for index in setAside { setGain(0, of: index) }
         defer { for index in setAside { setGain(pool.candidates[index].weight, of: index) } }
-        bound()
-        guard let chosen = Self.raise(&credits, by: gains) else { return nil }
+        // One alone competes with nobody.
+        let bound = competitors > 1 ? gainsTotal : .max / 2
+        guard let chosen = Self.raise(&credits, by: gains, bound: bound) else { return nil }
         credits[chosen] -= gainsTotal
         return chosen
     }
 
-    /// Keeps the credits of those who compete within the sum of their weights; one alone competes with nobody.
-    private mutating func bound() {
-        guard let heaviest = gains.max(), heaviest < gainsTotal else { return }
-        for index in gains.indices where gains[index] > 0 {
-            credits[index] = min(max(credits[index], -gainsTotal), gainsTotal)
-        }
-    }
-
-    /// Raises the credits of those who gain.
+    /// Raises the credits of those who gain, which are kept within `bound` on either side first.
     /// - Returns: which of those has the largest then, the first among equals.
-    private static func raise(_ credits: inout [Int], by gains: [Int]) -> Int? {
+    private static func raise(_ credits: inout [Int], by gains: [Int], bound: Int) -> Int? {
         var credits = credits.mutableSpan
         var first: Int?
         var largest = Int.min
         for index in gains.indices where gains[index] > 0 {
-            credits[index] += gains[index]
+            credits[index] = min(max(credits[index], -bound), bound) + gains[index]
             if credits[index] > largest {
                 largest = credits[index]
                 first = index
@@ -66,6 +61,7 @@ struct SmoothRotation: Sendable {
 
     private mutating func setGain(_ gain: Int, of index: Int) {
         gainsTotal += gain - gains[index]
+        competitors += (gain > 0 ? 1 : 0) - (gains[index] > 0 ? 1 : 0)
         gains[index] = gain
     }
 }
