@@ -29,7 +29,7 @@ class Source:
     strategy: str
     sticky_days: int
     weights: dict[int, int] = field(default_factory=dict)
-    turns: dict[int, int] = field(default_factory=dict)  # the tick of an operator's last automatic assignment here
+    turns: dict[int, int] = field(default_factory=dict)  # of round_robin: the tick of an operator's last one
     credits: dict[int, Fraction] = field(default_factory=dict)
     rounding: Fraction = Fraction(0)  # how far a scaled credit may be from the server's
 
@@ -152,7 +152,9 @@ class Model:
         else:
             operator, rule = self.choose(contact, eligible), "strategy"
         self.give(contact, operator, Decision(rule, operator, considered))
-        self.sources[contact.source].turns[operator] = self.ticks
+        source = self.sources[contact.source]
+        if source.strategy == "round_robin":
+            source.turns[operator] = self.ticks
         return operator
 
     def choose(self, contact: Contact, eligible: list[int]) -> int:
@@ -208,9 +210,9 @@ class Model:
         if contact.status != "closed":
             return False
         before, contact.operator, contact.status = contact.operator, None, "new"
-        contact.arrival = self.tick()
         eligible = self.eligible(contact)
         if not eligible:
+            contact.arrival = self.tick()
             return self.tell(contact, "reopened", from_=before, reason=self.waiting_reason(contact))
         operator = self.place(contact, eligible, before, "returned")
         return self.tell(contact, "reopened", from_=before, to=operator)
@@ -273,8 +275,9 @@ class Model:
         self.tell(contact, "registered", to=self.place(contact, eligible, last, "sticky"))
 
     def last_operator(self, lead: int) -> int | None:
-        had = [each for each in self.contacts.values() if each.lead == lead and each.last_operator is not None]
-        return max(had, key=lambda each: each.id).last_operator if had else None
+        """Who has the lead's latest contact, or had it when it was closed; those given back to the queue do not count."""
+        had = [each for each in self.contacts.values() if each.lead == lead and each.operator is not None]
+        return max(had, key=lambda each: each.id).operator if had else None
 
     def lead(self, seen: int, keys: dict[str, str]) -> int:
         """The lead these keys mean, strongest first. A new one has the id the server gave it."""
@@ -332,8 +335,17 @@ class Model:
             self.set_weights(source.id, {other: w for other, w in source.weights.items() if other != id}, serve=False)
         self.serve()
 
+    def change_source(self, id: int, strategy: str | None, sticky_days: int | None) -> None:
+        """Another strategy begins without a memory."""
+        source = self.sources[id]
+        source.sticky_days = source.sticky_days if sticky_days is None else sticky_days
+        if strategy not in (None, source.strategy):
+            source.strategy, source.turns, source.rounding = strategy, {}, Fraction(0)
+            source.credits = dict.fromkeys(source.weights, Fraction(0))
+
     def set_weights(self, source_id: int, weights: dict[int, int], serve: bool = True) -> None:
         source = self.sources[source_id]
+        source.turns = {id: turn for id, turn in source.turns.items() if id in weights}
         before, source.weights = source.weights, weights
         if before != weights:
             kept = [id for id in weights if id in before]

@@ -263,13 +263,8 @@ class Sequence(RuleBasedStateMachine):
     @rule(source=some, strategy=st.none() | strategies, sticky_days=st.sampled_from([None, 0, 30]))
     def change_source(self, source, strategy, sticky_days):
         id = self.source(source)
-
-        def change(model, _):
-            mine = model.sources[id]
-            mine.strategy = strategy or mine.strategy
-            mine.sticky_days = mine.sticky_days if sticky_days is None else sticky_days
-
-        self.ask("PATCH", f"/sources/{id}", {"strategy": strategy, "sticky_days": sticky_days}, change)
+        self.ask("PATCH", f"/sources/{id}", {"strategy": strategy, "sticky_days": sticky_days},
+                 lambda model, _: model.change_source(id, strategy, sticky_days))
 
     @rule(source=some, weights=weights, form=st.sampled_from(["PUT distribution", "POST distribution", "POST weights"]),
           stranger=st.sampled_from([None] * 9 + ["unknown", "archived", "nobody"]))
