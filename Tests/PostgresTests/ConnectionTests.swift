@@ -151,7 +151,8 @@ struct ConnectionTests {
 
     @Test func `cancelling one reader leaves the shared connection and its neighbours alone`() async throws {
         try await TestDatabase.with { database in
-            let slow = Task { try await database.pool.read("select 1 from pg_sleep(0.5)") }
+            // Long enough to be seen at it on a busy machine; the neighbour waits for its end.
+            let slow = Task { try await database.pool.read("select 1 from pg_sleep(3)") }
             #expect(await eventually { await Self.sleepers(database) == 1 })
             async let neighbour = database.pool.read("select 2")
             slow.cancel()
