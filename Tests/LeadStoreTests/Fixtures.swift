@@ -40,6 +40,16 @@ extension TestDatabase {
         }
     }
 
+    /// Whether a session of this database waits for another's lock.
+    func somebodyWaits() async throws -> Bool {
+        try await value(
+            """
+            select exists (
+                select from pg_locks l join pg_stat_activity a using (pid)
+                where not l.granted and a.datname = current_database())
+            """)
+    }
+
     func load(of operatorID: Int) async throws -> Int {
         try await value("select load from operator_loads where operator_id = \(operatorID)")
     }

@@ -14,14 +14,7 @@ struct LockingTests {
         _ = try await holder.send(["begin"])
         _ = try await holder.send(change)
         let registration = Task { try await database.register(sourceID) }
-        let waits = try await eventually {
-            try await database.value(
-                """
-                select exists (
-                    select from pg_locks l join pg_stat_activity a using (pid)
-                    where not l.granted and a.datname = current_database())
-                """)
-        }
+        let waits = try await eventually { try await database.somebodyWaits() }
         #expect(waits, "the registration did not wait for the lock")
         _ = try await holder.send(["commit"])
         await holder.close()

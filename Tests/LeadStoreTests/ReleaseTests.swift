@@ -130,14 +130,7 @@ struct ReleaseTests {
         _ = try await serving.send(["begin"])
         _ = try await serving.send(["select from operator_loads where operator_id = \(operatorID) for update"])
         let changing = Task { try await change() }
-        let waits = try await eventually {
-            try await database.value(
-                """
-                select exists (
-                    select from pg_locks l join pg_stat_activity a using (pid)
-                    where not l.granted and a.datname = current_database())
-                """)
-        }
+        let waits = try await eventually { try await database.somebodyWaits() }
         #expect(waits, "the queue changed while somebody was serving it")
         _ = try await serving.send(["commit"])
         await serving.close()
