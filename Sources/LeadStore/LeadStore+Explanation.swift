@@ -94,11 +94,10 @@ extension LeadStore {
             let considerations = Distributor(strategy: strategy, candidates: candidates)
                 .considerations(Circumstances(excluded: excluded))
             return Explanation(
-                contactID: id, decidedAt: since, strategy: strategy, rule: .queue, outcome: .waiting(reason), draw: nil,
+                contactID: id, decidedAt: since, strategy: strategy,
+                rule: reason == .behindQueue ? .queue : .strategy, outcome: .waiting(reason), draw: nil,
                 candidates: considerations.map {
-                    Explanation.Candidate(
-                        operatorID: $0.operatorID, name: names[$0.operatorID] ?? "", weight: $0.weight, load: $0.load,
-                        maxLoad: $0.maxLoad, exclusion: $0.exclusion, probability: nil)
+                    Explanation.Candidate($0, name: names[$0.operatorID], weight: $0.weight, probability: nil)
                 },
                 isReproduced: nil)
         }
@@ -175,9 +174,7 @@ struct DecisionRecord {
             draw: decision.draw,
             candidates: considerations.map {
                 Explanation.Candidate(
-                    operatorID: $0.operatorID, name: names[$0.operatorID] ?? "",
-                    weight: weights[$0.operatorID] ?? $0.weight, load: $0.load, maxLoad: $0.maxLoad,
-                    exclusion: $0.exclusion,
+                    $0, name: names[$0.operatorID], weight: weights[$0.operatorID] ?? $0.weight,
                     probability: decision.rule == .strategy ? $0.probability : nil)
             },
             isReproduced: replay.flatMap { $0.decision.map { $0 == decision } })
@@ -191,6 +188,14 @@ struct DecisionRecord {
         let considerations = distributor.considerations(Circumstances(excluded: last.excluded))
         let isByHand = last.rule == .manual || last.rule == .forced
         return (considerations, isByHand ? nil : distributor.replay(last))
+    }
+}
+
+extension Explanation.Candidate {
+    fileprivate init(_ considered: Consideration, name: String?, weight: Int, probability: Double?) {
+        self.init(
+            operatorID: considered.operatorID, name: name ?? "", weight: weight, load: considered.load,
+            maxLoad: considered.maxLoad, exclusion: considered.exclusion, probability: probability)
     }
 }
 
