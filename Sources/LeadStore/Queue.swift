@@ -78,7 +78,13 @@ enum Queue {
         lockingHead(
             """
             select h.id, h.source_id, h.priority, h.arrival
-            from unnest(\(ids)) as s (id)
+            from (
+                -- Mostly nobody waits, and then the operators need not be looked at; the offset keeps this first.
+                select wanted.id
+                from unnest(\(ids)) as wanted (id)
+                where exists (select from contacts c where c.source_id = wanted.id and c.status = 'new')
+                offset 0
+            ) s
             cross join lateral (
                 select array_agg(w.operator_id) as all_ids,
                     array_agg(w.operator_id) filter (where l.is_active and l.load < l.max_load) as free_ids
