@@ -50,6 +50,18 @@ struct Call: Sendable {
                 }))
     }
 
+    /// What the caller says makes this request the same as another: 1 to 255 printable ASCII characters.
+    /// - Throws: a 400 when it is something else.
+    var idempotencyKey: String? {
+        get throws(Problem) {
+            guard let key = headers[.idempotencyKey] else { return nil }
+            guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) else {
+                throw .idempotencyKeyInvalid
+            }
+            return key
+        }
+    }
+
     /// The query's parameters.
     /// - Throws: a 422 with all faults.
     func query<Value>(_ read: (inout Fields) -> Value) throws(Problem) -> Value {
@@ -160,4 +172,8 @@ struct Call: Sendable {
         }
         return escaped
     }
+}
+
+extension HTTPField.Name {
+    fileprivate static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
 }

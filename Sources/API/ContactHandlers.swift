@@ -11,19 +11,27 @@ struct ContactHandlers: Sendable {
     let observation: Observation
 
     @Sendable func register(_ call: Call) async throws(Problem) -> Reply {
-        let registered = try await register(try call.body { NewContact(&$0) })
-        let contact = registered.contact
-        observation.registered(registered.isRepetition ? .repeated : contact.status == .new ? .waiting : .placed)
-        return .contact(contact, registered.isRepetition ? .ok : .created)
-    }
-
-    private func register(_ new: NewContact) async throws(Problem) -> Intake.Registered {
+        let new = try call.body { NewContact(&$0) }
+        let idempotency = try call.idempotencyKey.map { key in
+            // Access is open: all callers share their keys.
+            Intake.Idempotency(owner: "anonymous", key: key, content: new.canonicalJSON) { registered in
+                let reply = Reply.registered(registered)
+                return Intake.StoredAnswer(status: reply.status.code, body: reply.body)
+            }
+        }
         let keys = LeadKeys(
             externalID: new.leadExternalID, phone: new.leadPhone, email: new.leadEmail, region: phoneRegion)
-        let outcomes = try await asking { () throws(StoreError) in
-            try await intake.register([Intake.Request(contact: new, keys: keys.identities)])
+        let request = Intake.Request(contact: new, keys: keys.identities, idempotency: idempotency)
+        switch try await asking({ () throws(StoreError) in try await intake.register(request) }) {
+        case .registered(let registered, let answer):
+            let contact = registered.contact
+            observation.registered(registered.isRepetition ? .repeated : contact.status == .new ? .waiting : .placed)
+            guard let answer else { return .registered(registered) }
+            return Reply(answer, version: contact.version)
+        case .replayed(let answer):
+            observation.registered(.replayed)
+            return Reply(answer, version: nil)
         }
-        return try await asking { () throws(StoreError) in try outcomes[0].get() }
     }
 
     @Sendable func list(_ call: Call) async throws(Problem) -> Reply {
@@ -115,9 +123,36 @@ struct ContactHandlers: Sendable {
     }
 }
 
+extension NewContact {
+    /// The decoded fields, alike for requests that mean the same however they were written.
+    fileprivate var canonicalJSON: [UInt8] {
+        var json = JSONWriter()
+        json.array([leadExternalID, leadPhone, leadEmail, leadName, message, sourceEventID]) { $0.value($1) }
+        json.array([sourceID, priority]) { $0.value($1) }
+        return json.bytes
+    }
+}
+
 extension Reply {
+    fileprivate static func registered(_ registered: Intake.Registered) -> Reply {
+        .contact(registered.contact, registered.isRepetition ? .ok : .created)
+    }
+
+    /// An answer as it was stored.
+    /// - Parameter version: the contact's, when the answer is the first; one that is given again may be out of date.
+    fileprivate init(_ answer: Intake.StoredAnswer, version: Int?) {
+        self.init(
+            HTTPResponse.Status(code: answer.status),
+            headers: version.map { [.eTag: "\"\($0)\""] } ?? [.idempotentReplayed: "true"],
+            contentType: "application/json", answer.body)
+    }
+
     /// A contact, with its version as the entity tag that `If-Match` takes.
     static func contact(_ contact: Contact, _ status: HTTPResponse.Status = .ok) -> Reply {
         Reply(status, headers: [.eTag: "\"\(contact.version)\""]) { $0.contact(contact) }
     }
+}
+
+extension HTTPField.Name {
+    fileprivate static let idempotentReplayed = HTTPField.Name("Idempotent-Replayed")!
 }

@@ -6,7 +6,10 @@ import LeadStore
 struct Metrics {
     private var text = ""
 
-    init(version: String, totals: Observation.Totals, pool: PoolUse, isDatabaseUp: Bool, waitingContacts: Int?) {
+    init(
+        version: String, totals: Observation.Totals, pool: PoolUse, intake: IntakeUse, isDatabaseUp: Bool,
+        waitingContacts: Int?
+    ) {
         gauge("leads_build_info", "Always 1; the label tells the version.", [([("version", version)], 1)])
         gauge(
             "leads_database_up", "Whether the database answered this scrape.", [([], isDatabaseUp ? 1 : 0)])
@@ -33,6 +36,15 @@ struct Metrics {
             ]
         )
         gauge("leads_pool_requests_waiting", "Requests that wait for a database connection.", [([], pool.waiting)])
+        gauge("leads_intake_requests_waiting", "Registrations that wait for a transaction.", [([], intake.waiting)])
+        gauge("leads_intake_lanes_busy", "Transactions of registrations under way.", [([], intake.busyLanes)])
+        counter("leads_intake_batches_total", "Transactions of registrations begun.", [([], intake.batches)])
+        counter(
+            "leads_intake_members_total", "Registrations in these transactions: by batches, how many share one.",
+            [([], intake.members)])
+        counter(
+            "leads_intake_refused_total", "Registrations turned away because too many waited, or for too long.",
+            [([], intake.refused)])
         gauge("leads_http_requests_in_flight", "Requests being answered.", [([], totals.inFlight)])
         counter(
             "leads_http_requests_total", "Requests answered.",

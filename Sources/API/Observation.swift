@@ -16,6 +16,8 @@ public final class Observation: Sendable {
         case waiting
         /// Its event was known; nothing was stored.
         case repeated
+        /// A request with its key had been answered; nothing was stored.
+        case replayed
     }
 
     /// One request and its answer.

@@ -24,6 +24,10 @@ enum Problem: Error {
     case weightedOperatorNotFound(id: Int)
     case weightOfAnotherSource
     case sourceNameTaken
+    case idempotencyKeyInvalid
+    case idempotencyKeyReused
+    case idempotencyKeyInUse
+    case intakeFull
     case unavailable(cause: String?)
     case stopping
     case outcomeUnknown
@@ -45,6 +49,10 @@ enum Problem: Error {
             case .weightedOperatorNotFound(let id): .weightedOperatorNotFound(id: id)
             case .weightOfAnotherSource: .weightOfAnotherSource
             case .sourceNameTaken: .sourceNameTaken
+            case .idempotencyKeyReused: .idempotencyKeyReused
+            case .idempotencyKeyInUse: .idempotencyKeyInUse
+            case .keyInUse: .unavailable(cause: "another transaction holds a key of the lead")
+            case .intakeFull: .intakeFull
             case .unavailable(let error): .unavailable(cause: "\(error)")
             case .tooManyLongReads: .unavailable(cause: "too many lists and reports at once")
             case .cancelled: .unavailable(cause: nil)
@@ -153,6 +161,26 @@ enum Problem: Error {
             Entry(
                 status: .badRequest, code: "source_name_taken", english: "Source with this name already exists",
                 russian: "Источник с таким именем уже существует")
+        case .idempotencyKeyInvalid:
+            Entry(
+                status: .badRequest, code: "idempotency_key_invalid",
+                english: "Idempotency-Key must have 1 to 255 printable ASCII characters",
+                russian: "Idempotency-Key должен содержать от 1 до 255 печатных символов ASCII")
+        case .idempotencyKeyReused:
+            Entry(
+                status: .unprocessableContent, code: "idempotency_key_reused",
+                english: "This Idempotency-Key was used for another request; a new request needs a new key",
+                russian: "Этот Idempotency-Key уже использован для другого запроса; новому запросу нужен новый ключ")
+        case .idempotencyKeyInUse:
+            Entry(
+                status: .conflict, code: "idempotency_key_in_use",
+                english: "A request with this Idempotency-Key is still under way; try again",
+                russian: "Запрос с этим Idempotency-Key ещё выполняется; повторите его")
+        case .intakeFull:
+            Entry(
+                status: .serviceUnavailable, code: "intake_full",
+                english: "More contacts wait to be stored than this instance takes, nothing was changed; try again",
+                russian: "Ожидает сохранения больше обращений, чем принимает экземпляр; ничего не изменено, повторите")
         case .unavailable:
             Entry(
                 status: .serviceUnavailable, code: "unavailable",
@@ -190,7 +218,7 @@ enum Problem: Error {
         switch self {
         case .methodNotAllowed(let allowed):
             headers[.allow] = allowed.map(\.rawValue).joined(separator: ", ")
-        case .unavailable, .stopping, .outcomeUnknown:
+        case .unavailable, .stopping, .outcomeUnknown, .intakeFull, .idempotencyKeyInUse:
             headers[.retryAfter] = "1"
         case .bodyTooSlow:
             headers[.connection] = "close"

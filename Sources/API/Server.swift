@@ -15,12 +15,13 @@ public struct Server: HTTPResponder {
         public var schemaVersion: Int
         public var observation: Observation
         public var readiness: Readiness
+        public var intake: Intake.Configuration
         /// What makes `/docs` interactive; without it, `/docs` is a page of our own.
         public var swaggerUI: SwaggerUI?
 
         public init(
             language: Language, phoneRegion: PhoneRegion, version: String, schemaVersion: Int, observation: Observation,
-            readiness: Readiness, swaggerUI: SwaggerUI? = nil
+            readiness: Readiness, intake: Intake.Configuration = Intake.Configuration(), swaggerUI: SwaggerUI? = nil
         ) {
             self.language = language
             self.phoneRegion = phoneRegion
@@ -28,6 +29,7 @@ public struct Server: HTTPResponder {
             self.schemaVersion = schemaVersion
             self.observation = observation
             self.readiness = readiness
+            self.intake = intake
             self.swaggerUI = swaggerUI
         }
     }
@@ -44,18 +46,20 @@ public struct Server: HTTPResponder {
         taskExecutor = store.taskExecutor
         observation = configuration.observation
         readiness = configuration.readiness
+        let intake = Intake(store: store, configuration.intake)
         let api = routes(
             operators: OperatorHandlers(store: store),
             sources: SourceHandlers(store: store),
             contacts: ContactHandlers(
-                store: store, intake: Intake(store: store), phoneRegion: configuration.phoneRegion,
+                store: store, intake: intake, phoneRegion: configuration.phoneRegion,
                 observation: configuration.observation),
             leads: LeadHandlers(store: store, phoneRegion: configuration.phoneRegion),
             statistics: StatisticsHandlers(store: store),
             queue: QueueHandlers(store: store),
             events: EventHandlers(store: store),
             service: ServiceHandlers(
-                store: store, version: configuration.version, schemaVersion: configuration.schemaVersion,
+                store: store, intake: intake, version: configuration.version,
+                schemaVersion: configuration.schemaVersion,
                 observation: configuration.observation, readiness: configuration.readiness)
         )
         let documentation = DocumentationHandlers(

@@ -4,6 +4,7 @@ import LeadStore
 /// What the service says about itself.
 struct ServiceHandlers: Sendable {
     let store: LeadStore
+    let intake: Intake
     let version: String
     let schemaVersion: Int
     let observation: Observation
@@ -37,7 +38,8 @@ struct ServiceHandlers: Sendable {
         let isUp = await store.databaseAnswers()
         let waiting = isUp ? try? await store.waitingContacts() : nil
         let metrics = Metrics(
-            version: version, totals: observation.totals, pool: await store.poolUse, isDatabaseUp: isUp,
+            version: version, totals: observation.totals, pool: await store.poolUse, intake: intake.use,
+            isDatabaseUp: isUp,
             waitingContacts: waiting)
         return Reply(contentType: "text/plain; version=0.0.4; charset=utf-8", metrics.bytes)
     }

@@ -1,4 +1,5 @@
 import Leads
+import Postgres
 
 /// Finds or makes the lead of each contact in a batch, under the rules of one person, one lead.
 ///
@@ -7,29 +8,20 @@ import Leads
 /// a possible duplicate. Keys that match different leads: the strongest wins and the pair is flagged. Nothing is merged.
 struct LeadMatching {
     struct KnownLead {
-        var externalIDs: Set<String>
-        var hasExternalID: Bool
-        var hasPhone: Bool
-        var hasEmail: Bool
-        var hasName: Bool
-    }
+        /// As it will be when the batch is stored.
+        fileprivate(set) var lead: Lead
+        var externalIDs: Set<String> = []
+        fileprivate var state = State.known
 
-    struct NewLead {
-        let id: Int
-        let externalID: String?
-        let phone: String?
-        let email: String?
-        let name: String?
-        let createdAt: Timestamp
-    }
+        fileprivate enum State {
+            case known
+            case filled
+            case new
+        }
 
-    /// Fields that were empty and were given this time.
-    struct Filling {
-        let leadID: Int
-        let externalID: String?
-        let phone: String?
-        let email: String?
-        let name: String?
+        init(_ lead: Lead) {
+            self.lead = lead
+        }
     }
 
     struct PossibleDuplicate: Hashable {
@@ -40,8 +32,6 @@ struct LeadMatching {
 
     private var owners: [LeadIdentity: Int]
     private var leads: [Int: KnownLead]
-    private(set) var newLeads: [NewLead] = []
-    private(set) var fillings: [Filling] = []
     private(set) var newIdentities: [(identity: LeadIdentity, leadID: Int)] = []
     private(set) var possibleDuplicates: Set<PossibleDuplicate> = []
 
@@ -67,7 +57,8 @@ struct LeadMatching {
             }
         }
         let id = chosen ?? freshID
-        if chosen == nil { make(contact, id: id, at: time) } else { fill(id, from: contact) }
+        if chosen == nil { leads[id] = KnownLead(new: id, at: time) }
+        leads[id]?.take(contact, at: time)
         for key in keys where owners[key] == nil {
             owners[key] = id
             newIdentities.append((key, id))
@@ -88,32 +79,92 @@ struct LeadMatching {
         return !known.contains(externalID)
     }
 
-    private mutating func make(_ contact: NewContact, id: Int, at time: Timestamp) {
-        newLeads.append(
-            NewLead(
-                id: id, externalID: contact.leadExternalID, phone: contact.leadPhone, email: contact.leadEmail,
-                name: contact.leadName, createdAt: time))
-        leads[id] = KnownLead(
-            externalIDs: [], hasExternalID: contact.leadExternalID != nil, hasPhone: contact.leadPhone != nil,
-            hasEmail: contact.leadEmail != nil, hasName: contact.leadName != nil)
+    /// A lead as it will be when the batch is stored.
+    func lead(_ id: Int) -> Lead? { leads[id]?.lead }
+
+    /// The leads that have to be made, in order of id.
+    var newLeads: [Lead] { leads(.new) }
+
+    /// The known leads that were given something they had not, in order of id.
+    var filledLeads: [Lead] { leads(.filled) }
+
+    private func leads(_ state: KnownLead.State) -> [Lead] {
+        leads.values.lazy.filter { $0.state == state }.map(\.lead).sorted { $0.id < $1.id }
     }
 
-    private mutating func fill(_ id: Int, from contact: NewContact) {
-        guard var lead = leads[id] else { return }
-        let filling = Filling(
-            leadID: id,
-            externalID: lead.hasExternalID ? nil : contact.leadExternalID,
-            phone: lead.hasPhone ? nil : contact.leadPhone,
-            email: lead.hasEmail ? nil : contact.leadEmail,
-            name: lead.hasName ? nil : contact.leadName)
-        guard filling.externalID != nil || filling.phone != nil || filling.email != nil || filling.name != nil else {
-            return
+    /// What stores the leads that are new or were given something, the new identities and the pairs to look at.
+    var statements: [Statement] {
+        var statements: [Statement] = []
+        let new = newLeads
+        let filled = filledLeads
+        if !new.isEmpty {
+            statements.append(
+                """
+                insert into leads (id, external_id, phone, email, name, created_at)
+                overriding system value
+                select * from unnest(
+                    \(new.map(\.id)), \(new.map(\.externalID)), \(new.map(\.phone)), \(new.map(\.email)),
+                    \(new.map(\.name)), \(new.map(\.createdAt)))
+                """)
         }
-        lead.hasExternalID = lead.hasExternalID || filling.externalID != nil
-        lead.hasPhone = lead.hasPhone || filling.phone != nil
-        lead.hasEmail = lead.hasEmail || filling.email != nil
-        lead.hasName = lead.hasName || filling.name != nil
-        leads[id] = lead
-        fillings.append(filling)
+        if !filled.isEmpty {
+            statements.append(
+                """
+                update leads l
+                set external_id = f.external_id, phone = f.phone, email = f.email, name = f.name,
+                    updated_at = f.updated_at
+                from unnest(
+                    \(filled.map(\.id)), \(filled.map(\.externalID)), \(filled.map(\.phone)),
+                    \(filled.map(\.email)), \(filled.map(\.name)), \(filled.map(\.updatedAt)))
+                    as f (id, external_id, phone, email, name, updated_at)
+                where l.id = f.id
+                """)
+        }
+        if !newIdentities.isEmpty {
+            statements.append(
+                """
+                insert into lead_identities (kind, value, lead_id)
+                select i.kind::identity_kind, i.value, i.lead_id
+                from unnest(
+                    \(newIdentities.map(\.identity.kind.rawValue)), \(newIdentities.map(\.identity.value)),
+                    \(newIdentities.map(\.leadID))) as i (kind, value, lead_id)
+                """)
+        }
+        let pairs = Array(possibleDuplicates)
+        if !pairs.isEmpty {
+            statements.append(
+                """
+                insert into possible_duplicates (lead_id, other_lead_id, kind)
+                select d.lead_id, d.other_lead_id, d.kind::identity_kind
+                from unnest(
+                    \(pairs.map(\.leadID)), \(pairs.map(\.otherLeadID)), \(pairs.map(\.kind.rawValue)))
+                    as d (lead_id, other_lead_id, kind)
+                on conflict do nothing
+                """)
+        }
+        return statements
+    }
+}
+
+extension LeadMatching.KnownLead {
+    fileprivate init(new id: Int, at time: Timestamp) {
+        self.init(
+            Lead(
+                id: id, externalID: nil, phone: nil, email: nil, name: nil, createdAt: time, updatedAt: nil,
+                contactCount: 0))
+        state = .new
+    }
+
+    /// Counts a contact of the lead, and fills what was empty with what the contact says.
+    fileprivate mutating func take(_ contact: NewContact, at time: Timestamp) {
+        let old = lead
+        let isFilled =
+            (old.externalID == nil && contact.leadExternalID != nil) || (old.phone == nil && contact.leadPhone != nil)
+            || (old.email == nil && contact.leadEmail != nil) || (old.name == nil && contact.leadName != nil)
+        if isFilled && state == .known { state = .filled }
+        lead = Lead(
+            id: old.id, externalID: old.externalID ?? contact.leadExternalID, phone: old.phone ?? contact.leadPhone,
+            email: old.email ?? contact.leadEmail, name: old.name ?? contact.leadName, createdAt: old.createdAt,
+            updatedAt: isFilled && state == .filled ? time : old.updatedAt, contactCount: old.contactCount + 1)
     }
 }

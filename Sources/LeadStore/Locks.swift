@@ -13,6 +13,11 @@ enum Locks {
         "select pg_advisory_xact_lock(key) from unnest(\(keys.sorted())) as key"
     }
 
+    /// Locks those keys of a batch that nobody holds, and tells which. It waits for nothing, so it cannot deadlock.
+    static func keysWithoutWaiting(_ keys: Set<Int>) -> Statement {
+        "select key, pg_try_advisory_xact_lock(key) from unnest(\(keys.sorted())) as key"
+    }
+
     /// Shares sources, in order of id: their weights and settings stay as they are until the transaction ends.
     static func shareSources(_ ids: [Int]) -> Statement {
         """

@@ -110,6 +110,15 @@ struct Round {
         return distributor.capacity
     }
 
+    /// The load an operator of a decided source is left with.
+    func load(of operatorID: Int) -> Int? { loads[operatorID] }
+
+    /// Why a contact that nobody has released waits in a source, once all are decided.
+    func waitingReason(sourceID: Int, _ source: Queue.LockedSource) -> WaitingReason {
+        Distributor(strategy: source.strategy, candidates: candidates(of: source, sourceID)).waitingReason()
+            ?? .behindQueue
+    }
+
     private func preference(of contact: Queued, _ source: Queue.LockedSource) -> Circumstances.Preference? {
         guard source.keepsReturningLeads, let lastOperator = contact.leadID.flatMap({ lastOperators[$0] }) else {
             return contact.preferred

@@ -25,6 +25,14 @@ public enum StoreError: Error, Sendable {
     case unavailable(PostgresError)
     /// Lists and reports asked for at once are more than this instance reads in time; trying again soon is right.
     case tooManyLongReads
+    /// More registrations wait than the intake takes, or this one has waited for too long; nothing was changed.
+    case intakeFull
+    /// Another transaction has held one of the request's keys for longer than it was waited for; trying again is right.
+    case keyInUse
+    /// The key of the request was used for another one.
+    case idempotencyKeyReused
+    /// A request with this key has been under way for longer than it was waited for.
+    case idempotencyKeyInUse
     /// The answer to the COMMIT was lost: the change may have happened or not.
     case outcomeUnknown
     /// The caller went away.

@@ -7,6 +7,7 @@ public struct DataType: Sendable, Hashable {
     }
 
     public static let bool = DataType(oid: 16)
+    public static let bytea = DataType(oid: 17)
     public static let int2 = DataType(oid: 21)
     public static let int4 = DataType(oid: 23)
     public static let int8 = DataType(oid: 20)
@@ -15,6 +16,7 @@ public struct DataType: Sendable, Hashable {
     public static let timestamptz = DataType(oid: 1184)
     public static let boolArray = DataType(oid: 1000)
     public static let int4Array = DataType(oid: 1007)
+    public static let byteaArray = DataType(oid: 1001)
     public static let int8Array = DataType(oid: 1016)
     public static let float8Array = DataType(oid: 1022)
     public static let textArray = DataType(oid: 1009)
@@ -74,6 +76,19 @@ extension String: Bindable {
     public func encode(into bytes: inout [UInt8]) { bytes.append(contentsOf: utf8) }
     /// PostgreSQL's text cannot hold U+0000, and libpq's text format would silently cut the value there.
     public var isRepresentable: Bool { !utf8.contains(0) }
+}
+
+/// Bytes as they are, for `bytea`.
+public struct Bytes: Bindable, Hashable {
+    public let bytes: [UInt8]
+
+    public init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    public static var dataType: DataType { .bytea }
+    public static var arrayDataType: DataType { .byteaArray }
+    public func encode(into bytes: inout [UInt8]) { bytes += self.bytes }
 }
 
 extension Optional: Bindable where Wrapped: Bindable {

@@ -90,6 +90,13 @@ extension Double: ColumnDecodable {
     }
 }
 
+extension Bytes: ColumnDecodable {
+    public init?(_ field: UnsafeRawBufferPointer?, of dataType: DataType) {
+        guard dataType == .bytea, let field else { return nil }
+        self.init(Array(field))
+    }
+}
+
 extension String: ColumnDecodable {
     /// Takes every type whose binary form is its text: text, varchar, name, enumerations.
     public init?(_ field: UnsafeRawBufferPointer?, of dataType: DataType) {

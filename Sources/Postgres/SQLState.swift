@@ -25,6 +25,7 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
     public static let deadlockDetected = SQLState("40P01")
     public static let insufficientPrivilege = SQLState("42501")
     public static let lockNotAvailable = SQLState("55P03")
+    public static let outOfMemory = SQLState("53200")
     public static let queryCanceled = SQLState("57014")
     public static let adminShutdown = SQLState("57P01")
     public static let crashShutdown = SQLState("57P02")
@@ -40,6 +41,9 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
         public static let dataException = Class(prefix: "22")
         public static let integrityConstraintViolation = Class(prefix: "23")
         public static let insufficientResources = Class(prefix: "53")
+        public static let programLimitExceeded = Class(prefix: "54")
+        /// What functions and triggers raise.
+        public static let raisedInFunction = Class(prefix: "P0")
     }
 
     /// Matches a code against its class in a `case` pattern.

@@ -67,7 +67,7 @@ struct Serve: AsyncParsableCommand {
             Server.Configuration(
                 language: settings.language, phoneRegion: settings.phoneRegion, version: LeadsCRM.version,
                 schemaVersion: LeadStore.migrations.count, observation: observation, readiness: readiness,
-                swaggerUI: SwaggerUI(directory: Setting.swaggerUI.value)))
+                intake: settings.intake, swaggerUI: SwaggerUI(directory: Setting.swaggerUI.value)))
         var services: [any Service] = [
             Sweeper(
                 store: store, interval: settings.sweepInterval, decisionDays: settings.decisionDays,
@@ -127,6 +127,7 @@ struct Serve: AsyncParsableCommand {
 private struct ServeSettings {
     let port: Int
     let poolSize: Int
+    let intake: Intake.Configuration
     let eventLoops: Int
     let sweepInterval: Duration
     let decisionDays: Int
@@ -140,6 +141,10 @@ private struct ServeSettings {
         }
         self.port = port
         poolSize = try Setting.poolSize.integer(in: 1...64)
+        intake = Intake.Configuration(
+            lanes: try Setting.intakeLanes.integer(in: 1...16),
+            batchLimit: try Setting.intakeBatch.integer(in: 1...512),
+            queueLimit: try Setting.intakeQueue.integer(in: 1...100_000))
         eventLoops = try Setting.eventLoops.integer(in: 1...64)
         sweepInterval = .seconds(try Setting.sweepSeconds.integer(in: 1...3600))
         decisionDays = try Setting.decisionDays.integer(in: 1...36_500)

@@ -30,6 +30,12 @@ struct Setting: Sendable {
     static let phoneRegion = Setting(
         "LEADS_PHONE_REGION", "RU", "country of phone numbers written without a country code")
     static let poolSize = Setting("LEADS_POOL_SIZE", "6", "database connections for transactions and lists, 1…64")
+    static let intakeLanes = Setting(
+        "LEADS_INTAKE_LANES", "2", "transactions in which registrations that arrive together are stored at a time, 1…16"
+    )
+    static let intakeBatch = Setting("LEADS_INTAKE_BATCH", "512", "the most registrations that share one, 1…512")
+    static let intakeQueue = Setting(
+        "LEADS_INTAKE_QUEUE", "4096", "registrations that may wait for one; further ones are answered 503, 1…100000")
     static let eventLoops = Setting("LEADS_EVENT_LOOPS", "1", "threads that read and write HTTP, 1…64")
     static let sweepSeconds = Setting(
         "LEADS_SWEEP_SECONDS", "5", "how often to look for contacts left waiting beside free capacity, 1…3600")
@@ -48,7 +54,8 @@ struct Setting: Sendable {
 
     static let all = [
         databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, language, phoneRegion, poolSize,
-        eventLoops, sweepSeconds, decisionDays, drainSeconds, swaggerUI, logFormat, logLevel,
+        intakeLanes, intakeBatch, intakeQueue, eventLoops, sweepSeconds, decisionDays, drainSeconds, swaggerUI,
+        logFormat, logLevel,
     ]
 
     /// The value from the environment, or the default. An empty variable counts as none.

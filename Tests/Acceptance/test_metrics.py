@@ -58,7 +58,7 @@ def test_every_metric_is_explained_once_and_before_its_samples(own):
 
 def test_a_fresh_instance_has_counted_nothing(empty_api):
     own, metrics = empty_api, Metrics(empty_api)
-    assert metrics.registrations() == dict.fromkeys(["placed", "waiting", "repeated", "refused", "failed"], 0)
+    assert metrics.registrations() == dict.fromkeys(["placed", "waiting", "repeated", "replayed", "refused", "failed"], 0)
     assert metrics.get("leads_database_up") == 1 and metrics.get("leads_contacts_waiting") == 0
     assert metrics.get("leads_stranded_sources_total") == 0 and metrics.get("leads_http_requests_in_flight") == 1
     [(labels, value)] = metrics.all("leads_build_info")
@@ -107,7 +107,7 @@ def test_registrations_are_counted_by_what_became_of_them(own):
     own.post(CONTACTS, raw=b"{").must_be(422)
     own.post(CONTACTS, raw=b"\xff").must_be(400)
     metrics = Metrics(own)
-    assert metrics.registrations() == {"placed": 2, "waiting": 4, "repeated": 1, "refused": 4, "failed": 0}
+    assert metrics.registrations() == {"placed": 2, "waiting": 4, "repeated": 1, "replayed": 0, "refused": 4, "failed": 0}
     assert metrics.get("leads_contacts_waiting") == waited + 4
     own.close_contact(first["id"])
     metrics = Metrics(own)

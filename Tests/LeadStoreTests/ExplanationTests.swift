@@ -6,7 +6,7 @@ import Testing
 
 struct ExplanationTests {
     private func register(_ database: TestDatabase, _ source: Source, _ size: Int, leads: Int) async throws {
-        _ = try await database.intake.register(
+        _ = await database.intake.register(
             (0..<size).map { number in
                 Intake.Request(
                     contact: NewContact(sourceID: source.id, priority: number % 3),

@@ -80,7 +80,7 @@ struct IntakeTests {
     @Test func `a list is decided in order, each member seeing what the earlier ones left`() async throws {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([2])
-            let outcomes = try await database.intake.register(
+            let outcomes = await database.intake.register(
                 (1...3).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: []) })
             let contacts = try outcomes.map { try $0.get().contact }
             #expect(contacts.map(\.operator?.id) == [ids[0], ids[0], nil])
@@ -92,7 +92,7 @@ struct IntakeTests {
         try await TestDatabase.with { database in
             let (source, _) = try await database.team([5])
             let key = LeadIdentity(kind: .phone, value: "+79001234567")
-            let outcomes = try await database.intake.register([
+            let outcomes = await database.intake.register([
                 Intake.Request(contact: NewContact(sourceID: 999), keys: [key]),
                 Intake.Request(contact: NewContact(sourceID: source.id), keys: []),
             ])
@@ -116,7 +116,7 @@ struct IntakeTests {
             #expect(ids.count == 1)
             let again = try await database.intake.register([Intake.Request(contact: contact, keys: [])])[0].get()
             #expect(again.isRepetition && ids.contains(again.contact.id))
-            let twice = try await database.intake.register(
+            let twice = await database.intake.register(
                 Array(
                     repeating: Intake.Request(
                         contact: NewContact(sourceID: source.id, sourceEventID: "event 2"), keys: []), count: 2))
@@ -143,7 +143,7 @@ struct IntakeTests {
     @Test func `event ids that differ in bytes are different events, also within a list`() async throws {
         try await TestDatabase.with { database in
             let (source, _) = try await database.team([5])
-            let outcomes = try await database.intake.register(
+            let outcomes = await database.intake.register(
                 ["\u{e9}", "e\u{301}"].map {
                     Intake.Request(contact: NewContact(sourceID: source.id, sourceEventID: $0), keys: [])
                 })

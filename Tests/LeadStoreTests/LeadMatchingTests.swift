@@ -10,10 +10,13 @@ struct LeadMatchingTests {
     private let email = LeadIdentity(kind: .email, value: "a@b.c")
     private let time = Timestamp(microseconds: 0)
 
-    private func known(externalIDs: Set<String> = [], hasPhone: Bool = true) -> LeadMatching.KnownLead {
-        LeadMatching.KnownLead(
-            externalIDs: externalIDs, hasExternalID: !externalIDs.isEmpty, hasPhone: hasPhone, hasEmail: false,
-            hasName: false)
+    private func known(_ id: Int = 1, externalIDs: Set<String> = [], hasPhone: Bool = true) -> LeadMatching.KnownLead {
+        var known = LeadMatching.KnownLead(
+            Lead(
+                id: id, externalID: externalIDs.first, phone: hasPhone ? "+79001234567" : nil, email: nil, name: nil,
+                createdAt: time, updatedAt: nil, contactCount: 1))
+        known.externalIDs = externalIDs
+        return known
     }
 
     @Test func `no keys make a lead of its own each time`() {
@@ -29,7 +32,7 @@ struct LeadMatchingTests {
         #expect(matching.lead(of: contact, keys: [phone], freshID: 5, at: time) == 5)
         #expect(matching.lead(of: contact, keys: [phone, email], freshID: 6, at: time) == 5)
         #expect(matching.lead(of: contact, keys: [email], freshID: 7, at: time) == 5)
-        #expect(matching.newLeads.count == 1)
+        #expect(matching.newLeads.map(\.contactCount) == [3])
         #expect(matching.newIdentities.map(\.identity) == [phone, email])
     }
 
@@ -48,8 +51,8 @@ struct LeadMatchingTests {
         var matching = LeadMatching(owners: [phone: 1], leads: [1: known()])
         let contact = NewContact(sourceID: 1, leadExternalID: " x ", leadName: "Anna")
         #expect(matching.lead(of: contact, keys: [external, phone], freshID: 5, at: time) == 1)
-        #expect(matching.fillings.map(\.externalID) == [" x "])
-        #expect(matching.fillings.map(\.name) == ["Anna"])
+        #expect(matching.filledLeads.map(\.externalID) == [" x "])
+        #expect(matching.filledLeads.map(\.name) == ["Anna"])
         #expect(matching.newIdentities.map(\.identity) == [external])
         // From here on the lead has an external id, also for the rest of the batch.
         #expect(matching.lead(of: NewContact(sourceID: 1), keys: [otherExternal, phone], freshID: 6, at: time) == 6)
@@ -57,7 +60,7 @@ struct LeadMatchingTests {
 
     @Test func `keys of two leads: the stronger wins and the pair is flagged`() {
         var matching = LeadMatching(
-            owners: [phone: 2, email: 1], leads: [1: known(), 2: known()])
+            owners: [phone: 2, email: 1], leads: [1: known(), 2: known(2)])
         #expect(matching.lead(of: NewContact(sourceID: 1), keys: [phone, email], freshID: 5, at: time) == 2)
         #expect(matching.possibleDuplicates == [.init(leadID: 1, otherLeadID: 2, kind: .email)])
         #expect(matching.newLeads.isEmpty && matching.newIdentities.isEmpty)
@@ -67,6 +70,7 @@ struct LeadMatchingTests {
         var matching = LeadMatching(owners: [phone: 1], leads: [1: known(hasPhone: true)])
         _ = matching.lead(
             of: NewContact(sourceID: 1, leadPhone: "another"), keys: [phone], freshID: 5, at: time)
-        #expect(matching.fillings.isEmpty)
+        #expect(matching.filledLeads.isEmpty)
+        #expect(matching.lead(1)?.phone == "+79001234567" && matching.lead(1)?.contactCount == 2)
     }
 }

@@ -47,7 +47,7 @@ struct QueueTests {
     @Test func `a queue longer than one transaction is drained to the end`() async throws {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([1])
-            _ = try await database.intake.register(
+            _ = await database.intake.register(
                 (0...1200).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: []) })
             #expect(try await waiting(database).count == 1200)
             _ = try await database.store.changeOperator(id: ids[0], OperatorChange(maxLoad: 1_000_000))
@@ -66,7 +66,7 @@ struct QueueTests {
     @Test func `capacity nobody announced is found by the next registration, which waits its turn`() async throws {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([1])
-            _ = try await database.intake.register(
+            _ = await database.intake.register(
                 (0...150).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: []) })
             // As if an instance had died between raising the limit and draining the queue.
             try await database.byHand("update operator_loads set max_load = 120 where operator_id = \(ids[0])")

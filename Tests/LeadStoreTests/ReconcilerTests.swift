@@ -269,7 +269,7 @@ struct ReconcilerTests {
 
     @Test func `a queue that is being drained is waited for`() async throws {
         try await busy { database, source, ids in
-            _ = try await database.intake.register(
+            _ = await database.intake.register(
                 (0..<60).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: []) })
             try await database.byHand("update operator_loads set max_load = 100 where operator_id = \(ids[0])")
             async let drained: Void = {

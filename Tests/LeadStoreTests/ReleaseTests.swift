@@ -82,7 +82,7 @@ struct ReleaseTests {
             let (source, ids) = try await database.team([1, 2000])
             _ = try await database.store.changeOperator(id: ids[1], OperatorChange(isActive: false))
             _ = try await database.register(source.id)
-            _ = try await database.intake.register(
+            _ = await database.intake.register(
                 (1...705).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: []) })
             let last = try await database.register(source.id)
             let wanted = Assignment(operatorID: ids[0], force: true)

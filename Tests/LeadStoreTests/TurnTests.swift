@@ -25,7 +25,7 @@ struct TurnTests {
             let (source, ids) = try await database.team([100, 100, 100], strategy: .smoothWeighted)
             try await weigh(database, source.id, [ids[0]: 5, ids[1]: 1, ids[2]: 1])
             for size in [1, 1, 3, 2, 7, 1, 6] {
-                _ = try await database.intake.register(
+                _ = await database.intake.register(
                     (0..<size).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: []) })
             }
             let once = [0, 0, 1, 0, 2, 0, 0].map { ids[$0] }
@@ -126,7 +126,7 @@ struct TurnTests {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([9, 9, 9, 9, 9], strategy: .leastLoaded)
             for _ in 1...6 {
-                _ = try await database.intake.register(
+                _ = await database.intake.register(
                     (1...5).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: []) })
                 let decided: [Int] = try await database.value(
                     """

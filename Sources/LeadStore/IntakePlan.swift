@@ -1,0 +1,280 @@
+import Distribution
+import Leads
+import Postgres
+
+/// What becomes of a batch: decided from what was read under the locks, without looking again.
+struct IntakePlan: Sendable {
+    /// Numbers drawn under the locks, one set per member whether it turns out to need them or not.
+    struct Fresh {
+        let contactID: Int
+        let leadID: Int
+        let arrival: Int
+        let time: Timestamp
+    }
+
+    /// What an answer shows of an operator beside its load.
+    struct Person {
+        let name: String
+        let createdAt: Timestamp
+        let updatedAt: Timestamp?
+    }
+
+    /// A lead that may be known to a source whose leads go back to their last operator.
+    struct Returning: Hashable {
+        let sourceID: Int
+        let leadID: Int
+    }
+
+    enum EventContact {
+        /// Registered by an earlier transaction.
+        case known(Contact)
+        /// Registered by this one.
+        case fresh(row: Int)
+    }
+
+    private struct RequestKey: Hashable {
+        let owner: [UInt8]
+        let key: [UInt8]
+
+        init(_ idempotency: Intake.Idempotency) {
+            owner = Array(idempotency.owner.utf8)
+            key = Array(idempotency.key.utf8)
+        }
+    }
+
+    private enum Member {
+        case rejected(StoreError)
+        case registered(row: Int)
+        case repeated(EventContact)
+        case replayed(Intake.StoredAnswer)
+        /// The same request as an earlier member's.
+        case sameAs(member: Int)
+    }
+
+    private struct Row {
+        let fresh: Fresh
+        let leadID: Int
+        let contact: NewContact
+        var outcome = Decision.Outcome.waiting(.noOperators)
+    }
+
+    let batch: IntakeBatch
+    let queueHead: Int
+    /// Keys that could not be locked.
+    var heldByOthers: Set<Int> = []
+    /// What requests that come again are answered, by member.
+    var answered: [Int: Result<Intake.StoredAnswer, StoreError>] = [:]
+    var contactsByEvent: [SourceEvent: EventContact] = [:]
+    var matching = LeadMatching(owners: [:], leads: [:])
+    var sources: [Int: Queue.LockedSource] = [:]
+    var summaries: [Int: SourceSummary] = [:]
+    var people: [Int: Person] = [:]
+    var waiting: [Queue.Head] = []
+    var lastOperators: [Returning: Int] = [:]
+    var fresh: [Fresh] = []
+    private var members: [Member] = []
+    private var membersByKey: [RequestKey: Int] = [:]
+    private var rows: [Row] = []
+    private var round = Round()
+
+    init(batch: IntakeBatch, queueHead: Int) {
+        self.batch = batch
+        self.queueHead = queueHead
+    }
+
+    /// Decides every member. Returns the sources in which contacts still wait beside free capacity.
+    mutating func decide(using generator: inout some RandomNumberGenerator) -> [Int] {
+        for (index, request) in batch.requests.enumerated() {
+            members.append(admit(request, index, fresh[index]))
+        }
+        let newcomers = Dictionary(grouping: rows.indices) { rows[$0].contact.sourceID }
+        let heads = Dictionary(grouping: waiting, by: \.sourceID)
+        var unserved: [Int] = []
+        for (sourceID, indices) in newcomers.sorted(by: { $0.key < $1.key }) {
+            guard let source = sources[sourceID] else { continue }
+            let heads = heads[sourceID] ?? []
+            // More may wait behind as many heads as were asked for, whether or not those are still there.
+            let lastHead = Round.LastHead(of: heads, limit: queueHead)
+            let capacityLeft = round.decide(
+                sourceID: sourceID, source,
+                queue: heads.filter(\.isStillWaiting).map(\.queued) + indices.map { queued(rows[$0]) },
+                lastHead: lastHead, using: &generator)
+            if lastHead != nil && capacityLeft > 0 { unserved.append(sourceID) }
+        }
+        var outcomes: [Int: Decision.Outcome] = [:]
+        for decided in round.decided where decided.standing == .newcomer {
+            outcomes[decided.contactID] = decided.outcome
+        }
+        for index in rows.indices {
+            if let outcome = outcomes[rows[index].fresh.contactID] { rows[index].outcome = outcome }
+        }
+        return unserved
+    }
+
+    private func queued(_ row: Row) -> Round.Queued {
+        let lastOperator = lastOperators[Returning(sourceID: row.contact.sourceID, leadID: row.leadID)]
+        return Round.Queued(
+            contactID: row.fresh.contactID, priority: row.contact.priority, arrival: row.fresh.arrival,
+            standing: .newcomer,
+            preferred: lastOperator.map { Circumstances.Preference(operatorID: $0, rule: .sticky) },
+            leadID: row.leadID)
+    }
+
+    private mutating func admit(_ request: Intake.Request, _ index: Int, _ fresh: Fresh) -> Member {
+        let contact = request.contact
+        if !heldByOthers.isEmpty, request.lockNumbers.contains(where: heldByOthers.contains) {
+            return .rejected(request.idempotency == nil ? .keyInUse : .idempotencyKeyInUse)
+        }
+        if let answered = answered[index] {
+            do throws(StoreError) { return .replayed(try answered.get()) } catch { return .rejected(error) }
+        }
+        if let idempotency = request.idempotency, let first = membersByKey[RequestKey(idempotency)] {
+            let isSame = batch.requests[first].idempotency?.content == idempotency.content
+            return isSame ? .sameAs(member: first) : .rejected(.idempotencyKeyReused)
+        }
+        guard sources[contact.sourceID] != nil else { return .rejected(.sourceNotFound) }
+        if let idempotency = request.idempotency { membersByKey[RequestKey(idempotency)] = index }
+        if let eventID = contact.sourceEventID {
+            let event = SourceEvent(sourceID: contact.sourceID, id: eventID)
+            if let known = contactsByEvent[event] { return .repeated(known) }
+            contactsByEvent[event] = .fresh(row: rows.count)
+        }
+        let leadID = matching.lead(of: contact, keys: request.keys, freshID: fresh.leadID, at: fresh.time)
+        rows.append(Row(fresh: fresh, leadID: leadID, contact: contact))
+        return .registered(row: rows.count - 1)
+    }
+
+    /// An outcome for each member, as the database will show it once everything is written.
+    /// - Throws: `StoreError` when what was read contradicts itself; nothing must be written then.
+    func outcomes() throws(StoreError) -> [Result<Intake.Outcome, StoreError>] {
+        let reasons = waitingReasons()
+        var contacts: [Contact] = []
+        contacts.reserveCapacity(rows.count)
+        for row in rows { contacts.append(try contact(row, reasons)) }
+        var outcomes: [Result<Intake.Outcome, StoreError>] = []
+        for (index, member) in members.enumerated() {
+            func registered(_ contact: Contact, isRepetition: Bool) -> Result<Intake.Outcome, StoreError> {
+                let registered = Intake.Registered(contact: contact, isRepetition: isRepetition)
+                return .success(.registered(registered, batch.requests[index].idempotency?.answer(registered)))
+            }
+            switch member {
+            case .rejected(let error): outcomes.append(.failure(error))
+            case .registered(let row): outcomes.append(registered(contacts[row], isRepetition: false))
+            case .repeated(.known(let contact)): outcomes.append(registered(contact, isRepetition: true))
+            case .repeated(.fresh(let row)): outcomes.append(registered(contacts[row], isRepetition: true))
+            case .replayed(let answer): outcomes.append(.success(.replayed(answer)))
+            case .sameAs(let first):
+                if case .success(.registered(_, let answer?)) = outcomes[first] {
+                    outcomes.append(.success(.replayed(answer)))
+                } else {
+                    outcomes.append(outcomes[first])
+                }
+            }
+        }
+        return outcomes
+    }
+
+    /// Why newcomers that nobody takes wait, by source, as it is once all members are placed.
+    private func waitingReasons() -> [Int: WaitingReason] {
+        var reasons: [Int: WaitingReason] = [:]
+        for row in rows where reasons[row.contact.sourceID] == nil {
+            guard case .waiting = row.outcome, let source = sources[row.contact.sourceID] else { continue }
+            reasons[row.contact.sourceID] = round.waitingReason(sourceID: row.contact.sourceID, source)
+        }
+        return reasons
+    }
+
+    private func contact(_ row: Row, _ reasons: [Int: WaitingReason]) throws(StoreError) -> Contact {
+        guard let lead = matching.lead(row.leadID) else { throw .leadNotFound }
+        guard let source = summaries[row.contact.sourceID] else { throw .sourceNotFound }
+        var placed: Operator?
+        if case .placed(let id) = row.outcome {
+            guard let person = people[id], let candidate = candidate(id, row.contact.sourceID) else {
+                throw .operatorNotFound
+            }
+            placed = Operator(
+                id: id, name: person.name, isActive: candidate.isActive, maxLoad: candidate.maxLoad,
+                currentLoad: round.load(of: id) ?? candidate.load, createdAt: person.createdAt,
+                updatedAt: person.updatedAt)
+        }
+        return Contact(
+            id: row.fresh.contactID, status: placed == nil ? .new : .active, message: row.contact.message,
+            priority: row.contact.priority, sourceEventID: row.contact.sourceEventID,
+            waitingReason: placed == nil ? reasons[row.contact.sourceID] : nil, version: 1,
+            createdAt: row.fresh.time, assignedAt: placed == nil ? nil : row.fresh.time, closedAt: nil, updatedAt: nil,
+            lead: lead, operator: placed, source: source)
+    }
+
+    private func candidate(_ id: Int, _ sourceID: Int) -> Candidate? {
+        sources[sourceID]?.candidates.first { $0.operatorID == id }
+    }
+
+    /// The second round trip.
+    func statements(storing outcomes: [Result<Intake.Outcome, StoreError>]) -> [Statement] {
+        matching.statements + (rows.isEmpty ? [] : [contactStatement]) + round.statements
+            + (rows.isEmpty ? [] : [eventStatement]) + answerStatements(outcomes)
+    }
+
+    private var contactStatement: Statement {
+        func operatorID(_ row: Row) -> Int? {
+            if case .placed(let operatorID) = row.outcome { operatorID } else { nil }
+        }
+        func reason(_ row: Row) -> String? {
+            if case .waiting(let reason) = row.outcome { reason.rawValue } else { nil }
+        }
+        return """
+            insert into contacts (
+                id, lead_id, source_id, operator_id, status, priority, arrival, message, source_event_id,
+                waiting_reason, waiting_since, created_at, assigned_at, first_assigned_at)
+            overriding system value
+            select c.id, c.lead_id, c.source_id, c.operator_id,
+                (case when c.operator_id is null then 'new' else 'active' end)::contact_status,
+                c.priority, c.arrival, c.message, c.source_event_id, c.reason,
+                case when c.operator_id is null then c.created_at end, c.created_at,
+                case when c.operator_id is not null then c.created_at end,
+                case when c.operator_id is not null then c.created_at end
+            from unnest(
+                \(rows.map(\.fresh.contactID)), \(rows.map(\.leadID)), \(rows.map(\.contact.sourceID)),
+                \(rows.map(operatorID)), \(rows.map { Int32($0.contact.priority) }), \(rows.map(\.fresh.arrival)),
+                \(rows.map(\.contact.message)), \(rows.map(\.contact.sourceEventID)), \(rows.map(reason)),
+                \(rows.map(\.fresh.time)))
+                as c (id, lead_id, source_id, operator_id, priority, arrival, message, source_event_id, reason, created_at)
+            """
+    }
+
+    private var eventStatement: Statement {
+        Events.record(
+            rows.map { row in
+                switch row.outcome {
+                case .placed(let operatorID):
+                    Events.New(.registered, contactID: row.fresh.contactID, toOperatorID: operatorID, by: .api)
+                case .waiting(let reason):
+                    Events.New(.registered, contactID: row.fresh.contactID, reason: reason.rawValue, by: .api)
+                }
+            })
+    }
+
+    /// Stores the answers to requests that came with a key, so that those who repeat them are told the same.
+    private func answerStatements(_ outcomes: [Result<Intake.Outcome, StoreError>]) -> [Statement] {
+        var stored: [(request: Intake.Idempotency, contactID: Int, answer: Intake.StoredAnswer)] = []
+        for (index, outcome) in outcomes.enumerated() {
+            guard case .success(.registered(let registered, let answer?)) = outcome,
+                let request = batch.requests[index].idempotency
+            else { continue }
+            if case .sameAs = members[index] { continue }
+            stored.append((request, registered.contact.id, answer))
+        }
+        guard !stored.isEmpty else { return [] }
+        return [
+            """
+            insert into idempotency_keys (owner, key, fingerprint, contact_id, status, body)
+            select g.owner, g.key, sha256(g.content), g.contact_id, g.status, g.body
+            from unnest(
+                \(stored.map(\.request.owner)), \(stored.map(\.request.key)),
+                \(stored.map { Bytes($0.request.content) }), \(stored.map(\.contactID)),
+                \(stored.map { Int32($0.answer.status) }), \(stored.map { Bytes($0.answer.body) }))
+                as g (owner, key, content, contact_id, status, body)
+            """
+        ]
+    }
+}
