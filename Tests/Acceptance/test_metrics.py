@@ -197,7 +197,7 @@ def test_counts_of_many_at_once_are_exact(instances, database):
     in_parallel(8, lambda thread, _: clients[thread].contact(source["id"]), range(120), seconds=30)
     metrics = Metrics(clients[0])
     assert metrics.requests("POST", CONTACTS, 201) == 120
-    assert metrics.registrations() == {"placed": 50, "waiting": 70, "repeated": 0, "refused": 0, "failed": 0}
+    assert metrics.registrations() == {"placed": 50, "waiting": 70, "repeated": 0, "replayed": 0, "refused": 0, "failed": 0}
     assert metrics.get("leads_contacts_waiting") == waited + 70
     assert metrics.get("leads_http_requests_in_flight") == 1
     server.end()
