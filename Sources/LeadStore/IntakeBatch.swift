@@ -149,8 +149,11 @@ struct IntakeBatch: Sendable {
         }
         plan.waiting = try Queue.heads(found[8])
         for row in found[9] {
-            let (contactID, leadID, arrival, time) = try row.decode(Int.self, Int.self, Int.self, Timestamp.self)
-            plan.fresh.append(IntakePlan.Fresh(contactID: contactID, leadID: leadID, arrival: arrival, time: time))
+            var column = row.reader
+            plan.fresh.append(
+                IntakePlan.Fresh(
+                    contactID: try column.next(), leadID: try column.next(), arrival: try column.next(),
+                    time: try column.next()))
         }
         var rest = found.dropFirst(10)
         if !keyedRequests.isEmpty {

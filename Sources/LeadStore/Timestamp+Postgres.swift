@@ -5,8 +5,8 @@ public import Postgres
 private let microsecondsBetweenEpochs: Int64 = 946_684_800_000_000
 
 extension Timestamp: Bindable, ColumnDecodable {
-    public static var dataType: DataType { .timestamptz }
-    public static var arrayDataType: DataType { .timestamptzArray }
+    @inlinable public static var dataType: DataType { .timestamptz }
+    @inlinable public static var arrayDataType: DataType { .timestamptzArray }
 
     /// Times beyond PostgreSQL's range become its infinities, which compare as expected.
     public func encode(into bytes: inout [UInt8]) {

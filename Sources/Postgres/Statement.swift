@@ -39,8 +39,8 @@ public struct Statement: Sendable, ExpressibleByStringInterpolation {
     }
 
     public struct Interpolation: StringInterpolationProtocol {
-        fileprivate var pieces = [""]
-        fileprivate var parameters = Parameters()
+        @usableFromInline var pieces = [""]
+        @usableFromInline var parameters = Parameters()
 
         public init(literalCapacity: Int, interpolationCount: Int) {}
 
@@ -49,12 +49,14 @@ public struct Statement: Sendable, ExpressibleByStringInterpolation {
         }
 
         /// Binds a value as the next numbered parameter.
+        @inlinable
         public mutating func appendInterpolation(_ value: some Bindable) {
             parameters.append(value)
             pieces.append("")
         }
 
         /// Binds a value or a null as the next numbered parameter.
+        @inlinable
         public mutating func appendInterpolation(_ value: (some Bindable)?) {
             parameters.append(value)
             pieces.append("")
