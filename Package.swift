@@ -120,6 +120,19 @@ let package = Package(
             path: "Benchmarks/Decision",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "http-floor",
+            dependencies: [
+                "API", "Identity", "LeadStore", "Leads", "Postgres",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Benchmarks/HTTPFloor",
+            swiftSettings: settings
+        ),
         .target(
             name: "TestSupport",
             dependencies: ["EmbeddedPostgres", "LeadStore", "Postgres"],

@@ -42,11 +42,21 @@ public struct Server: HTTPResponder {
     private static let largestBodyOnDatabaseThread = 65_536
 
     public init(store: LeadStore, _ configuration: Configuration) {
+        self.init(store: store, intake: Intake(store: store, configuration.intake), configuration)
+    }
+
+    /// - Parameters:
+    ///   - intake: `Benchmarks/HTTPFloor` gives one that answers without a database.
+    ///   - trivialPath: a path that answers as `/livez` does.
+    package init(store: LeadStore, intake: Intake, _ configuration: Configuration, trivialPath: String? = nil) {
         language = configuration.language
         taskExecutor = store.taskExecutor
         observation = configuration.observation
         readiness = configuration.readiness
-        let intake = Intake(store: store, configuration.intake)
+        let service = ServiceHandlers(
+            store: store, intake: intake, version: configuration.version,
+            schemaVersion: configuration.schemaVersion, observation: configuration.observation,
+            readiness: configuration.readiness)
         let api = routes(
             operators: OperatorHandlers(store: store),
             sources: SourceHandlers(store: store),
@@ -57,14 +67,12 @@ public struct Server: HTTPResponder {
             statistics: StatisticsHandlers(store: store),
             queue: QueueHandlers(store: store),
             events: EventHandlers(store: store),
-            service: ServiceHandlers(
-                store: store, intake: intake, version: configuration.version,
-                schemaVersion: configuration.schemaVersion,
-                observation: configuration.observation, readiness: configuration.readiness)
+            service: service
         )
         let documentation = DocumentationHandlers(
             OpenAPIDocument(api, version: configuration.version), configuration.swaggerUI)
-        tree = RouteTree(api + documentationRoutes(documentation))
+        let trivial = trivialPath.map { Route(.get, $0, service.alive, .undocumented) }
+        tree = RouteTree(api + documentationRoutes(documentation) + (trivial.map { [$0] } ?? []))
     }
 
     @Sendable public func respond(to request: Request, context: Context) async throws -> Response {

@@ -65,6 +65,11 @@ public struct Intake: Sendable {
         public let contact: Contact
         /// Whether the source had already sent this event, and the contact is the one made then.
         public let isRepetition: Bool
+
+        package init(contact: Contact, isRepetition: Bool) {
+            self.contact = contact
+            self.isRepetition = isRepetition
+        }
     }
 
     public enum Outcome: Sendable {
@@ -96,6 +101,7 @@ public struct Intake: Sendable {
     private let store: LeadStore
     private let configuration: Configuration
     private let lanes: IntakeLanes
+    private let registering: @Sendable (Request) async throws(StoreError) -> Outcome
     /// How many locks on keys a transaction takes; the server has room for `max_locks_per_transaction` of each session.
     static let locksPerTransaction = 1000
     /// How many waiting contacts of a source a registration serves before its own.
@@ -105,7 +111,17 @@ public struct Intake: Sendable {
         self.store = store
         self.configuration = configuration
         let batches = Batches(store: store, queueHead: Self.queueHead)
-        lanes = IntakeLanes(configuration, executor: store.taskExecutor) { await batches.register($0) }
+        let lanes = IntakeLanes(configuration, executor: store.taskExecutor) { await batches.register($0) }
+        self.lanes = lanes
+        registering = { (request) throws(StoreError) in try await lanes.register(request) }
+    }
+
+    /// An intake that has single requests answered otherwise, for measuring what is around it.
+    package init(store: LeadStore, registering: @escaping @Sendable (Request) async throws(StoreError) -> Outcome) {
+        self.store = store
+        configuration = Configuration()
+        lanes = IntakeLanes(configuration, executor: store.taskExecutor) { $0.map { _ in .failure(.intakeFull) } }
+        self.registering = registering
     }
 
     public var use: IntakeUse { lanes.use }
@@ -113,7 +129,7 @@ public struct Intake: Sendable {
     /// Registers a contact, together with whatever others arrive at the moment.
     /// - Throws: `StoreError`.
     public func register(_ request: Request) async throws(StoreError) -> Outcome {
-        try await lanes.register(request)
+        try await registering(request)
     }
 
     /// Registers contacts in the order given, as many in a transaction as it may have, and returns an outcome for each.
