@@ -1,6 +1,7 @@
 import API
 import Foundation
 import Hummingbird
+import HummingbirdCore
 import Identity
 import LeadStore
 import Leads
@@ -8,6 +9,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Postgres
+import ServiceLifecycle
 
 /// What HTTP costs without a database: `http-floor PORT [EVENT_LOOPS] [bare]`.
 ///
@@ -32,10 +34,10 @@ enum HTTPFloor {
                 logger: logger
             ).runService()
         } else {
-            try await Application(
-                responder: server(logger), configuration: configuration, eventLoopGroupProvider: .shared(group),
+            try await server(logger).server(
+                configuration: ServerConfiguration(address: .hostname("127.0.0.1", port: port)), eventLoopGroup: group,
                 logger: logger
-            ).runService()
+            ).run()
         }
     }
 
@@ -49,16 +51,16 @@ enum HTTPFloor {
         return router
     }
 
-    private static func server(_ logger: Logger) -> Server {
+    private static func server(_ logger: Logger) -> API.Server {
         // Nobody connects: no route that asks the database is called.
         let pool = Pool(Pool.Configuration(connection: ConnectionConfiguration(connectionString: "host=/nowhere")))
         let store = LeadStore(pool: pool)
         let intake = Intake(store: store) { (request) throws(StoreError) in
             .registered(Intake.Registered(contact: contact(request), isRepetition: false), nil)
         }
-        return Server(
+        return API.Server(
             store: store, intake: intake,
-            Server.Configuration(
+            API.Server.Configuration(
                 language: .english, phoneRegion: .russia, version: "0", schemaVersion: 0,
                 observation: Observation(logger: logger), readiness: Readiness()),
             trivialPath: "/trivial")

@@ -1,14 +1,15 @@
 import HTTPTypes
 import Leads
+import NIOCore
 
 /// One request as a handler sees it: what the route matched and what was sent.
 struct Call: Sendable {
     /// As it was sent, without the query.
     let path: String
-    let pathValues: [String: String]
+    let pathValues: PathValues
     let query: [(name: String, value: String)]
-    let headers: HTTPFields
-    let body: [UInt8]
+    let headers: RequestHeaders
+    let body: ByteBuffer
     /// Of texts in the answer.
     let language: Language
 
@@ -131,10 +132,12 @@ struct Call: Sendable {
 
     /// The document in the body, nil when there is none. A body declared to be something else counts as a string.
     private func json() throws(Problem) -> JSONValue? {
-        guard !body.isEmpty else { return nil }
-        guard isDeclaredJSON else { return .string(String(decoding: body, as: UTF8.self)) }
+        guard body.readableBytes > 0 else { return nil }
+        guard isDeclaredJSON else { return .string(String(buffer: body)) }
         do throws(JSONParser.Failure) {
-            return try JSONParser.parse(body)
+            return try body.withUnsafeReadableBytes { bytes in
+                Result { () throws(JSONParser.Failure) in try JSONParser.parse(bytes) }
+            }.get()
         } catch {
             guard error.reason != .invalidUTF8 else { throw .notUTF8 }
             throw .invalid([error.fault])
@@ -143,7 +146,9 @@ struct Call: Sendable {
 
     /// A body without a declared type is read as JSON; one declared to be something else is not (as FastAPI has it).
     private var isDeclaredJSON: Bool {
-        guard let declared = headers[.contentType], !declared.isEmpty else { return true }
+        guard let declared = headers[.contentType], !declared.isEmpty, declared != "application/json" else {
+            return true
+        }
         var type = declared.prefix { $0 != ";" }.lowercased()
         while type.last == " " || type.last == "\t" { type.removeLast() }
         let parts = type.split(separator: "/", omittingEmptySubsequences: false)

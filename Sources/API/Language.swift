@@ -5,8 +5,12 @@ public enum Language: String, Sendable, CaseIterable {
 
     /// The best of the languages a caller accepts (RFC 9110, 12.5.4), or `fallback` when none is spoken here.
     init(accepting header: String?, fallback: Language) {
+        guard let header else {
+            self = fallback
+            return
+        }
         var best: (language: Language, quality: Double)?
-        for range in (header ?? "").split(separator: ",") {
+        for range in header.split(separator: ",") {
             let parts = range.split(separator: ";")
             guard let tag = parts.first?.filter({ $0 != " " }).lowercased() else { continue }
             var quality = 1.0

@@ -1,3 +1,4 @@
+import HTTPTypes
 public import Logging
 import Synchronization
 
@@ -23,15 +24,30 @@ public final class Observation: Sendable {
     /// One request and its answer.
     struct Exchange {
         let id: String
-        let method: String
-        /// The path in the route table, `unknown` for others.
-        let route: String
+        let method: HTTPRequest.Method
+        /// Nil when the path is not in the route table.
+        let endpoint: RouteTree.Endpoint?
         let status: Int
         let duration: Duration
         /// Why it was answered 5xx, free of what the caller sent.
         let cause: String?
+
+        /// Those that metrics tell apart: a caller may make up as many as it likes.
+        private static let knownMethods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
+
+        private var knownMethod: Int? { Self.knownMethods.firstIndex(of: method) }
+        fileprivate var methodName: String { knownMethod == nil ? "other" : method.rawValue }
+        /// The path in the route table, `unknown` for others.
+        fileprivate var route: String { endpoint?.path ?? "unknown" }
+
+        /// Where it is counted.
+        fileprivate var row: Int {
+            let row = (endpoint.map { $0.number + 1 } ?? 0) * (Self.knownMethods.count + 1)
+            return row + (knownMethod ?? Self.knownMethods.count)
+        }
     }
 
+    /// What is counted under names of its own.
     struct Series: Hashable {
         let method: String
         let route: String
@@ -51,14 +67,50 @@ public final class Observation: Sendable {
         }
     }
 
+    /// What came of the requests with one method to one path.
+    fileprivate struct Row {
+        let method: String
+        let route: String
+        /// A path answers with a handful of statuses: going through them is quicker than hashing.
+        var answers: [(status: Int, count: Int)] = []
+        var durations = Histogram()
+
+        mutating func record(_ status: Int, _ seconds: Double) {
+            durations.record(seconds)
+            if let index = answers.firstIndex(where: { $0.status == status }) {
+                answers[index].count += 1
+            } else {
+                answers.append((status, 1))
+            }
+        }
+    }
+
     /// The numbers so far.
     struct Totals {
-        var requests: [Series: Int] = [:]
+        /// By the number of the endpoint and the method.
+        fileprivate var rows: [Row?] = []
+        fileprivate(set) var inFlight = 0
+        fileprivate(set) var registrations: [RegistrationOutcome: Int] = [:]
+        fileprivate(set) var strandedSources = 0
+
+        var requests: [Series: Int] {
+            var counts: [Series: Int] = [:]
+            for row in rows.compactMap(\.self) {
+                for (status, count) in row.answers {
+                    counts[Series(method: row.method, route: row.route, status: status)] = count
+                }
+            }
+            return counts
+        }
+
         /// By method and route; the series' status is 0.
-        var durations: [Series: Histogram] = [:]
-        var inFlight = 0
-        var registrations: [RegistrationOutcome: Int] = [:]
-        var strandedSources = 0
+        var durations: [Series: Histogram] {
+            var durations: [Series: Histogram] = [:]
+            for row in rows.compactMap(\.self) {
+                durations[Series(method: row.method, route: row.route, status: 0)] = row.durations
+            }
+            return durations
+        }
     }
 
     private struct Floodgate {
@@ -68,6 +120,7 @@ public final class Observation: Sendable {
 
     private let logger: Logger
     private let state = Mutex(Totals())
+    private let inFlight = Atomic(0)
     private let floodgate = Mutex(Floodgate())
     private static let slow: Duration = .seconds(1)
     private static let floodInterval: Duration = .seconds(1)
@@ -76,20 +129,27 @@ public final class Observation: Sendable {
         self.logger = logger
     }
 
-    var totals: Totals { state.withLock { $0 } }
+    var totals: Totals {
+        var totals = state.withLock { $0 }
+        totals.inFlight = inFlight.load(ordering: .relaxed)
+        return totals
+    }
 
     func requestBegan() {
-        state.withLock { $0.inFlight += 1 }
+        inFlight.wrappingAdd(1, ordering: .relaxed)
     }
 
     func requestEnded(_ exchange: Exchange) {
-        let seconds = exchange.duration / .seconds(1)
-        state.withLock {
-            $0.inFlight -= 1
-            $0.requests[
-                Series(method: exchange.method, route: exchange.route, status: exchange.status), default: 0] += 1
-            $0.durations[Series(method: exchange.method, route: exchange.route, status: 0), default: Histogram()]
-                .record(seconds)
+        inFlight.wrappingSubtract(1, ordering: .relaxed)
+        let (seconds, attoseconds) = exchange.duration.components
+        let duration = Double(seconds) + Double(attoseconds) * 1e-18
+        let index = exchange.row
+        state.withLock { totals in
+            while totals.rows.count <= index { totals.rows.append(nil) }
+            if totals.rows[index] == nil {
+                totals.rows[index] = Row(method: exchange.methodName, route: exchange.route)
+            }
+            totals.rows[index]?.record(exchange.status, duration)
         }
         log(exchange)
     }
@@ -107,7 +167,7 @@ public final class Observation: Sendable {
             }
         guard level >= logger.logLevel else { return }
         var metadata: Logger.Metadata = [
-            "request_id": "\(exchange.id)", "method": "\(exchange.method)", "route": "\(exchange.route)",
+            "request_id": "\(exchange.id)", "method": "\(exchange.methodName)", "route": "\(exchange.route)",
             "status": "\(exchange.status)", "milliseconds": "\(Int(exchange.duration / .milliseconds(1)))",
         ]
         if let cause = exchange.cause { metadata["cause"] = "\(cause)" }

@@ -214,7 +214,7 @@ enum Problem: Error {
             return Reply(.unprocessableContent) { $0.detail(faults) }
         }
         let entry = entry
-        var headers: HTTPFields = [:]
+        var headers: ReplyHeaders = [:]
         switch self {
         case .methodNotAllowed(let allowed):
             headers[.allow] = allowed.map(\.rawValue).joined(separator: ", ")

@@ -4,10 +4,10 @@ import Leads
 /// What a handler answers.
 struct Reply: Sendable {
     var status: HTTPResponse.Status
-    var headers: HTTPFields
+    var headers: ReplyHeaders
     var body: [UInt8]
 
-    init(_ status: HTTPResponse.Status = .ok, headers: HTTPFields = [:], _ write: (inout JSONWriter) -> Void) {
+    init(_ status: HTTPResponse.Status = .ok, headers: ReplyHeaders = [:], _ write: (inout JSONWriter) -> Void) {
         var json = JSONWriter()
         write(&json)
         self.status = status
@@ -16,14 +16,14 @@ struct Reply: Sendable {
         body = json.bytes
     }
 
-    init(_ status: HTTPResponse.Status = .ok, headers: HTTPFields = [:], contentType: String, _ body: [UInt8]) {
+    init(_ status: HTTPResponse.Status = .ok, headers: ReplyHeaders = [:], contentType: String, _ body: [UInt8]) {
         self.status = status
         self.headers = headers
         self.headers[.contentType] = contentType
         self.body = body
     }
 
-    init(_ status: HTTPResponse.Status, headers: HTTPFields = [:]) {
+    init(_ status: HTTPResponse.Status, headers: ReplyHeaders = [:]) {
         self.status = status
         self.headers = headers
         body = []
@@ -51,7 +51,7 @@ struct Reply: Sendable {
         _ listing: Listing<Element>, _ call: Call, by parameter: StaticString,
         _ write: (inout JSONWriter, Element) -> Void
     ) -> Reply {
-        var headers: HTTPFields = [:]
+        var headers: ReplyHeaders = [:]
         if let last = listing.nextCursor {
             headers[.link] = "<\(call.target(after: last, as: parameter))>; rel=\"next\""
         }

@@ -5,85 +5,131 @@ import HTTPTypes
 /// Written by hand because the framework's router answers a wrong method with 404 and does not know the other methods
 /// of a path: 405, `Allow`, HEAD and OPTIONS all come from this one tree.
 struct RouteTree: Sendable {
-    struct Match: Sendable {
-        fileprivate(set) var pathValues: [String: String]
-        let routes: [HTTPRequest.Method: Route]
+    /// A path of the route table and what can be done there.
+    struct Endpoint: Sendable {
+        /// Counts from 0 in the order of the route table.
+        let number: Int
+        /// As the route table has it.
+        let path: String
+        fileprivate(set) var routes: [Route]
 
-        /// The path as the route table has it.
-        var path: String? { routes.values.first?.path }
+        func route(_ method: HTTPRequest.Method) -> Route? {
+            routes.first { $0.method == method }
+        }
 
         /// Every method the path answers to, in a stable order.
         var allowed: [HTTPRequest.Method] {
-            let methods = Set(routes.keys).union(routes[.get] == nil ? [] : [.head]).union([.options])
+            let methods = Set(routes.map(\.method)).union(route(.get) == nil ? [] : [.head]).union([.options])
             return methods.sorted { $0.rawValue < $1.rawValue }
         }
     }
 
-    private struct Node {
-        var literals: [Substring: Node] = [:]
-        var parameterName: String?
-        /// The node behind the parameter: an array of at most one, because a struct cannot hold itself.
-        var behindParameter: [Node] = []
-        var routes: [HTTPRequest.Method: Route] = [:]
+    struct Match: Sendable {
+        let endpoint: Endpoint
+        let pathValues: PathValues
     }
 
-    private var root = Node()
+    private struct Node {
+        /// The bytes of a segment and the node behind it.
+        var literals: [(segment: [UInt8], next: Int)] = []
+        var parameter: (name: String, next: Int)?
+        var endpoint: Int?
+    }
+
+    /// The first is the root; all name each other by index, because a struct cannot hold itself.
+    private var nodes = [Node()]
+    private var endpoints: [Endpoint] = []
 
     init(_ routes: [Route]) {
-        for route in routes {
-            Self.insert(route, Self.segments(of: route.path[...])[...], into: &root)
+        for route in routes { insert(route) }
+    }
+
+    private mutating func insert(_ route: Route) {
+        var node = 0
+        for segment in route.path.split(separator: "/") {
+            node =
+                segment.hasPrefix("{")
+                ? nodeBehindParameter(String(segment.dropFirst().dropLast()), of: node, route)
+                : nodeBehind(Array(segment.utf8), of: node)
+        }
+        if let number = nodes[node].endpoint {
+            let isFresh = endpoints[number].route(route.method) == nil
+            precondition(isFresh, "\(route.method) \(route.path) is declared twice")
+            endpoints[number].routes.append(route)
+        } else {
+            nodes[node].endpoint = endpoints.count
+            endpoints.append(Endpoint(number: endpoints.count, path: route.path, routes: [route]))
         }
     }
 
-    /// The routes of a path, which may end in a slash. Nil when there are none.
+    private mutating func nodeBehind(_ segment: [UInt8], of node: Int) -> Int {
+        if let known = nodes[node].literals.first(where: { $0.segment == segment }) { return known.next }
+        nodes[node].literals.append((segment, nodes.count))
+        nodes.append(Node())
+        return nodes.count - 1
+    }
+
+    private mutating func nodeBehindParameter(_ name: String, of node: Int, _ route: Route) -> Int {
+        if let known = nodes[node].parameter {
+            precondition(known.name == name, "\(route.path) renames a parameter")
+            return known.next
+        }
+        nodes[node].parameter = (name, nodes.count)
+        nodes.append(Node())
+        return nodes.count - 1
+    }
+
+    /// The endpoint of a path, which may end in a slash. Nil when there is none.
     ///
     /// A literal goes before a parameter; where it leads nowhere, the parameter is tried: `/contacts/stats` is a contact.
-    func match(_ path: Substring) -> Match? {
-        Self.match(Self.segments(of: path)[...], in: root)
-    }
-
-    private static func match(_ segments: ArraySlice<Substring>, in node: Node) -> Match? {
-        guard let first = segments.first else {
-            return node.routes.isEmpty ? nil : Match(pathValues: [:], routes: node.routes)
-        }
-        if let next = node.literals[first], let match = match(segments.dropFirst(), in: next) { return match }
-        guard let name = node.parameterName,
-            var match = match(segments.dropFirst(), in: node.behindParameter[0])
-        else { return nil }
-        match.pathValues[name] = decodingPercents(first)
-        return match
-    }
-
-    private static func insert(_ route: Route, _ segments: ArraySlice<Substring>, into node: inout Node) {
-        guard let first = segments.first else {
-            precondition(node.routes[route.method] == nil, "\(route.method) \(route.path) is declared twice")
-            node.routes[route.method] = route
-            return
-        }
-        if first.hasPrefix("{") {
-            let name = String(first.dropFirst().dropLast())
-            precondition([nil, name].contains(node.parameterName), "\(route.path) renames a parameter")
-            node.parameterName = name
-            if node.behindParameter.isEmpty { node.behindParameter = [Node()] }
-            insert(route, segments.dropFirst(), into: &node.behindParameter[0])
-        } else {
-            insert(route, segments.dropFirst(), into: &node.literals[first, default: Node()])
+    func match(_ path: String) -> Match? {
+        var path = path
+        var values: [(name: String, segment: Range<Int>)] = []
+        return path.withUTF8 { bytes in
+            var rest = 0..<bytes.count
+            if bytes.first == UInt8(ascii: "/") { rest = 1..<rest.upperBound }
+            // One slash at the end is no segment.
+            let isRoot = rest.isEmpty
+            if !isRoot, bytes.last == UInt8(ascii: "/") { rest = rest.lowerBound..<rest.upperBound - 1 }
+            guard let number = find(isRoot ? nil : rest, of: bytes, behind: 0, &values) else { return nil }
+            return Match(
+                endpoint: endpoints[number],
+                pathValues: PathValues(
+                    values.map { value in
+                        (
+                            value.name,
+                            Self.decodingPercents(
+                                UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[value.segment]))
+                        )
+                    }))
         }
     }
 
-    /// The path's segments; one slash at the end is no segment.
-    private static func segments(of path: Substring) -> [Substring] {
-        var segments = path.dropFirst(path.hasPrefix("/") ? 1 : 0).split(
-            separator: "/", omittingEmptySubsequences: false)
-        if segments.last == "" { segments.removeLast() }
-        return segments
+    /// The endpoint at the end of the segments in `rest`, nil for none left.
+    private func find(
+        _ rest: Range<Int>?, of bytes: UnsafeBufferPointer<UInt8>, behind node: Int,
+        _ values: inout [(name: String, segment: Range<Int>)]
+    ) -> Int? {
+        guard let rest else { return nodes[node].endpoint }
+        let end = bytes[rest].firstIndex(of: UInt8(ascii: "/"))
+        let segment = rest.lowerBound..<(end ?? rest.upperBound)
+        let following = end.map { $0 + 1..<rest.upperBound }
+        for literal in nodes[node].literals
+        where literal.segment.count == segment.count && literal.segment.elementsEqual(bytes[segment]) {
+            if let found = find(following, of: bytes, behind: literal.next, &values) { return found }
+        }
+        guard let parameter = nodes[node].parameter else { return nil }
+        values.append((parameter.name, segment))
+        if let found = find(following, of: bytes, behind: parameter.next, &values) { return found }
+        values.removeLast()
+        return nil
     }
 
-    /// The segment with `%XX` decoded; what is no valid UTF-8 afterwards stays as it was.
-    static func decodingPercents(_ text: Substring) -> String {
-        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
+    /// The text with `%XX` decoded; what is no valid UTF-8 afterwards stays as it was.
+    static func decodingPercents(_ text: UnsafeRawBufferPointer) -> String {
+        guard text.contains(UInt8(ascii: "%")) else { return String(decoding: text, as: UTF8.self) }
         var bytes: [UInt8] = []
-        var rest = text.utf8[...]
+        var rest = text[...]
         while let byte = rest.popFirst() {
             if byte == UInt8(ascii: "%"), let high = rest.first.flatMap(hexDigit),
                 let low = rest.dropFirst().first.flatMap(hexDigit)
@@ -94,7 +140,12 @@ struct RouteTree: Sendable {
                 bytes.append(byte)
             }
         }
-        return String(validating: bytes, as: UTF8.self) ?? String(text)
+        return String(validating: bytes, as: UTF8.self) ?? String(decoding: text, as: UTF8.self)
+    }
+
+    static func decodingPercents(_ text: Substring) -> String {
+        var text = text
+        return text.withUTF8 { decodingPercents(UnsafeRawBufferPointer($0)) }
     }
 
     private static func hexDigit(_ byte: UInt8) -> UInt8? {
@@ -104,5 +155,18 @@ struct RouteTree: Sendable {
         case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
         default: nil
         }
+    }
+}
+
+/// The values of a path's parameters. A path has one at most, so a list is quicker than a dictionary.
+struct PathValues: Sendable {
+    private let values: [(name: String, value: String)]
+
+    init(_ values: [(name: String, value: String)]) {
+        self.values = values
+    }
+
+    subscript(name: String) -> String? {
+        values.first { $0.name == name }?.value
     }
 }

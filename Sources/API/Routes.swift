@@ -17,7 +17,7 @@ struct Route: Sendable {
     static let registration = "/api/v1/contacts"
 
     /// Whether it answers with a page of a list.
-    var isList: Bool { operation?.answers.contains(where: \.isPaged) ?? false }
+    let isList: Bool
 
     init(
         _ method: HTTPRequest.Method, _ path: String, bodyLimit: Int = 262_144, _ handler: @escaping Handler,
@@ -28,6 +28,7 @@ struct Route: Sendable {
         self.bodyLimit = bodyLimit
         self.handler = handler
         self.operation = operation
+        isList = operation?.answers.contains(where: \.isPaged) ?? false
     }
 }
 

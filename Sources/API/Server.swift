@@ -1,13 +1,15 @@
-public import Hummingbird
 import HTTPTypes
+public import HummingbirdCore
 public import Identity
 public import LeadStore
-import NIOCore
+public import Logging
+public import NIOCore
+import NIOHTTP1
 
 /// Answers HTTP requests by the route table.
-public struct Server: HTTPResponder {
-    public typealias Context = BasicRequestContext
-
+///
+/// Listening, accepting and stopping are the framework's; what happens on a connection is in ``Conversation``.
+public struct Server: ServerChildChannel {
     public struct Configuration: Sendable {
         public var language: Language
         public var phoneRegion: PhoneRegion
@@ -34,12 +36,11 @@ public struct Server: HTTPResponder {
         }
     }
 
-    private let tree: RouteTree
-    private let language: Language
-    private let taskExecutor: any TaskExecutor
-    private let observation: Observation
-    private let readiness: Readiness
-    private static let largestBodyOnDatabaseThread = 65_536
+    let tree: RouteTree
+    let language: Language
+    let taskExecutor: any TaskExecutor
+    let observation: Observation
+    let readiness: Readiness
 
     public init(store: LeadStore, _ configuration: Configuration) {
         self.init(store: store, intake: Intake(store: store, configuration.intake), configuration)
@@ -75,103 +76,36 @@ public struct Server: HTTPResponder {
         tree = RouteTree(api + documentationRoutes(documentation) + (trivial.map { [$0] } ?? []))
     }
 
-    @Sendable public func respond(to request: Request, context: Context) async throws -> Response {
-        let began = ContinuousClock.now
-        observation.requestBegan()
-        let id = RequestID.of(request.headers)
-        let target = request.head.path ?? "/"
-        let path = target.prefix { $0 != "?" }
-        let match = tree.match(path)
-        let reply: Reply
-        var cause: String?
-        let language = Language(accepting: request.headers[.acceptLanguage], fallback: language)
-        do throws(Problem) {
-            reply = try await answer(
-                request, match, path: path, query: target.dropFirst(path.count + 1), in: language)
-        } catch {
-            cause = error.cause
-            reply = error.reply(in: language)
-        }
-        var headers = reply.headers
-        headers[.contentLength] = String(reply.body.count)
-        headers[RequestID.header] = id
-        if readiness.isStopping { headers[.connection] = "close" }
-        observation.requestEnded(
-            Observation.Exchange(
-                id: id, method: Self.knownMethods.contains(request.method) ? request.method.rawValue : "other",
-                route: match?.path ?? "unknown", status: reply.status.code, duration: began.duration(to: .now),
-                cause: cause))
-        let body = request.method == .head ? ByteBuffer() : ByteBuffer(bytes: reply.body)
-        return Response(status: reply.status, headers: headers, body: ResponseBody(byteBuffer: body))
+    /// A connection that was accepted.
+    public struct Connection: ServerChildChannelValue {
+        public let channel: any Channel
+        fileprivate let conversation: NIOLoopBound<Conversation>
     }
 
-    /// Those that metrics tell apart: a caller may make up as many as it likes.
-    private static let knownMethods: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]
-
-    private func answer(
-        _ request: Request, _ match: RouteTree.Match?, path: Substring, query: Substring, in language: Language
-    ) async throws(Problem) -> Reply {
-        guard let match else { throw .unknownPath }
-        let method = request.method == .head ? .get : request.method
-        guard let route = match.routes[method] else {
-            guard request.method == .options else { throw .methodNotAllowed(allowed: match.allowed) }
-            return Reply(
-                .noContent, headers: [.allow: match.allowed.map(\.rawValue).joined(separator: ", ")])
-        }
-        let call = Call(
-            path: String(path), pathValues: match.pathValues, query: Self.query(query), headers: request.headers,
-            body: try await Self.body(of: request, limit: route.bodyLimit), language: language)
-        // Handlers run on the database's thread, without a change of threads around each statement; large bodies and
-        // lists, whose parsing and writing takes milliseconds, are kept off it.
-        guard call.body.count <= Self.largestBodyOnDatabaseThread, !route.isList else {
-            return try await route.handler(call)
-        }
-        do {
-            return try await withTaskExecutorPreference(taskExecutor) { try await route.handler(call) }
-        } catch let error as Problem {
-            throw error
-        } catch {
-            throw .internalError(cause: "\(type(of: error))")
+    public func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Connection> {
+        channel.eventLoop.makeCompletedFuture {
+            var limits = NIOHTTPDecoderLimitConfiguration()
+            limits.maxHeaderListSize = 80 * 1024
+            limits.maxHeaderFieldCount = 1000
+            let conversation = Conversation(server: self)
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)))
+            try pipeline.addHandler(conversation)
+            return Connection(
+                channel: channel, conversation: NIOLoopBound(conversation, eventLoop: channel.eventLoop))
         }
     }
 
-    private static func body(of request: Request, limit: Int) async throws(Problem) -> [UInt8] {
-        if let declared = request.headers[.contentLength].flatMap({ Int($0) }), declared > limit {
-            throw .bodyTooLarge(limit: limit)
-        }
-        guard request.headers[.contentLength] != nil || request.headers[.transferEncoding] != nil else { return [] }
-        do {
-            return try await withThrowingTaskGroup(of: [UInt8]?.self) { group in
-                group.addTask { Array(try await request.body.collect(upTo: limit).readableBytesView) }
-                group.addTask {
-                    try await Task.sleep(for: bodyPatience + .seconds(limit / 1_048_576))
-                    return nil
-                }
-                defer { group.cancelAll() }
-                guard let body = try await group.next() ?? nil else { throw Problem.bodyTooSlow }
-                return body
-            }
-        } catch is NIOTooManyBytesError {
-            throw .bodyTooLarge(limit: limit)
-        } catch let error as Problem {
-            throw error
-        } catch {
-            throw .bodyIncomplete
-        }
-    }
-
-    /// How long a body may take, beside a second for each MiB it may have: a silent caller must not keep an instance from
-    /// stopping.
-    private static let bodyPatience: Duration = .seconds(10)
-
-    /// The parameters of a query string, `+` read as a blank (WHATWG URL, application/x-www-form-urlencoded).
-    private static func query(_ text: Substring) -> [(name: String, value: String)] {
-        text.split(separator: "&").map { pair in
-            let name = pair.prefix { $0 != "=" }
-            func decoded(_ part: Substring) -> String {
-                RouteTree.decodingPercents(part.replacing("+", with: " ")[...])
-            }
-            return (decoded(name), decoded(pair.dropFirst(name.count + 1)))
+    /// Returns when the connection is closed and nobody works on an answer to it.
+    public func handle(value connection: Connection, logger: Logger) async {
+        let loop = connection.channel.eventLoop
+        let conversation = connection.conversation
+        await withTaskCancellationHandler {
+            try? await connection.channel.closeFuture.get()
+            let handler = try? await loop.submit { conversation.value.handler }.get()
+            await handler?.value
+        } onCancel: {
+            loop.execute { conversation.value.cancel() }
         }
     }
 }

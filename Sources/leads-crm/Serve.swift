@@ -2,7 +2,7 @@ import API
 import ArgumentParser
 import EmbeddedPostgres
 import Glibc
-import Hummingbird
+import HummingbirdCore
 import Identity
 import LeadStore
 import Logging
@@ -74,16 +74,13 @@ struct Serve: AsyncParsableCommand {
                 observation: observation, logger: logger)
         ]
         if let cluster = database.cluster { services.append(ClusterWatch(cluster: cluster, logger: logger)) }
-        let application = Application(
-            responder: server,
-            configuration: ApplicationConfiguration(address: .hostname(host, port: settings.port)),
-            services: services,
-            onServerRunning: { _ in announce(port: settings.port, directory: database.cluster?.directory) },
-            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup(numberOfThreads: settings.eventLoops)),
-            logger: logger)
-        var configuration = ServiceGroupConfiguration(
-            services: [application, Drain(readiness: readiness, duration: settings.drainDuration, logger: logger)],
-            logger: logger)
+        services.append(
+            server.server(
+                configuration: ServerConfiguration(address: .hostname(host, port: settings.port)),
+                onServerRunning: { _ in announce(port: settings.port, directory: database.cluster?.directory) },
+                eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: settings.eventLoops), logger: logger))
+        services.append(Drain(readiness: readiness, duration: settings.drainDuration, logger: logger))
+        var configuration = ServiceGroupConfiguration(services: services, logger: logger)
         // Answers nobody reads would otherwise keep the program from ever stopping.
         configuration.maximumGracefulShutdownDuration = settings.drainDuration + Self.longestStop
         let group = ServiceGroup(configuration: configuration)

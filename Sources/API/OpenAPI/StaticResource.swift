@@ -14,13 +14,13 @@ struct StaticResource: Sendable {
     let entityTag: String
     private let contentType: String
     private let body: [UInt8]
-    private let headers: HTTPFields
+    private let headers: ReplyHeaders
 
     init(_ contentType: String, _ body: [UInt8], _ freshness: Freshness, contentSecurityPolicy: String? = nil) {
         self.contentType = contentType
         self.body = body
         entityTag = "\"\(Self.hash(body))\""
-        var headers: HTTPFields = [
+        var headers: ReplyHeaders = [
             .cacheControl: freshness.rawValue, .eTag: entityTag, .xContentTypeOptions: "nosniff",
         ]
         headers[.contentSecurityPolicy] = contentSecurityPolicy

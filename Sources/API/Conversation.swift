@@ -1,0 +1,405 @@
+import Glibc
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+
+/// Answers the requests that come on one connection, one after the other.
+///
+/// Stands behind the decoder of the connection's pipeline and does itself what a general server does with streams and
+/// tasks: a body is gathered as it comes, its deadline is a timer that only a body in several pieces needs, and what
+/// changes threads is the finished call and the finished reply. Requests that come before the last one is answered wait,
+/// and with them the reading of the socket.
+///
+/// Everything here happens on the connection's event loop.
+final class Conversation: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum State {
+        /// Waits for a request.
+        case idle
+        /// Has the head of a request and waits for the rest.
+        case reading(Route)
+        /// Waits for the handler.
+        case answering
+        /// The answer is longer than the caller takes at once.
+        case writing
+        /// The answer was given before all of the request had come; the rest is thrown away.
+        case discarding
+        /// Nothing is answered any more.
+        case closing
+    }
+
+    /// A request under way.
+    private struct Exchange {
+        let began: ContinuousClock.Instant
+        let id: String
+        let method: HTTPRequest.Method
+        /// As it was sent, without the query.
+        let path: String
+        let query: Substring
+        let headers: RequestHeaders
+        let match: RouteTree.Match?
+        let language: Language
+        let version: HTTPVersion
+        let isKeptAlive: Bool
+        var body = ByteBuffer()
+    }
+
+    private let server: Server
+    private var context: ChannelHandlerContext?
+    private var state = State.idle
+    private var exchange: Exchange?
+    /// What came before the last request was answered.
+    private var pending = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 2)
+    private var isReadWanted = false
+    private var isInputBroken = false
+    /// Nothing will follow what has come so far: the caller has no more to say, or the server stops.
+    private var endsWhenIdle = false
+    private var isStopping = false
+    private var deadline: Scheduled<Void>?
+    private var date = DateHeader()
+    /// Who works on the answer, or did so last.
+    private(set) var handler: Task<Void, Never>?
+
+    private static let largestBodyOnDatabaseThread = 65_536
+    /// How long a body may take, beside a second for each MiB it may have: a silent caller must not keep an instance from
+    /// stopping.
+    private static let bodyPatience: TimeAmount = .seconds(10)
+    /// How long a caller has to close its side after the last answer. Closing both at once may lose that answer when the
+    /// caller is still sending.
+    private static let closePatience: TimeAmount = .seconds(2)
+
+    init(server: Server) {
+        self.server = server
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        deadline?.cancel()
+        deadline = nil
+    }
+
+    /// Gives up at once whatever is under way.
+    func cancel() {
+        handler?.cancel()
+        context?.close(promise: nil)
+    }
+}
+
+// What comes.
+extension Conversation {
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        if isTaking, pending.isEmpty { take(part) } else { pending.append(part) }
+    }
+
+    /// Whether the next part can be looked at.
+    private var isTaking: Bool {
+        switch state {
+        case .idle, .reading, .discarding, .closing: true
+        case .answering, .writing: false
+        }
+    }
+
+    private func take(_ part: HTTPServerRequestPart) {
+        switch (state, part) {
+        case (.idle, .head(let head)): begin(head)
+        case (.reading(let route), .body(let piece)): append(piece, route)
+        case (.reading(let route), .end): handle(route)
+        case (.discarding, .end): becomeIdle()
+        default: break
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        guard case .reading(let route) = state, deadline == nil else { return }
+        let patience = Self.bodyPatience + .seconds(Int64(route.bodyLimit / 1_048_576))
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: patience) { [self] in
+            deadline = nil
+            if case .reading = state { refuse(.bodyTooSlow) }
+        }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if isTaking, pending.isEmpty { context.read() } else { isReadWanted = true }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard error is HTTPParserError else {
+            context.close(promise: nil)
+            return
+        }
+        switch state {
+        case .reading:
+            endsWhenIdle = true
+            refuse(.bodyIncomplete)
+        case .discarding, .closing:
+            context.close(promise: nil)
+        case .idle, .answering, .writing:
+            isInputBroken = true
+            if case .idle = state { becomeIdle() }
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case let event as ChannelEvent where event == .inputClosed:
+            endsWhenIdle = true
+        case is ChannelShouldQuiesceEvent:
+            endsWhenIdle = true
+            isStopping = true
+        default:
+            context.fireUserInboundEventTriggered(event)
+            return
+        }
+        switch state {
+        case .idle: becomeIdle()
+        case .discarding, .closing: context.close(promise: nil)
+        case .reading, .answering, .writing: break
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if case .writing = state, context.channel.isWritable { becomeIdle() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if case .reading = state, let exchange {
+            observe(exchange, Problem.bodyIncomplete.status, cause: nil)
+            self.exchange = nil
+        }
+        if case .answering = state {} else { state = .closing }
+        pending.removeAll()
+        context.fireChannelInactive()
+    }
+}
+
+// From a request to its answer.
+extension Conversation {
+    private func begin(_ head: HTTPRequestHead) {
+        server.observation.requestBegan()
+        let headers = RequestHeaders(head.headers)
+        let (path, query) = Self.target(head.uri)
+        let method = HTTPRequest.Method(head.method)
+        let match = server.tree.match(path)
+        let began = Exchange(
+            began: .now, id: RequestID.of(headers), method: method, path: path, query: query, headers: headers,
+            match: match, language: Language(accepting: headers[.acceptLanguage], fallback: server.language),
+            version: head.version, isKeptAlive: head.isKeepAlive)
+        exchange = began
+        guard let endpoint = match?.endpoint else { return refuse(.unknownPath) }
+        guard let route = endpoint.route(method == .head ? .get : method) else {
+            guard method == .options else { return refuse(.methodNotAllowed(allowed: endpoint.allowed)) }
+            let allowed = endpoint.allowed.map(\.rawValue).joined(separator: ", ")
+            return answer(Reply(.noContent, headers: [.allow: allowed]), cause: nil, then: .discarding)
+        }
+        if let length = headers[.contentLength].flatMap({ Int($0) }), length > route.bodyLimit {
+            return refuse(.bodyTooLarge(limit: route.bodyLimit))
+        }
+        state = .reading(route)
+    }
+
+    /// A target's path and query. Of one that names a server (RFC 9112, 3.2.2), what follows the name.
+    private static func target(_ uri: String) -> (path: String, query: Substring) {
+        guard uri.utf8.first != UInt8(ascii: "/"), let scheme = uri.firstRange(of: "://") else {
+            return split(uri[...])
+        }
+        let rest = uri[scheme.upperBound...]
+        let path = rest.firstIndex { $0 == "/" || $0 == "?" }.map { rest[$0...] } ?? ""
+        return split(path.first == "/" ? path : "/" + path)
+    }
+
+    private static func split(_ target: Substring) -> (path: String, query: Substring) {
+        guard let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return (String(target), "") }
+        return (String(target[..<mark]), target[target.utf8.index(after: mark)...])
+    }
+
+    private func append(_ piece: ByteBuffer, _ route: Route) {
+        let length = (exchange?.body.readableBytes ?? 0) + piece.readableBytes
+        guard length <= route.bodyLimit else { return refuse(.bodyTooLarge(limit: route.bodyLimit)) }
+        // What comes in one piece is not copied.
+        if length == piece.readableBytes {
+            exchange?.body = piece
+        } else {
+            exchange?.body.writeImmutableBuffer(piece)
+        }
+    }
+
+    /// Runs the handler on the database's thread, without a change of threads around each statement; large bodies and
+    /// lists, whose parsing and writing takes milliseconds, are kept off it.
+    private func handle(_ route: Route) {
+        guard let context, let exchange else { return }
+        cancelDeadline()
+        state = .answering
+        let call = Call(
+            path: exchange.path, pathValues: exchange.match?.pathValues ?? PathValues([]),
+            query: Self.parameters(exchange.query), headers: exchange.headers, body: exchange.body,
+            language: exchange.language)
+        let isLong = route.isList || call.body.readableBytes > Self.largestBodyOnDatabaseThread
+        let loop = context.eventLoop
+        let conversation = NIOLoopBound(self, eventLoop: loop)
+        handler = Task(executorPreference: isLong ? nil : server.taskExecutor) {
+            let outcome: Result<Reply, Problem>
+            do throws(Problem) { outcome = .success(try await route.handler(call)) } catch { outcome = .failure(error) }
+            loop.execute { conversation.value.handled(outcome) }
+        }
+    }
+
+    private func handled(_ outcome: Result<Reply, Problem>) {
+        guard let exchange else { return }
+        switch outcome {
+        case .success(let reply): answer(reply, cause: nil, then: .idle)
+        case .failure(let problem): answer(problem.reply(in: exchange.language), cause: problem.cause, then: .idle)
+        }
+    }
+
+    private func refuse(_ problem: Problem) {
+        guard let exchange else { return }
+        answer(problem.reply(in: exchange.language), cause: problem.cause, then: .discarding)
+    }
+
+    /// The parameters of a query string, `+` read as a blank (WHATWG URL, application/x-www-form-urlencoded).
+    private static func parameters(_ query: Substring) -> [(name: String, value: String)] {
+        guard !query.isEmpty else { return [] }
+        return query.split(separator: "&").map { pair in
+            let name = pair.prefix { $0 != "=" }
+            func decoded(_ part: Substring) -> String {
+                RouteTree.decodingPercents(part.replacing("+", with: " ")[...])
+            }
+            return (decoded(name), decoded(pair.dropFirst(name.count + 1)))
+        }
+    }
+}
+
+// What goes.
+extension Conversation {
+    private func answer(_ reply: Reply, cause: String?, then next: State) {
+        guard let exchange else { return }
+        self.exchange = nil
+        cancelDeadline()
+        observe(exchange, reply.status, cause: cause)
+        guard let context, context.channel.isActive else {
+            state = .closing
+            return
+        }
+        let isLast = server.readiness.isStopping || reply.headers[.connection] == "close"
+        let answer = reply.encoded(
+            for: exchange.method, id: exchange.id,
+            connection: isLast ? "close" : exchange.isKeptAlive && exchange.version == .http1_0 ? "keep-alive" : nil,
+            date: date.value, context.channel.allocator)
+        guard !isLast, exchange.isKeptAlive else { return close(after: answer) }
+        context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
+        state = next
+        if case .idle = next { becomeIdle() }
+    }
+
+    private func observe(_ exchange: Exchange, _ status: HTTPResponse.Status, cause: String?) {
+        server.observation.requestEnded(
+            Observation.Exchange(
+                id: exchange.id, method: exchange.method, endpoint: exchange.match?.endpoint, status: status.code,
+                duration: exchange.began.duration(to: .now), cause: cause))
+    }
+
+    private func cancelDeadline() {
+        deadline?.cancel()
+        deadline = nil
+    }
+
+    /// Goes on with what has come meanwhile, or waits for more.
+    private func becomeIdle() {
+        guard let context else { return }
+        guard context.channel.isWritable else {
+            state = .writing
+            return
+        }
+        state = .idle
+        while isTaking, let part = pending.popFirst() { take(part) }
+        guard isTaking else { return }
+        if case .idle = state {
+            if isInputBroken {
+                return close(
+                    after: ByteBuffer(
+                        string: "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
+            }
+            if endsWhenIdle {
+                state = .closing
+                context.close(promise: nil)
+                return
+            }
+        }
+        if isReadWanted {
+            isReadWanted = false
+            context.read()
+        }
+    }
+
+    /// Sends a last answer and closes the connection.
+    private func close(after answer: ByteBuffer) {
+        guard let context else { return }
+        state = .closing
+        pending.removeAll()
+        let isAtOnce = isStopping || endsWhenIdle
+        context.writeAndFlush(wrapOutboundOut(answer)).assumeIsolated().whenComplete { [self] _ in
+            guard let context = self.context else { return }
+            guard !isAtOnce else { return context.close(promise: nil) }
+            context.close(mode: .output, promise: nil)
+            deadline = context.eventLoop.assumeIsolated().scheduleTask(in: Self.closePatience) { [self] in
+                self.context?.close(promise: nil)
+            }
+            if isReadWanted {
+                isReadWanted = false
+                context.read()
+            }
+        }
+    }
+}
+
+extension HTTPRequest.Method {
+    fileprivate init(_ method: HTTPMethod) {
+        self =
+            switch method {
+            case .GET: .get
+            case .POST: .post
+            case .PATCH: .patch
+            // The decoder knows no method that is no word.
+            default: Self(rawValue: method.rawValue) ?? .trace
+            }
+    }
+}
+
+/// The `Date` of answers, made once a second.
+private struct DateHeader {
+    private var second = 0
+    private var text = ""
+
+    var value: String {
+        mutating get {
+            var time = timespec()
+            clock_gettime(CLOCK_REALTIME_COARSE, &time)
+            if time.tv_sec != second {
+                second = time.tv_sec
+                text = Self.text(of: time.tv_sec)
+            }
+            return text
+        }
+    }
+
+    /// As RFC 9110, 5.6.7 has it: `Sat, 21 Nov 2026 18:30:00 GMT`.
+    private static func text(of second: Int) -> String {
+        var second = second
+        var date = tm()
+        gmtime_r(&second, &date)
+        let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        func digits(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        let time = "\(digits(date.tm_hour)):\(digits(date.tm_min)):\(digits(date.tm_sec))"
+        return
+            "\(days[Int(date.tm_wday)]), \(digits(date.tm_mday)) \(months[Int(date.tm_mon)]) \(date.tm_year + 1900) \(time) GMT"
+    }
+}

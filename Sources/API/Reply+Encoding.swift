@@ -1,0 +1,43 @@
+import HTTPTypes
+import NIOCore
+
+extension Reply {
+    /// The answer as it goes over the wire, in one buffer, which makes it one call of the system.
+    func encoded(
+        for method: HTTPRequest.Method, id: String, connection: String?, date: String, _ allocator: ByteBufferAllocator
+    ) -> ByteBuffer {
+        var buffer = allocator.buffer(capacity: 320 + body.count)
+        switch status.code {
+        case 200: buffer.writeStaticString("HTTP/1.1 200 OK\r\n")
+        case 201: buffer.writeStaticString("HTTP/1.1 201 Created\r\n")
+        default: buffer.writeString("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n")
+        }
+        for field in headers.fields where field.name != .connection {
+            buffer.write(field.name.rawName, field.value)
+        }
+        // RFC 9110, 8.6: there is none where there can be no body.
+        if status != .noContent && status != .notModified {
+            buffer.write("Content-Length", String(body.count))
+        }
+        buffer.write(RequestID.header.rawName, id)
+        if let connection { buffer.write("Connection", connection) }
+        buffer.write("Date", date)
+        buffer.writeStaticString("\r\n")
+        if method != .head, status != .noContent, status != .notModified { buffer.writeBytes(body) }
+        return buffer
+    }
+}
+
+extension ByteBuffer {
+    /// Writes a header field. Of a value that could end the field, what could do so is left out.
+    fileprivate mutating func write(_ name: String, _ value: String) {
+        writeString(name)
+        writeStaticString(": ")
+        if value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) {
+            writeString(value)
+        } else {
+            writeBytes(value.utf8.filter { $0 >= 0x20 && $0 != 0x7F })
+        }
+        writeStaticString("\r\n")
+    }
+}

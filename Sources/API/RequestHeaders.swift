@@ -1,0 +1,27 @@
+import HTTPTypes
+import NIOHTTP1
+
+/// The header fields of a request, looked up in the list they came in: there are few, and fewer are asked for.
+struct RequestHeaders: Sendable {
+    private let fields: HTTPHeaders
+
+    init(_ fields: HTTPHeaders) {
+        self.fields = fields
+    }
+
+    /// The field's value, the values of a repeated one joined by commas (RFC 9110, 5.3), nil without one.
+    subscript(name: HTTPField.Name) -> String? {
+        var value: String?
+        for field in fields where Self.isEqual(field.name, name.canonicalName) {
+            value = value.map { "\($0), \(field.value)" } ?? field.value
+        }
+        return value
+    }
+
+    /// Whether a field's name is `canonical`, which is in lower case, in whatever case it came.
+    private static func isEqual(_ name: String, _ canonical: String) -> Bool {
+        let (left, right) = (name.utf8, canonical.utf8)
+        guard left.count == right.count else { return false }
+        return zip(left, right).allSatisfy { $0 == $1 || (0x41...0x5A ~= $0 && $0 | 0x20 == $1) }
+    }
+}
