@@ -95,6 +95,17 @@ struct Call: Sendable {
         } catch { throw .invalid(error.faults) }
     }
 
+    /// The elements of a body that is itself a list, each judged by itself.
+    /// - Throws: a 422 when it is no list or one of more than `limit` elements, a 400 when the body is not UTF-8.
+    func bodyElements<Value>(
+        atMost limit: Int, _ read: (inout Fields) -> Value
+    ) throws(Problem) -> [Result<Value, ValidationFailure>] {
+        let json = try json()
+        do throws(ValidationFailure) {
+            return try Fields.decodeEach(json, atMost: limit, read)
+        } catch { throw .invalid(error.faults) }
+    }
+
     /// An id from the path and the body's fields.
     /// - Throws: a 422 with the faults of both, a 400 when the body is not UTF-8.
     func idAndBody<Value>(_ name: String, _ read: (inout Fields) -> Value) throws(Problem) -> (Int, Value) {

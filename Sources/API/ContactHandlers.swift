@@ -19,19 +19,64 @@ struct ContactHandlers: Sendable {
                 return Intake.StoredAnswer(status: reply.status.code, body: reply.body)
             }
         }
-        let keys = LeadKeys(
-            externalID: new.leadExternalID, phone: new.leadPhone, email: new.leadEmail, region: phoneRegion)
-        let request = Intake.Request(contact: new, keys: keys.identities, idempotency: idempotency)
+        let request = request(for: new, idempotency)
         switch try await asking({ () throws(StoreError) in try await intake.register(request) }) {
         case .registered(let registered, let answer):
-            let contact = registered.contact
-            observation.registered(registered.isRepetition ? .repeated : contact.status == .new ? .waiting : .placed)
+            observe(registered)
             guard let answer else { return .registered(registered) }
-            return Reply(answer, version: contact.version)
+            return Reply(answer, version: registered.contact.version)
         case .replayed(let answer):
             observation.registered(.replayed)
             return Reply(answer, version: nil)
         }
+    }
+
+    private func request(for new: NewContact, _ idempotency: Intake.Idempotency? = nil) -> Intake.Request {
+        let keys = LeadKeys(
+            externalID: new.leadExternalID, phone: new.leadPhone, email: new.leadEmail, region: phoneRegion)
+        return Intake.Request(contact: new, keys: keys.identities, idempotency: idempotency)
+    }
+
+    private func observe(_ registered: Intake.Registered) {
+        observation.registered(
+            registered.isRepetition ? .repeated : registered.contact.status == .new ? .waiting : .placed)
+    }
+
+    /// Registers many contacts, some hundreds in each transaction: what is wrong with one stops none of the others.
+    @Sendable func registerMany(_ call: Call) async throws(Problem) -> Reply {
+        let items = try call.bodyElements(atMost: NewContact.batchLimit) { NewContact(&$0) }
+        let valid = items.compactMap { item in (try? item.get()).map { request(for: $0) } }
+        // On the database's thread, so that no locks are held while threads change between two statements.
+        let outcomes = await withTaskExecutorPreference(store.taskExecutor) { await intake.register(valid) }
+        if let problem = Self.commonFault(of: outcomes) { throw problem }
+        for case .success(let registered) in outcomes { observe(registered) }
+        var registered = outcomes[...]
+        let language = call.language
+        return Reply { json in
+            json.array(items) { json, item in
+                switch item {
+                case .failure(let failure):
+                    json.registrationOutcome(.failure(.invalid(failure.faults)), in: language)
+                case .success:
+                    let outcome = registered.removeFirst()
+                    json.registrationOutcome(
+                        outcome.map(\.contact).mapError { Problem($0) },
+                        isRepetition: (try? outcome.get())?.isRepetition ?? false, in: language)
+                }
+            }
+        }
+    }
+
+    /// What kept all of them from being registered, where it was the server's fault.
+    private static func commonFault(of outcomes: [Result<Intake.Registered, StoreError>]) -> Problem? {
+        var fault: Problem?
+        for outcome in outcomes {
+            guard case .failure(let error) = outcome else { return nil }
+            let problem = Problem(error)
+            guard problem.status.kind == .serverError else { return nil }
+            fault = fault ?? problem
+        }
+        return fault
     }
 
     @Sendable func list(_ call: Call) async throws(Problem) -> Reply {

@@ -231,8 +231,8 @@ extension Conversation {
         }
     }
 
-    /// Runs the handler on the database's thread, without a change of threads around each statement; large bodies and
-    /// lists, whose parsing and writing takes milliseconds, are kept off it.
+    /// Runs the handler on the database's thread, without a change of threads around each statement; large bodies, lists
+    /// and batches, whose parsing and writing takes milliseconds, are kept off it.
     private func handle(_ route: Route) {
         guard let context, let exchange else { return }
         cancelDeadline()
@@ -241,7 +241,7 @@ extension Conversation {
             path: exchange.path, pathValues: exchange.match?.pathValues ?? PathValues([]),
             query: Self.parameters(exchange.query), headers: exchange.headers, body: exchange.body,
             language: exchange.language)
-        let isLong = route.isList || call.body.readableBytes > Self.largestBodyOnDatabaseThread
+        let isLong = route.isList || route.isMassive || call.body.readableBytes > Self.largestBodyOnDatabaseThread
         let loop = context.eventLoop
         let conversation = NIOLoopBound(self, eventLoop: loop)
         handler = Task(executorPreference: isLong ? nil : server.taskExecutor) {

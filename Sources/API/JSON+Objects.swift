@@ -282,6 +282,26 @@ extension JSONWriter {
         }
     }
 
+    /// What became of one registration of many, in the words of the call for it alone.
+    mutating func registrationOutcome(
+        _ outcome: Result<Contact, Problem>, isRepetition: Bool = false, in language: Language
+    ) {
+        object {
+            switch outcome {
+            case .success(let contact):
+                $0.field("status", isRepetition ? 200 : 201)
+                $0.object("contact") { $0.contactFields(contact) }
+            case .failure(.invalid(let faults)):
+                $0.field("status", 422)
+                $0.detailField(faults)
+            case .failure(let problem):
+                $0.field("status", problem.status.code)
+                $0.field("detail", problem.text(in: language))
+                $0.field("code", problem.code)
+            }
+        }
+    }
+
     mutating func bulkOutcome(of id: Int, _ outcome: Result<Contact, Problem>, in language: Language) {
         object {
             $0.field("id", id)

@@ -12,6 +12,8 @@ struct Route: Sendable {
     let handler: Handler
     /// What the OpenAPI document says of it.
     let operation: Operation?
+    /// Whether even a small request may ask for so much that reading and writing it takes milliseconds.
+    let isMassive: Bool
 
     /// The path that contacts are registered at.
     static let registration = "/api/v1/contacts"
@@ -20,12 +22,13 @@ struct Route: Sendable {
     let isList: Bool
 
     init(
-        _ method: HTTPRequest.Method, _ path: String, bodyLimit: Int = 262_144, _ handler: @escaping Handler,
-        _ operation: Operation?
+        _ method: HTTPRequest.Method, _ path: String, bodyLimit: Int = 262_144, isMassive: Bool = false,
+        _ handler: @escaping Handler, _ operation: Operation?
     ) {
         self.method = method
         self.path = path
         self.bodyLimit = bodyLimit
+        self.isMassive = isMassive
         self.handler = handler
         self.operation = operation
         isList = operation?.answers.contains(where: \.isPaged) ?? false
@@ -39,7 +42,7 @@ func routes(
     service: ServiceHandlers
 ) -> [Route] {
     let registration = 65_536
-    let weights = 33_554_432
+    let massive = 33_554_432
     return [
         Route(.get, "/", service.welcome, .welcome),
         Route(.get, "/health", service.alive, .health),
@@ -62,13 +65,13 @@ func routes(
         Route(.get, "/api/v1/sources/{source_id}", sources.show, .showSource),
         Route(.patch, "/api/v1/sources/{source_id}", sources.change, .changeSource),
         Route(.get, "/api/v1/sources/{source_id}/distribution", sources.distribution, .showDistribution),
-        Route(.post, "/api/v1/sources/{source_id}/distribution", bodyLimit: weights, sources.addWeights, .addWeights),
+        Route(.post, "/api/v1/sources/{source_id}/distribution", bodyLimit: massive, sources.addWeights, .addWeights),
         Route(
-            .put, "/api/v1/sources/{source_id}/distribution", bodyLimit: weights, sources.replaceWeights,
+            .put, "/api/v1/sources/{source_id}/distribution", bodyLimit: massive, sources.replaceWeights,
             .replaceWeights),
         Route(.get, "/api/v1/sources/{source_id}/weights", sources.bareWeights, .showWeights),
         Route(
-            .post, "/api/v1/sources/{source_id}/weights", bodyLimit: weights, sources.replaceBareWeights, .setWeights),
+            .post, "/api/v1/sources/{source_id}/weights", bodyLimit: massive, sources.replaceBareWeights, .setWeights),
 
         Route(.post, Route.registration, bodyLimit: registration, contacts.register, .registerContact),
         Route(.get, "/api/v1/contacts", contacts.list, .listContacts),
@@ -81,6 +84,9 @@ func routes(
         Route(.post, "/api/v1/contacts/{contact_id}/assign", contacts.assign, .assignContact),
         Route(.post, "/api/v1/contacts/{contact_id}/transfer", contacts.transfer, .transferContact),
         Route(.post, "/api/v1/contacts/{contact_id}/release", contacts.release, .releaseContact),
+        Route(
+            .post, "/api/v1/contacts/batch", bodyLimit: massive, isMassive: true, contacts.registerMany,
+            .registerContacts),
         Route(.post, "/api/v1/contacts/bulk", contacts.changeMany, .changeContacts),
         Route(.get, "/api/v1/contacts/{contact_id}/explain", contacts.explain, .explainContact),
         Route(.get, "/api/v1/contacts/{contact_id}/history", events.history, .showContactHistory),

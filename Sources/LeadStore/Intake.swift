@@ -134,7 +134,8 @@ public struct Intake: Sendable {
 
     /// Registers contacts in the order given, as many in a transaction as it may have, and returns an outcome for each.
     ///
-    /// Keys of idempotency are looked at one request at a time and do not belong here.
+    /// Once a transaction fails for want of a database, those behind it are not tried: each would wait for it, too. Keys of
+    /// idempotency are looked at one request at a time and do not belong here.
     public func register(_ requests: [Request]) async -> [Result<Registered, StoreError>] {
         let batches = Batches(store: store, queueHead: Self.queueHead)
         var outcomes: [Result<Registered, StoreError>] = []
@@ -149,6 +150,10 @@ public struct Intake: Sendable {
                         return .success(registered)
                     })
             }
+            guard case .failure(let error)? = outcomes.last, error.concernsAll else { continue }
+            let cause: StoreError = if case .outcomeUnknown = error { .cancelled } else { error }
+            outcomes += rest.map { _ in .failure(cause) }
+            rest = []
         }
         return outcomes
     }
@@ -219,6 +224,14 @@ private struct Batches: Sendable {
 }
 
 extension StoreError {
+    /// Whether the next transaction is likely to fail, too.
+    fileprivate var concernsAll: Bool {
+        switch self {
+        case .unavailable, .outcomeUnknown, .cancelled: true
+        default: false
+        }
+    }
+
     /// Whether a transaction may have failed for what one of its members holds: the server refused data, or a rule of the
     /// schema did, or it ran out of room for one so large. A server that is away, or a schema that is not as expected,
     /// fails all alike.

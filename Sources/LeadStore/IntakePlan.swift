@@ -160,7 +160,8 @@ struct IntakePlan: Sendable {
             switch member {
             case .rejected(let error): outcomes.append(.failure(error))
             case .registered(let row): outcomes.append(registered(contacts[row], isRepetition: false))
-            case .repeated(.known(let contact)): outcomes.append(registered(contact, isRepetition: true))
+            case .repeated(.known(let contact)):
+                outcomes.append(registered(asLeft(contact), isRepetition: true))
             case .repeated(.fresh(let row)): outcomes.append(registered(contacts[row], isRepetition: true))
             case .replayed(let answer): outcomes.append(.success(.replayed(answer)))
             case .sameAs(let first):
@@ -172,6 +173,22 @@ struct IntakePlan: Sendable {
             }
         }
         return outcomes
+    }
+
+    /// A contact of an earlier transaction, with what this one has changed about its lead and its operator's load.
+    private func asLeft(_ contact: Contact) -> Contact {
+        let holder = contact.operator.map { holder in
+            Operator(
+                id: holder.id, name: holder.name, isActive: holder.isActive, maxLoad: holder.maxLoad,
+                currentLoad: round.load(of: holder.id) ?? holder.currentLoad, createdAt: holder.createdAt,
+                updatedAt: holder.updatedAt)
+        }
+        return Contact(
+            id: contact.id, status: contact.status, message: contact.message, priority: contact.priority,
+            sourceEventID: contact.sourceEventID, waitingReason: contact.waitingReason, version: contact.version,
+            createdAt: contact.createdAt, assignedAt: contact.assignedAt, closedAt: contact.closedAt,
+            updatedAt: contact.updatedAt, lead: matching.lead(contact.lead.id) ?? contact.lead, operator: holder,
+            source: contact.source)
     }
 
     /// Why newcomers that nobody takes wait, by source, as it is once all members are placed.

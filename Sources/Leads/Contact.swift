@@ -103,6 +103,9 @@ public struct NewContact: Sendable, Equatable {
         self.sourceEventID = sourceEventID
     }
 
+    /// How many registrations one request may hold.
+    public static let batchLimit = 1000
+
     public init(_ fields: inout Fields) {
         sourceID = fields.integer("source_id")
         leadExternalID = fields.optionalString("lead_external_id", length: 0...255, bytes: 1024)

@@ -104,6 +104,29 @@ extension Fields {
         try fields.check()
         return list
     }
+
+    /// Reads a list of objects, each with `read` and by itself: what is wrong with one concerns no other.
+    ///
+    /// The faults of an item have locations like `["body", 0, "source_id"]`. `json` is that of ``decode(_:at:after:_:)``.
+    /// - Throws: what is wrong with the list as a whole: that it is none, or has more than `limit` items.
+    public static func decodeEach<Element>(
+        _ json: JSONValue?,
+        at place: Place = .body,
+        atMost limit: Int = .max,
+        _ read: (inout Fields) -> Element
+    ) throws(ValidationFailure) -> [Result<Element, ValidationFailure>] {
+        var fields = Fields(members: [], location: [], whole: .null)
+        let list = fields.items(json, in: [], .field(place.rawValue), atMost: limit) { _, item, location, index in
+            var alone = Fields(members: [], location: [], whole: .null)
+            let element = alone.nested(item, in: location, index, read)
+            return Result { () throws(ValidationFailure) in
+                try alone.check()
+                return element
+            }
+        }
+        try fields.check()
+        return list
+    }
 }
 
 extension Fields {

@@ -28,6 +28,7 @@ ROUTES = {
     "/api/v1/sources/{source}/weights": {"GET", "HEAD", "POST"},
     "/api/v1/contacts": {"GET", "HEAD", "POST"},
     "/api/v1/contacts/stats/distribution": {"GET", "HEAD"},
+    "/api/v1/contacts/batch": {"POST"},
     "/api/v1/contacts/bulk": {"POST"},
     "/api/v1/contacts/{contact}": {"GET", "HEAD", "PATCH"},
     "/api/v1/contacts/{contact}/status": {"PATCH"},

@@ -81,6 +81,10 @@ def registration(random, ids) -> dict:
     return {"source_id": random.choice(ids["source"])} | {name: keys[name] for name in chosen}
 
 
+def batch(random, ids) -> list:
+    return [registration(random, ids) for _ in range(random.randrange(6))]
+
+
 def status(random, ids) -> dict:
     return random.choice(({"is_active": True}, {"is_active": False}, {"status": "active"}, {"status": "closed"}))
 
@@ -146,6 +150,7 @@ ENDPOINTS = [
     Endpoint("POST", "/api/v1/contacts/{contact}/assign", MOVE, assignment, share=0.05),
     Endpoint("POST", "/api/v1/contacts/{contact}/transfer", MOVE, assignment, share=0.05),
     Endpoint("POST", "/api/v1/contacts/bulk", CHANGE, bulk),
+    Endpoint("POST", "/api/v1/contacts/batch", CHANGE, batch),
     Endpoint("POST", "/api/v1/sources/{source}/distribution", frozenset({201, 400, 404, 413, 422}), distribution),
     Endpoint("PUT", "/api/v1/sources/{source}/distribution", CHANGE, distribution),
     Endpoint("POST", "/api/v1/sources/{source}/weights", CHANGE, weights),

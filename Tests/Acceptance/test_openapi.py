@@ -51,6 +51,9 @@ SUCCESSES = [
     ("POST", "/api/v1/contacts/{contact_id}/assign", 200, lambda ids: {"operator_id": ids["operator_id"]}),
     ("POST", "/api/v1/contacts/{contact_id}/transfer", 200, lambda ids: {"operator_id": ids["operator_id"]}),
     ("POST", "/api/v1/contacts/{contact_id}/release", 200, {"reason": "lunch"}),
+    ("POST", "/api/v1/contacts/batch", 200,
+     lambda ids: [{"source_id": ids["source_id"], "message": "hello"}, {"source_id": ids["source_id"], "source_event_id": "first"},
+                  {"source_id": 999_999}, {"source_id": "x"}, 7]),
     ("POST", "/api/v1/contacts/bulk", 200, lambda ids: {"action": "priority", "ids": [ids["contact_id"], 999_999], "priority": 1}),
     ("GET", "/api/v1/contacts/{contact_id}/explain", 200),
     ("GET", "/api/v1/queue", 200),
@@ -162,7 +165,8 @@ def test_all_examples_have_their_schema(document):
 
 def test_answers_always_have_all_their_fields(document):
     sent = document.names_in([operation.body["schema"] for operation in document.operations if operation.body])
-    optional = {("ValidationError", "ctx"), ("ContactBulkResult", "detail"), ("ContactBulkResult", "code")}
+    optional = {("ValidationError", "ctx"), ("ContactBulkResult", "detail"), ("ContactBulkResult", "code"),
+                ("ContactBatchResult", "contact"), ("ContactBatchResult", "detail"), ("ContactBatchResult", "code")}
     for name, schema in document.schemas.items():
         if name not in sent:
             assert schema["required"] == [field for field in schema["properties"] if (name, field) not in optional]
@@ -270,8 +274,16 @@ def names_anywhere(document: Document) -> set[str]:
     return names | {parameter["name"] for operation in document.operations for parameter in operation.parameters("query")}
 
 
+def faults(answer) -> list[dict]:
+    """Those of the whole request, or of the items of a batch, each of which is judged by itself."""
+    if answer.status == 422:
+        return answer.json["detail"]
+    items = answer.json if isinstance(answer.json, list) else []
+    return [fault for item in items if item.get("status") == 422 for fault in item["detail"]]
+
+
 def faulty_locations(api, operation, url, body=...) -> list[tuple]:
-    return sorted(tuple(fault["loc"]) for fault in api.request(operation.method, url, body).must_be(422).json["detail"])
+    return sorted(tuple(fault["loc"]) for fault in faults(api.request(operation.method, url, body)))
 
 
 def test_the_fields_of_a_body_are_those_documented_and_no_others(document, api, ids):
@@ -323,7 +335,7 @@ def test_null_is_taken_where_it_is_documented_and_nowhere_else(document, api, id
         sent = {name: None for name in properties}
         refused = {name for name, field in properties.items() if "null" not in field.get("type", "")}
         answer = api.request(operation.method, operation.url(ids), [sent] if operation.takes_a_list else sent)
-        found = {fault["loc"][-1] for fault in answer.json["detail"]} if answer.status == 422 else set()
+        found = {fault["loc"][-1] for fault in faults(answer)}
         assert found == refused, operation.id
 
 

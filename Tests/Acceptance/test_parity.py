@@ -53,6 +53,8 @@ BODIES = {
     "a contact is assigned": ("beyond", "POST", "/api/v1/contacts/1/assign", {"operator_id": 1, "force": True, "reason": "r"}),
     "a contact is transferred": ("beyond", "POST", "/api/v1/contacts/1/transfer", {"operator_id": 1, "force": False}),
     "a contact is released": ("beyond", "POST", "/api/v1/contacts/1/release", {"reason": "r"}),
+    # What is in the list is no concern of the request's; see test_contract_batch.py.
+    "contacts are registered": ("beyond", "POST", "/api/v1/contacts/batch", [{"source_id": 1, "lead_name": "b"}]),
     "contacts are changed": ("beyond", "POST", "/api/v1/contacts/bulk",
                              {"action": "assign", "ids": [1, 2], "operator_id": 1, "force": True, "reason": "r", "priority": 1}),
 }

@@ -79,6 +79,7 @@ class Turmoil:
             (6, "/api/v1/contacts/{contact_id}/release", "post", self._release),
             (3, "/api/v1/contacts/{contact_id}", "patch", self._change),
             (1, "/api/v1/contacts/bulk", "post", self._bulk),
+            (4, "/api/v1/contacts/batch", "post", self._batch),
         ):
             if method in known.get(path, ()):
                 self.actions.append((weight, action))
@@ -161,16 +162,27 @@ class Turmoil:
                 pool.extend(ids)
 
     def _register(self, api: Api, draw, source: int) -> None:
+        answer = self._note("register", api.post("/api/v1/contacts", self._registration(draw, source)))
+        if answer.status == 201:
+            self._remember(answer.json)
+
+    def _batch(self, api: Api, draw, source: int) -> None:
+        body = [self._registration(draw, draw.choice((source, source, draw.choice(self.sources))))
+                for _ in range(draw.randint(1, 8))]
+        answer = self._note("batch", api.post("/api/v1/contacts/batch", body))
+        for item in answer.json if answer.status == 200 else []:
+            self._remember(item["contact"])
+
+    def _registration(self, draw, source: int) -> dict:
         lead = draw.randint(1, 300)
         fields = {"lead_external_id": f"lead {lead}"} if draw.random() < 0.5 else {"lead_phone": f"+7904{lead:07}"}
         if draw.random() < 0.3:
             fields = {"lead_email": f"new{draw.getrandbits(40)}@example.com"}
-        body = {"source_id": source, "priority": draw.choice((0, 0, 0, 1, 2))} | fields
-        answer = self._note("register", api.post("/api/v1/contacts", body))
-        if answer.status == 201:
-            contact = answer.json
-            self.recent[source].append(contact["id"])
-            self._pools[source, contact["status"]].append(contact["id"])
+        return {"source_id": source, "priority": draw.choice((0, 0, 0, 1, 2))} | fields
+
+    def _remember(self, contact: dict) -> None:
+        self.recent[contact["source_id"]].append(contact["id"])
+        self._pools[contact["source_id"], contact["status"]].append(contact["id"])
 
     def _close(self, api: Api, draw, source: int) -> None:
         for _ in range(draw.randint(1, 3)):

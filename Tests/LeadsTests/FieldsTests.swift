@@ -90,6 +90,22 @@ struct FieldsTests {
         #expect(another?.faults.count == Fields.faultLimit)
     }
 
+    @Test func `each item of a list can be judged by itself`() throws {
+        let items: JSONValue = [["x": 1], ["x": "?"], .null, [:]]
+        let read = try Fields.decodeEach(items) { $0.integer("x") }
+        let locations: [[[Fault.Step]]] = read.map { item in
+            if case .failure(let failure) = item { failure.faults.map(\.location) } else { [] }
+        }
+        #expect(try read[0].get() == 1)
+        #expect(
+            locations == [
+                [], [[.field("body"), .index(1), .field("x")]], [[.field("body"), .index(2)]],
+                [[.field("body"), .index(3), .field("x")]],
+            ])
+        #expect(throws: ValidationFailure.self) { try Fields.decodeEach(items, atMost: 3) { $0.integer("x") } }
+        #expect(throws: ValidationFailure.self) { try Fields.decodeEach(nil) { $0.integer("x") } }
+    }
+
     @Test func `a placeholder lies within the bounds and near zero`() {
         var fields = Fields(query: [("x", "?")])
         #expect(fields.integer("x") == 0)

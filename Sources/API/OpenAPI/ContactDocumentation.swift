@@ -80,6 +80,23 @@ extension Component {
             "source_event_id": "update-4711"}
             """)
 
+    /// What became of one registration of many.
+    fileprivate static let batchOutcome = answer(
+        "ContactBatchResult", "What became of one registration of many: the contact, or what is wrong.",
+        [
+            .init("status", .integer(200...599), "The status that the call for this contact alone would have had."),
+            .init("contact", .reference(.contact), "The contact, when there is one.", isRequired: false),
+            .init(
+                "detail", .anyOf(.string, .array(of: .reference(.validationFault))),
+                "Why it was refused: for people, or all faults of the item.", isRequired: false),
+            .init("code", .string, "Why it was refused, for programs.", isRequired: false),
+        ],
+        examples: [
+            ("registered", { $0.registrationOutcome(.success(.sample), in: .english) }),
+            ("repeated", { $0.registrationOutcome(.success(.sample), isRepetition: true, in: .english) }),
+            ("refused", { $0.registrationOutcome(.failure(.sourceNotFound), in: .english) }),
+        ])
+
     static let statusChange = request(
         "ContactStatusUpdate", "Whether a contact is to be open. With both fields, `status` counts.",
         { ContactChange(status: &$0) },
@@ -100,6 +117,16 @@ extension Operation {
         answers: .created(.one(.contact), "The contact, placed or waiting."),
         .ok(.one(.contact), "The contact that was registered earlier with this `source_event_id`."),
         problems: [.sourceNotFound])
+
+    static let registerContacts = Operation(
+        "register_contacts", .contacts, "Register many contacts",
+        "At most \(NewContact.batchLimit), placed in the order sent. Each is answered by itself: one that is refused "
+            + "stops none of the others, also when it is not as the schema has it; only a body that is no list, or a "
+            + "longer one, is refused as a whole. Give each a `source_event_id`: repeating the request then registers "
+            + "what is missing and nothing twice. When the database goes away in between, what was not registered answers "
+            + "503.",
+        body: .list(of: .contactCreate, atMost: NewContact.batchLimit),
+        answers: .ok(.list(of: .batchOutcome), "What became of each, in the order sent."))
 
     static let listContacts = Operation(
         "list_contacts", .contacts, "List contacts",

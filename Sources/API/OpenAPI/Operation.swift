@@ -36,10 +36,10 @@ struct Operation: Sendable {
             Content(schema: .reference(component), examples: component.examples)
         }
 
-        static func list(of component: Component) -> Content {
+        static func list(of component: Component, atMost limit: Int = .max) -> Content {
             let items = component.examples.map(\.value)
             return Content(
-                schema: .array(of: .reference(component)),
+                schema: .array(of: .reference(component), atMost: limit),
                 examples: [Component.Example(name: "example", value: .array(items))])
         }
 

@@ -16,7 +16,7 @@ extension Component {
         ],
         example: { $0.detail(faults) })
 
-    private static let validationFault = answer(
+    static let validationFault = answer(
         "ValidationError", "One thing that is wrong, in the form of pydantic v2.",
         [
             .init("type", .string, "What is wrong, for programs: `missing`, `int_parsing`."),
