@@ -94,10 +94,15 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "Demo", swiftSettings: settings),
+        .target(
+            name: "FileImport",
+            dependencies: ["API", "Identity", "LeadStore", "Leads"],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "leads-crm",
             dependencies: [
-                "API", "Demo", "EmbeddedPostgres", "Identity", "LeadStore", "Postgres", "Schema",
+                "API", "Demo", "EmbeddedPostgres", "FileImport", "Identity", "LeadStore", "Postgres", "Schema",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -163,6 +168,7 @@ let package = Package(
             resources: [.embedInCode("faults.json"), .embedInCode("documents.json")],
             swiftSettings: settings
         ),
+        .testTarget(name: "FileImportTests", dependencies: ["FileImport", "Leads"], swiftSettings: settings),
         .testTarget(name: "DemoTests", dependencies: ["Demo", "Identity"], swiftSettings: settings),
         .testTarget(
             name: "EmbeddedPostgresTests",

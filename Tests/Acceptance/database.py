@@ -173,6 +173,16 @@ class Database:
         """Operator, all it has or had last, those it has now."""
         return self.rows(CONTACTS_BY_OPERATOR)
 
+    def contacts_in_order(self, source_id: int) -> list[tuple]:
+        """Of a source, as they came: what was said by whom."""
+        return self.rows("""
+            select l.name, l.phone, l.email, l.external_id, c.message, c.priority
+            from contacts c
+            join leads l on l.id = c.lead_id
+            where c.source_id = %s
+            order by c.arrival
+        """, source_id)
+
     def contacts_by_source(self) -> list[tuple]:
         return self.rows(CONTACTS_BY_SOURCE)
 

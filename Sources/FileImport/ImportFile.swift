@@ -1,0 +1,118 @@
+import Glibc
+
+/// The file to import, as it was when it was opened: what is appended later is not seen.
+final class ImportFile: Sendable {
+    enum Format: String {
+        case csv, jsonl
+    }
+
+    /// What tells without reading that a file is the same.
+    struct Stamp: Codable, Equatable {
+        let size: Int
+        let inode: UInt64
+        /// In nanoseconds.
+        let modified: Int
+    }
+
+    let path: String
+    let format: Format
+    let stamp: Stamp
+    var size: Int { stamp.size }
+    private let descriptor: Int32
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+    init(path: String) throws(ImportError) {
+        guard let format = Format(rawValue: path.fileExtension.lowercased()) else { throw .unknownFormat(path: path) }
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .cannotRead(path: path, reason: lastError) }
+        self.path = path
+        self.format = format
+        guard let stamp = Self.stamp(of: descriptor) else {
+            close(descriptor)
+            throw .cannotRead(path: path, reason: "it is no regular file")
+        }
+        self.stamp = stamp
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    private static func stamp(of descriptor: Int32) -> Stamp? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return Stamp(
+            size: Int(status.st_size), inode: UInt64(status.st_ino),
+            modified: status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec)
+    }
+
+    /// Whether nobody has written to it since it was opened.
+    var isUnchanged: Bool { Self.stamp(of: descriptor) == stamp }
+
+    /// Appends up to `count` bytes from `offset` on; fewer only at the end of the file.
+    func read(at offset: Int, _ count: Int, into bytes: inout [UInt8]) throws(ImportError) {
+        let end = min(offset + count, size)
+        var offset = offset
+        while offset < end {
+            let left = end - offset
+            let began = bytes.count
+            bytes.append(contentsOf: repeatElement(0, count: left))
+            let read = bytes.withUnsafeMutableBytes {
+                pread(descriptor, $0.baseAddress! + began, left, off_t(offset))
+            }
+            bytes.removeLast(left - max(read, 0))
+            guard read > 0 else {
+                if read < 0 && errno == EINTR { continue }
+                throw .cannotRead(path: path, reason: read < 0 ? lastError : "it has become shorter")
+            }
+            offset += read
+        }
+    }
+
+    /// Where its text begins: after a byte order mark.
+    func start() throws(ImportError) -> Int {
+        var first: [UInt8] = []
+        try read(at: 0, 3, into: &first)
+        guard !first.starts(with: [0xFF, 0xFE]), !first.starts(with: [0xFE, 0xFF]) else { throw .notUTF8(path: path) }
+        return first == Self.byteOrderMark ? 3 : 0
+    }
+
+    /// A number for the file's content: FNV-1a with 128 bits, in hexadecimal.
+    ///
+    /// It tells a file from others of the same owner; it is no protection against one made to have the same number.
+    func fingerprint(unless isCancelled: () -> Bool) throws(ImportError) -> String {
+        var hash = Self.offsetBasis
+        var offset = 0
+        var bytes: [UInt8] = []
+        while offset < size && !isCancelled() {
+            bytes.removeAll(keepingCapacity: true)
+            try read(at: offset, 1 << 20, into: &bytes)
+            bytes.withUnsafeBufferPointer { bytes in
+                for byte in bytes { hash = (hash ^ UInt128(byte)) &* Self.prime }
+            }
+            offset += bytes.count
+        }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 32 - digits.count) + digits
+    }
+
+    private static let offsetBasis: UInt128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d
+    private static let prime: UInt128 = 0x0000_0000_0100_0000_0000_0000_0000_013b
+}
+
+/// What the last failed system call said.
+var lastError: String { String(cString: strerror(errno)) }
+
+extension String {
+    /// What follows the last point of the last component; empty when there is none.
+    var fileExtension: Substring {
+        let name = self[(lastIndex(of: "/").map(index(after:)) ?? startIndex)...]
+        guard let point = name.lastIndex(of: "."), point > name.startIndex else { return "" }
+        return name[name.index(after: point)...]
+    }
+
+    /// The path with `word` before its extension.
+    func inserting(_ word: String) -> String {
+        String(dropLast(fileExtension.count)) + word + "." + fileExtension
+    }
+}
