@@ -51,6 +51,7 @@ let package = Package(
                 .embedInCode("migrations/0003_distribution.sql"),
                 .embedInCode("migrations/0004_event_log.sql"),
                 .embedInCode("migrations/0005_validated.sql"),
+                .embedInCode("migrations/0006_leads.sql"),
                 .embedInCode("functions/contact_waiting_reason.sql"),
                 .embedInCode("functions/count_contact_loads.sql"),
                 .embedInCode("functions/recount_counters.sql"),

@@ -121,6 +121,15 @@ extension JSONWriter {
         object { $0.leadFields(value) }
     }
 
+    mutating func possibleDuplicate(_ value: PossibleDuplicate) {
+        object {
+            $0.object("lead") { $0.leadFields(value.lead) }
+            $0.object("other_lead") { $0.leadFields(value.otherLead) }
+            $0.field("kind", value.kind.rawValue)
+            $0.field("found_at", value.foundAt)
+        }
+    }
+
     private mutating func leadFields(_ value: Lead) {
         field("id", value.id)
         field("external_id", value.externalID)

@@ -27,6 +27,32 @@ struct LeadHandlers: Sendable {
         return Reply { $0.lead(lead) }
     }
 
+    @Sendable func duplicates(_ call: Call) async throws(Problem) -> Reply {
+        let page = try call.query { Page(&$0) }
+        let pairs = try await asking { () throws(StoreError) in try await store.possibleDuplicates(page) }
+        return .listing(pairs, call) { $0.possibleDuplicate($1) }
+    }
+
+    @Sendable func change(_ call: Call) async throws(Problem) -> Reply {
+        let (id, change) = try call.idAndBody("lead_id") { LeadChange(&$0) }
+        let region = phoneRegion
+        let lead = try await asking { () throws(StoreError) in
+            try await store.changeLead(id: id, change) { externalID, phone, email in
+                LeadKeys(externalID: externalID, phone: phone, email: email, region: region).identities
+            }
+        }
+        return Reply { $0.lead(lead) }
+    }
+
+    @Sendable func merge(_ call: Call) async throws(Problem) -> Reply {
+        let (id, merge) = try call.idAndBody("lead_id") { LeadMerge(&$0) }
+        guard id != merge.into else {
+            throw .invalid([.refused("a lead cannot be merged into itself", at: "into", input: .integer(id))])
+        }
+        let lead = try await asking { () throws(StoreError) in try await store.mergeLead(id: id, into: merge.into) }
+        return Reply { $0.lead(lead) }
+    }
+
     @Sendable func contacts(_ call: Call) async throws(Problem) -> Reply {
         let (id, page) = try call.idAndQuery("lead_id") { Page(&$0) }
         let contacts = try await asking { () throws(StoreError) in try await store.contacts(ofLead: id, page) }

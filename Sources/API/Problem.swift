@@ -28,6 +28,7 @@ enum Problem: Error {
     case idempotencyKeyReused
     case idempotencyKeyInUse
     case intakeFull
+    case leadKeyTaken(leadID: Int)
     case unavailable(cause: String?)
     case stopping
     case outcomeUnknown
@@ -53,6 +54,7 @@ enum Problem: Error {
             case .idempotencyKeyInUse: .idempotencyKeyInUse
             case .keyInUse: .unavailable(cause: "another transaction holds a key of the lead")
             case .intakeFull: .intakeFull
+            case .leadKeyTaken(let id): .leadKeyTaken(leadID: id)
             case .unavailable(let error): .unavailable(cause: "\(error)")
             case .tooManyLongReads: .unavailable(cause: "too many lists and reports at once")
             case .cancelled: .unavailable(cause: nil)
@@ -181,6 +183,11 @@ enum Problem: Error {
                 status: .serviceUnavailable, code: "intake_full",
                 english: "More contacts wait to be stored than this instance takes, nothing was changed; try again",
                 russian: "Ожидает сохранения больше обращений, чем принимает экземпляр; ничего не изменено, повторите")
+        case .leadKeyTaken(let id):
+            Entry(
+                status: .conflict, code: "lead_key_taken",
+                english: "Lead \(id) is recognised by this; change that one first, or merge the two",
+                russian: "По этим данным узнаётся лид \(id); сначала измените его или объедините обоих")
         case .unavailable:
             Entry(
                 status: .serviceUnavailable, code: "unavailable",

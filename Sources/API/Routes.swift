@@ -93,7 +93,10 @@ func routes(
 
         Route(.get, "/api/v1/leads", leads.list, .listLeads),
         Route(.get, "/api/v1/leads/by-external/{external_id}", leads.showByExternalID, .showLeadByExternalID),
+        Route(.get, "/api/v1/leads/duplicates", leads.duplicates, .listDuplicates),
         Route(.get, "/api/v1/leads/{lead_id}", leads.show, .showLead),
+        Route(.patch, "/api/v1/leads/{lead_id}", leads.change, .changeLead),
+        Route(.post, "/api/v1/leads/{lead_id}/merge", leads.merge, .mergeLead),
         Route(.get, "/api/v1/leads/{lead_id}/contacts", leads.contacts, .listLeadContacts),
 
         Route(.get, "/api/v1/queue", queue.list, .showQueue),

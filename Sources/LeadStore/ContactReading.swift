@@ -30,7 +30,7 @@ enum ContactReading {
         var conditions: [Statement] = []
         if let id = filter.sourceID { conditions.append("source_id = \(id)") }
         if let id = filter.operatorID { conditions.append("operator_id = \(id)") }
-        if let id = filter.leadID { conditions.append("lead_id = \(id)") }
+        if let id = filter.leadID { conditions.append("lead_id = coalesce(\(LeadReading.survivor(of: id)), \(id))") }
         // A literal, not a parameter: only then can the planner tell that `contacts_open` serves.
         if let status = filter.status { conditions.append("status = '\(unsafe: status.rawValue)'") }
         if let isActive = filter.isActive { conditions.append(isActive ? "status <> 'closed'" : "status = 'closed'") }

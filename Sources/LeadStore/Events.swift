@@ -9,6 +9,8 @@ enum Events {
         case operatorChanged = "operator_changed"
         case operatorArchived = "operator_archived"
         case weightsChanged = "weights_changed"
+        case leadChanged = "lead_changed"
+        case leadMerged = "lead_merged"
     }
 
     /// Who made it happen.

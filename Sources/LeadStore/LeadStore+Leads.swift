@@ -1,11 +1,11 @@
 public import Leads
-import Postgres
+public import Postgres
 
 extension LeadStore {
-    /// A lead by id with its latest contacts.
+    /// A lead by id with its latest contacts; of one that was merged, the lead it was merged into.
     /// - Throws: `StoreError.leadNotFound` and others.
     public func lead(id: Int) async throws(StoreError) -> LeadWithContacts {
-        try await lead(where: "id = \(id)")
+        try await lead(where: "id = \(LeadReading.survivor(of: id))")
     }
 
     /// A lead by one of its keys, in the form in which two are compared, with its latest contacts.
@@ -20,13 +20,8 @@ extension LeadStore {
     }
 
     private func lead(where condition: Statement) async throws(StoreError) -> LeadWithContacts {
-        let lead: Statement = "select \(LeadReading.columns) from leads where \(condition)"
-        let results = try await readPage([
-            lead, LeadReading.contacts(ofLeads: lead, latest: LeadWithContacts.contactsById),
-        ])
-        let leads = try LeadReading.leads(results[0], contacts: results[1])
-        guard let lead = leads.first else { throw .leadNotFound }
-        return lead
+        let results = try await readPage(LeadReading.lead(where: condition))
+        return try LeadReading.only(results[0], contacts: results[1])
     }
 
     /// Leads in order of id, those merged into others excepted, each with its latest contacts.
@@ -53,10 +48,57 @@ extension LeadStore {
         guard !results[0].isEmpty else { throw .leadNotFound }
         return try page.listing(results[1], id: \.id, ContactReading.contact)
     }
+
+    /// Pairs of leads that may be the same, in the order in which they were found; a merged lead is in none.
+    /// - Throws: `StoreError`.
+    public func possibleDuplicates(_ page: Page) async throws(StoreError) -> Listing<PossibleDuplicate> {
+        let found = try await readPage([
+            """
+            select d.id, d.kind::text, d.found_at, \(LeadReading.columns(of: "l")), \(LeadReading.columns(of: "o"))
+            from possible_duplicates d
+            join leads l on l.id = d.lead_id
+            join leads o on o.id = d.other_lead_id
+            \(page.rows(where: "l.merged_into is null and o.merged_into is null", by: "d.id"))
+            """
+        ])[0]
+        return try page.listing(found, id: \.id, LeadReading.possibleDuplicate)
+    }
 }
 
-private enum LeadReading {
-    static let columns: Statement = "id, external_id, phone, email, name, created_at, updated_at, contact_count"
+/// Leads as the API shows them.
+enum LeadReading {
+    private static let columnNames = [
+        "id", "external_id", "phone", "email", "name", "created_at", "updated_at", "contact_count",
+    ]
+
+    static let columns: Statement = "\(unsafe: columnNames.joined(separator: ", "))"
+
+    static func columns(of table: String) -> Statement {
+        "\(unsafe: columnNames.map { "\(table).\($0)" }.joined(separator: ", "))"
+    }
+
+    /// The id of a lead, or of the one it was merged into, as an expression; null for an unknown one.
+    static func survivor(of id: Int) -> Statement {
+        "(select coalesce(survivor.merged_into, survivor.id) from leads survivor where survivor.id = \(id))"
+    }
+
+    /// What shows a lead with its latest contacts, for ``only(_:contacts:)``.
+    static func lead(where condition: Statement) -> [Statement] {
+        let lead: Statement = "select \(columns) from leads where \(condition)"
+        return [lead, contacts(ofLeads: lead, latest: LeadWithContacts.contactsById)]
+    }
+
+    static func only(_ leads: QueryResult, contacts: QueryResult) throws(StoreError) -> LeadWithContacts {
+        guard let lead = try Self.leads(leads, contacts: contacts).first else { throw .leadNotFound }
+        return lead
+    }
+
+    static func possibleDuplicate(_ row: Row) throws(PostgresError) -> PossibleDuplicate {
+        var column = row.reader
+        return PossibleDuplicate(
+            id: try column.next(), kind: try column.next(), foundAt: try column.next(),
+            lead: try ContactReading.lead(&column), otherLead: try ContactReading.lead(&column))
+    }
 
     /// The latest contacts of each of the leads that a query finds.
     static func contacts(ofLeads leads: Statement, latest limit: Int) -> Statement {
@@ -85,5 +127,12 @@ private enum LeadReading {
                 return LeadWithContacts(lead: lead, contacts: contactsByLead[lead.id] ?? [])
             }
         }
+    }
+}
+
+extension IdentityKind: ColumnDecodable {
+    public init?(_ field: UnsafeRawBufferPointer?, of dataType: DataType) {
+        guard let text = String(field, of: dataType) else { return nil }
+        self.init(rawValue: text)
     }
 }

@@ -77,6 +77,11 @@ enum Locks {
         """
     }
 
+    /// The key by which a lead is found: whoever registers, changes or merges by it takes it first.
+    static func number(for key: LeadIdentity) -> Int {
+        number(for: "lead", key.kind.rawValue, key.value)
+    }
+
     /// A number for a key that is the same in every instance: FNV-1a, 64 bits.
     static func number(for parts: String...) -> Int {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325

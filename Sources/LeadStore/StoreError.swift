@@ -21,6 +21,8 @@ public enum StoreError: Error, Sendable {
     /// An element of a set of weights names another source than the one it was sent to.
     case weightOfAnotherSource
     case sourceNameTaken
+    /// What a lead is to be recognised by is a key of another one.
+    case leadKeyTaken(leadID: Int)
     /// The database cannot be reached, is too busy or has no room; nothing was changed, trying again soon is right.
     case unavailable(PostgresError)
     /// Lists and reports asked for at once are more than this instance reads in time; trying again soon is right.

@@ -32,6 +32,11 @@ public struct Fault: Sendable, Equatable {
         self.context = context
     }
 
+    /// A field of the body that is refused for a reason that its value alone does not tell.
+    public static func refused(_ reason: String, at field: String, input: JSONValue) -> Fault {
+        Fault(.refused(reason), at: [.field("body"), .field(field)], input: input)
+    }
+
     init(_ flaw: Flaw, at location: [Step], input: JSONValue) {
         self.init(type: flaw.type, at: location, message: flaw.message, input: input, context: flaw.context)
     }

@@ -40,6 +40,25 @@ public struct LeadWithContacts: Sendable, Equatable {
     public static let contactsById = 1000
 }
 
+/// Two leads that share a key but could not be told to be the same: people decide whether to merge them.
+public struct PossibleDuplicate: Sendable, Equatable {
+    /// The place in the order in which pairs were found.
+    public let id: Int
+    /// The key the two share.
+    public let kind: IdentityKind
+    public let foundAt: Timestamp
+    public let lead: Lead
+    public let otherLead: Lead
+
+    public init(id: Int, kind: IdentityKind, foundAt: Timestamp, lead: Lead, otherLead: Lead) {
+        self.id = id
+        self.kind = kind
+        self.foundAt = foundAt
+        self.lead = lead
+        self.otherLead = otherLead
+    }
+}
+
 /// What a lead can be recognised by, strongest first.
 public enum IdentityKind: String, Sendable, CaseIterable, Comparable {
     case externalID = "external_id"

@@ -1,0 +1,287 @@
+public import Leads
+import Postgres
+
+extension LeadStore {
+    /// Reads the keys out of what a lead shows, in the form in which two are compared.
+    public typealias KeyReading =
+        @Sendable (_ externalID: String?, _ phone: String?, _ email: String?) -> [LeadIdentity]
+
+    /// Changes what a lead shows, and what it is recognised by along with it: a new key is added, those it had stay, and
+    /// what is removed is a key no more. What changes nothing leaves the lead and the events alone.
+    ///
+    /// Of a lead that was merged, the one it was merged into is changed.
+    /// - Throws: `StoreError.leadNotFound`, `.leadKeyTaken` and others; nothing is changed then.
+    public func changeLead(
+        id: Int, _ change: LeadChange, keys: @escaping KeyReading
+    ) async throws(StoreError) -> LeadWithContacts {
+        while true {
+            guard let id = try await survivors(of: [id])[id] else { throw .leadNotFound }
+            if let changed = try await changeOnce(id, change, keys) { return changed }
+        }
+    }
+
+    /// - Returns: nil when the lead has been merged meanwhile.
+    private func changeOnce(
+        _ id: Int, _ change: LeadChange, _ keys: @escaping KeyReading
+    ) async throws(StoreError) -> LeadWithContacts? {
+        let wanted = keys(change.externalID, change.phone, change.email)
+        return try await transaction { (transaction) throws(StoreError) -> LeadWithContacts? in
+            let found = try await transaction.run([
+                Locks.keys(Set(wanted.map { Locks.number(for: $0) })),
+                """
+                select \(LeadReading.columns) from leads
+                where id = \(id) and merged_into is null
+                for no key update
+                """,
+                """
+                select i.kind::text, i.value, i.lead_id
+                from unnest(\(wanted.map(\.kind.rawValue)), \(wanted.map(\.value))) as k (kind, value)
+                join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
+                """,
+            ])
+            guard let row = found[1].first else { return nil }
+            let (lead, owners) = try reading { () throws(PostgresError) in
+                var column = row.reader
+                return (try ContactReading.lead(&column), try Self.owners(found[2]))
+            }
+            let edit = LeadEdit(lead, change, wanted: wanted, keys)
+            if let owner = edit.added.compactMap({ owners[$0] }).first(where: { $0 != id }) {
+                throw .leadKeyTaken(leadID: owner)
+            }
+            let stored = try await transaction.finish(
+                with: edit.statements(knowing: owners) + LeadReading.lead(where: "id = \(id)"))
+            return try LeadReading.only(stored[stored.count - 2], contacts: stored[stored.count - 1])
+        }
+    }
+
+    private static func owners(_ found: QueryResult) throws(PostgresError) -> [LeadIdentity: Int] {
+        var owners: [LeadIdentity: Int] = [:]
+        for row in found {
+            let (kind, value, leadID) = try row.decode(IdentityKind.self, String.self, Int.self)
+            owners[LeadIdentity(kind: kind, value: value)] = leadID
+        }
+        return owners
+    }
+
+    /// Merges a lead into another, which gets its contacts, its keys, its possible duplicates and what it lacks itself. The
+    /// merged one stays as it was, without any of these, and whoever asks for it is shown the other.
+    ///
+    /// Leads that were merged before stand for those they were merged into; merging a lead where it is already changes
+    /// nothing.
+    /// - Throws: `StoreError.leadNotFound` and others; nothing is changed then.
+    public func mergeLead(id: Int, into other: Int) async throws(StoreError) -> LeadWithContacts {
+        while true {
+            let survivors = try await survivors(of: [id, other])
+            guard let merged = survivors[id], let survivor = survivors[other] else { throw .leadNotFound }
+            guard merged != survivor else { return try await lead(id: survivor) }
+            let merge = LeadMerging(merged: merged, survivor: survivor, keys: try await keys(of: [merged, survivor]))
+            if let lead = try await mergeOnce(merge) { return lead }
+        }
+    }
+
+    /// - Returns: nil when one of the leads has been merged or found by another key meanwhile.
+    private func mergeOnce(_ merge: LeadMerging) async throws(StoreError) -> LeadWithContacts? {
+        try await transaction { (transaction) throws(StoreError) -> LeadWithContacts? in
+            let found = try await transaction.run(merge.locks)
+            let isAsSeen = try reading { () throws(PostgresError) -> Bool in
+                let keys = try merge.keysToCheck(found[2])
+                return found[1].count == 2 && Set(keys).isSubset(of: merge.keys)
+            }
+            guard isAsSeen else { return nil }
+            if !found[3].isEmpty { _ = try await transaction.run([LeadMerging.lockDuplicates]) }
+            while try await transaction.run([merge.moveContacts])[0].affectedRows == LeadMerging.contactBatch {}
+            let stored = try await transaction.finish(
+                with: merge.statements + LeadReading.lead(where: "id = \(merge.survivor)"))
+            return try LeadReading.only(stored[stored.count - 2], contacts: stored[stored.count - 1])
+        }
+    }
+
+    /// The leads that answer for others: those themselves, or the ones they were merged into. Unknown ones are left out.
+    private func survivors(of ids: [Int]) async throws(StoreError) -> [Int: Int] {
+        let found = try await read("select id, coalesce(merged_into, id) from leads where id = any(\(ids))")
+        return try reading { () throws(PostgresError) in
+            var survivors: [Int: Int] = [:]
+            for row in found {
+                let (id, survivor) = try row.decode(Int.self, Int.self)
+                survivors[id] = survivor
+            }
+            return survivors
+        }
+    }
+
+    private func keys(of ids: [Int]) async throws(StoreError) -> Set<LeadIdentity> {
+        let found = try await read("\(LeadMerging.keys(of: ids)) limit \(LeadMerging.keyLimit + 1)")
+        return try reading { () throws(PostgresError) in Set(try LeadMerging.keys(found)) }
+    }
+}
+
+/// A change of a lead as it stands under its lock, reduced to what it really changes.
+private struct LeadEdit {
+    private struct Field {
+        let name: String
+        /// Empty for removing it.
+        let value: String
+        /// What the lead is recognised by.
+        let kind: IdentityKind?
+    }
+
+    private let id: Int
+    /// What is different afterwards.
+    private let fields: [Field]
+    /// Keys the lead is to be recognised by from now on.
+    let added: [LeadIdentity]
+    /// Keys it is to be recognised by no more.
+    private let removed: [LeadIdentity]
+
+    init(_ lead: Lead, _ change: LeadChange, wanted: [LeadIdentity], _ keys: LeadStore.KeyReading) {
+        let all: [(name: String, value: String?, before: String?, kind: IdentityKind?)] = [
+            ("name", change.name, lead.name, nil), ("phone", change.phone, lead.phone, .phone),
+            ("email", change.email, lead.email, .email),
+            ("external_id", change.externalID, lead.externalID, .externalID),
+        ]
+        id = lead.id
+        fields = all.compactMap { field in
+            // Compared by bytes: Swift's strings are equal in more cases.
+            guard let value = field.value, !value.utf8.elementsEqual((field.before ?? "").utf8) else { return nil }
+            return Field(name: field.name, value: value, kind: field.kind)
+        }
+        let changedKinds = fields.filter { !$0.value.isEmpty }.compactMap(\.kind)
+        added = wanted.filter { changedKinds.contains($0.kind) }
+        let removedKinds = fields.filter(\.value.isEmpty).compactMap(\.kind)
+        removed = keys(lead.externalID, lead.phone, lead.email).filter { removedKinds.contains($0.kind) }
+    }
+
+    /// - Parameter owners: the leads that the keys wanted belong to already.
+    func statements(knowing owners: [LeadIdentity: Int]) -> [Statement] {
+        guard !fields.isEmpty else { return [] }
+        func value(_ name: String) -> String? { fields.first { $0.name == name }?.value }
+        var statements: [Statement] = [
+            """
+            update leads
+            set name = nullif(coalesce(\(value("name")), name), ''), phone = nullif(coalesce(\(value("phone")), phone), ''),
+                email = nullif(coalesce(\(value("email")), email), ''),
+                external_id = nullif(coalesce(\(value("external_id")), external_id), ''), updated_at = clock_timestamp()
+            where id = \(id)
+            """
+        ]
+        let fresh = added.filter { owners[$0] == nil }
+        if !fresh.isEmpty {
+            statements.append(
+                """
+                insert into lead_identities (kind, value, lead_id)
+                select k.kind::identity_kind, k.value, \(id)
+                from unnest(\(fresh.map(\.kind.rawValue)), \(fresh.map(\.value))) as k (kind, value)
+                """)
+        }
+        if !removed.isEmpty {
+            statements.append(
+                """
+                delete from lead_identities i
+                using unnest(\(removed.map(\.kind.rawValue)), \(removed.map(\.value))) as k (kind, value)
+                where i.kind = k.kind::identity_kind and i.value = k.value and i.lead_id = \(id)
+                """)
+        }
+        let names = fields.map { "\"\($0.name)\"" }.joined(separator: ", ")
+        statements.append(
+            Events.record([
+                Events.New(.leadChanged, by: .api, data: #"{"lead_id": \#(id), "fields": [\#(names)]}"#)
+            ]))
+        return statements
+    }
+}
+
+/// What merging one lead into another takes.
+private struct LeadMerging: Sendable {
+    /// Beyond this many keys the table of keys is locked instead of each of them.
+    static let keyLimit = 1000
+    /// How many contacts one statement moves: what stays well within the time a statement has.
+    static let contactBatch = 5000
+
+    let merged: Int
+    let survivor: Int
+    /// Of both leads, as read before the locks; one more than the limit when there are more than that.
+    let keys: Set<LeadIdentity>
+
+    private var locksAllKeys: Bool { keys.count > Self.keyLimit }
+    private var both: [Int] { [merged, survivor] }
+
+    /// Takes every key by which one of the leads is found, so that no registration is about to find it, then the leads. The
+    /// last two statements tell whether the keys were all, and whether the merged lead is of a possible duplicate.
+    ///
+    /// The leads' keys in the foreign keys' sense stay, so that two merges at once may point to each other's leads.
+    var locks: [Statement] {
+        [
+            locksAllKeys
+                ? "lock table lead_identities in access exclusive mode"
+                : Locks.keys(Set(keys.map { Locks.number(for: $0) })),
+            "select id from leads where id = any(\(both)) and merged_into is null order by id for no key update",
+            locksAllKeys ? "select where false" : Self.keys(of: both),
+            "select from possible_duplicates where lead_id = \(merged) or other_lead_id = \(merged) limit 1",
+        ]
+    }
+
+    func keysToCheck(_ found: QueryResult) throws(PostgresError) -> [LeadIdentity] {
+        locksAllKeys ? [] : try Self.keys(found)
+    }
+
+    static func keys(of leadIDs: [Int]) -> Statement {
+        "select kind::text, value from lead_identities where lead_id = any(\(leadIDs))"
+    }
+
+    static func keys(_ found: QueryResult) throws(PostgresError) -> [LeadIdentity] {
+        try found.map { (row) throws(PostgresError) in
+            let (kind, value) = try row.decode(IdentityKind.self, String.self)
+            return LeadIdentity(kind: kind, value: value)
+        }
+    }
+
+    /// Another merge may be about the other lead of a pair, and two must not each write a pair with a lead that the other
+    /// takes away.
+    static let lockDuplicates: Statement = "lock table possible_duplicates in share row exclusive mode"
+
+    /// Moves some of the contacts, in order of id as everybody locks them. A contact's version stays: nothing changes about
+    /// the work it stands for.
+    var moveContacts: Statement {
+        """
+        with moved as materialized (
+            select id from contacts where lead_id = \(merged) order by id limit \(Self.contactBatch) for no key update
+        )
+        update contacts c set lead_id = \(survivor) from moved where c.id = moved.id
+        """
+    }
+
+    /// Everything but the contacts.
+    var statements: [Statement] {
+        [
+            "update lead_identities set lead_id = \(survivor) where lead_id = \(merged)",
+            """
+            insert into possible_duplicates (lead_id, other_lead_id, kind, found_at)
+            select least(other_id, \(survivor)), greatest(other_id, \(survivor)), kind, found_at
+            from (
+                select case when lead_id = \(merged) then other_lead_id else lead_id end as other_id, kind, found_at
+                from possible_duplicates
+                where lead_id = \(merged) or other_lead_id = \(merged)
+                order by id
+            ) pairs
+            where other_id <> \(survivor)
+            on conflict on constraint possible_duplicates_pkey do nothing
+            """,
+            "delete from possible_duplicates where lead_id = \(merged) or other_lead_id = \(merged)",
+            """
+            update leads s
+            set external_id = coalesce(nullif(s.external_id, ''), m.external_id, s.external_id),
+                phone = coalesce(nullif(s.phone, ''), m.phone, s.phone),
+                email = coalesce(nullif(s.email, ''), m.email, s.email),
+                name = coalesce(nullif(s.name, ''), m.name, s.name), updated_at = clock_timestamp()
+            from leads m
+            where s.id = \(survivor) and m.id = \(merged)
+            """,
+            "update leads set merged_into = \(survivor), updated_at = clock_timestamp() where id = \(merged)",
+            // Whoever had been merged into the merged one: to find the survivor takes one look, always.
+            "update leads set merged_into = \(survivor) where merged_into = \(merged)",
+            Events.record([
+                Events.New(.leadMerged, by: .api, data: #"{"lead_id": \#(merged), "into": \#(survivor)}"#)
+            ]),
+        ]
+    }
+}
