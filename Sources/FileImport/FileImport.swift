@@ -183,25 +183,15 @@ public struct FileImport: Sendable {
         let requests = lines.compactMap { try? $0.outcome.get() }
         var pauses = Self.pauses[...]
         while true {
-            let outcome = await withTaskExecutorPreference(store.taskExecutor) {
-                await Result { () async throws(StoreError) in try await intake.register(requests) }
-            }
-            switch outcome {
-            case .success(let outcomes):
-                return outcomes
-            case .failure(let error):
-                switch error {
-                // Whether stored or not: what has an event id can be sent again.
-                case .unavailable, .outcomeUnknown, .tooManyLongReads, .cancelled: break
-                default: throw notStored(lines, error)
-                }
-                guard let pause = pauses.popFirst() else { throw notStored(lines, error) }
-                surroundings.isWaiting(error)
-                let end = ContinuousClock.now + pause
-                while ContinuousClock.now < end {
-                    guard !surroundings.isStopping() else { return nil }
-                    try? await Task.sleep(for: .milliseconds(50))
-                }
+            let outcomes = await withTaskExecutorPreference(store.taskExecutor) { await intake.register(requests) }
+            // Whether stored or not: what has an event id can be sent again.
+            guard let error = outcomes.lazy.compactMap(\.passingFailure).first else { return outcomes }
+            guard let pause = pauses.popFirst() else { throw notStored(lines, error) }
+            surroundings.isWaiting(error)
+            let end = ContinuousClock.now + pause
+            while ContinuousClock.now < end {
+                guard !surroundings.isStopping() else { return nil }
+                try? await Task.sleep(for: .milliseconds(50))
             }
         }
     }
@@ -271,5 +261,16 @@ extension Result {
     /// Runs work that may wait.
     fileprivate init(_ work: () async throws(Failure) -> Success) async {
         do throws(Failure) { self = .success(try await work()) } catch { self = .failure(error) }
+    }
+}
+
+extension Result where Failure == StoreError {
+    /// What kept it from being stored and may not the next time.
+    fileprivate var passingFailure: StoreError? {
+        guard case .failure(let error) = self else { return nil }
+        switch error {
+        case .unavailable, .outcomeUnknown, .tooManyLongReads, .cancelled, .keyInUse, .intakeFull: return error
+        default: return nil
+        }
     }
 }

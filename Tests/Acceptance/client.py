@@ -125,6 +125,12 @@ class Api(Client):
     def reopen_contact(self, id: int) -> dict:
         return self.post(f"/api/v1/contacts/{id}/reopen").must_be(200).json
 
+    def change_lead(self, id: int, **fields) -> dict:
+        return self.patch(f"/api/v1/leads/{id}", fields).must_be(200).json
+
+    def merge_lead(self, id: int, into: int) -> dict:
+        return self.post(f"/api/v1/leads/{id}/merge", {"into": into}).must_be(200).json
+
     def change_operator(self, id: int, **fields) -> dict:
         return self.patch(f"/api/v1/operators/{id}", fields).must_be(200).json
 

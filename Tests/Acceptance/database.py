@@ -296,10 +296,6 @@ class Database:
             connection.execute("update contacts set created_at = created_at - make_interval(days => %s) where id = %s",
                                (days, id))
 
-    def merge_lead(self, id: int, into: int) -> None:
-        with self.connect() as connection:
-            connection.execute("update leads set merged_into = %s where id = %s", (into, id))
-
     @contextlib.contextmanager
     def operator_held(self, operator_id: int):
         """Somebody else's transaction holds the row that registration must lock, until released or the block ends."""

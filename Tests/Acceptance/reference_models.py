@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Optional
 from urllib.parse import unquote
 
 from fastapi import FastAPI, Query
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, model_validator, StringConstraints
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -147,6 +148,17 @@ class BulkChange(BaseModel):
         if self.priority is None and self.action == "priority":
             raise ValueError("priority is required by priority")
         return self
+
+
+class LeadUpdate(BaseModel):
+    name: Optional[LeadName] = None
+    phone: Optional[Key] = None
+    email: Optional[Key] = None
+    external_id: Optional[Key] = None
+
+
+class LeadMerge(BaseModel):
+    into: int
 
 
 # `strict_content_type` came after the references were written: they read a body without a declared type as JSON.
@@ -293,6 +305,21 @@ async def one_lead(lead_id: int): ...
 async def contacts_of_lead(
     lead_id: int, skip: Skip = 0, limit: Limit = 100, order: Order = "asc", cursor: Cursor = None,
 ): ...
+
+
+@beyond.get("/api/v1/leads/duplicates")
+async def list_duplicates(skip: Skip = 0, limit: Limit = 100, order: Order = "asc", cursor: Cursor = None): ...
+
+
+@beyond.patch("/api/v1/leads/{lead_id}")
+async def change_lead(lead_id: int, body: LeadUpdate): ...
+
+
+@beyond.post("/api/v1/leads/{lead_id}/merge")
+async def merge_lead(lead_id: int, body: LeadMerge):
+    if lead_id == body.into:
+        raise RequestValidationError([{"type": "value_error", "loc": ("body", "into"), "input": lead_id, "ctx": {"error": {}},
+                                       "msg": "Value error, a lead cannot be merged into itself"}])
 
 
 @mini_crm.get("/api/v1/leads/by-external/{external_id}")

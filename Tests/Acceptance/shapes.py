@@ -15,6 +15,7 @@ CONTACT = [
 ]
 LEAD = ["id", "external_id", "phone", "email", "name", "created_at", "updated_at", "contact_count"]
 LEAD_WITH_CONTACTS = [*LEAD, "contacts"]
+POSSIBLE_DUPLICATE = ["lead", "other_lead", "kind", "found_at"]
 NESTED_SOURCE = ["id", "name", "description", "created_at"]
 STATISTICS = ["by_operator", "by_source", "summary"]
 OPERATOR_STATISTICS = [
@@ -99,6 +100,16 @@ def check_lead(lead: dict) -> dict:
     for contact in lead["contacts"]:
         assert contact["lead"] == {key: lead[key] for key in LEAD}
     return lead
+
+
+def check_possible_duplicate(pair: dict) -> dict:
+    """Two leads, the older one first, without their contacts."""
+    assert list(pair) == POSSIBLE_DUPLICATE and is_timestamp(pair["found_at"])
+    for lead in (pair["lead"], pair["other_lead"]):
+        assert list(lead) == LEAD
+        _check_times(lead, "updated_at")
+    assert pair["lead"]["id"] < pair["other_lead"]["id"] and pair["kind"] in ("external_id", "phone", "email")
+    return pair
 
 
 def check_statistics_of_an_operator(shown: dict) -> dict:

@@ -155,16 +155,6 @@ def test_a_listed_lead_has_its_latest_twenty_contacts(empty_api, empty_database)
         assert [contact["id"] for contact in lead["contacts"]] == contacts[-IN_LIST:]
 
 
-def test_a_lead_merged_into_another_is_not_listed_but_still_read(empty_api, empty_database):
-    """Nothing merges leads yet but SQL."""
-    source = empty_api.source()["id"]
-    kept, merged = (empty_api.contact(source)["lead_id"] for _ in range(2))
-    empty_database.merge_lead(merged, into=kept)
-    assert [lead["id"] for lead in empty_api.read("leads")] == [kept]
-    assert read(empty_api, merged)["id"] == merged
-    assert empty_api.read("stats/distribution")["summary"]["total_leads"] == 1
-
-
 @pytest.mark.parametrize("path", ["", "/1/contacts"])
 @pytest.mark.parametrize("query, faults", [
     ("skip=-1", [too_small(["query", "skip"], "-1", 0)]), ("limit=0", [too_small(["query", "limit"], "0", 1)]),

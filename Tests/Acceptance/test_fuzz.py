@@ -102,6 +102,12 @@ def contact_change(random, ids) -> dict:
     return move | random.choice(({}, {"priority": random.randrange(10)}, {"message": words(random)}))
 
 
+def lead_change(random, ids) -> dict:
+    fields = {"name": words(random), "phone": f"8900123{random.randrange(4000, 4080)}", "email": words(random),
+              "external_id": random.choice(("", f"id-{random.randrange(80)}"))}
+    return {name: fields[name] for name in random.sample(sorted(fields), random.randrange(len(fields) + 1))}
+
+
 def bulk(random, ids) -> dict:
     return {"action": random.choice(("close", "reopen", "assign", "transfer", "release", "priority")),
             "ids": random.sample(ids["contact"], min(3, len(ids["contact"]))), "priority": random.randrange(10)} | assignment(random, ids)
@@ -127,6 +133,7 @@ ENDPOINTS = [
     Endpoint("GET", "/api/v1/sources", LIST, query=PAGE),
     Endpoint("GET", "/api/v1/contacts", LIST, query=("source_id", "operator_id", "lead_id", "status", "is_active", "created_from", "created_to", *PAGE)),
     Endpoint("GET", "/api/v1/leads", LIST, query=("q", *PAGE)),
+    Endpoint("GET", "/api/v1/leads/duplicates", LIST, query=PAGE),
     Endpoint("GET", "/api/v1/leads/{lead}/contacts", READ, query=PAGE),
     Endpoint("GET", "/api/v1/leads/{lead}", READ),
     Endpoint("GET", "/api/v1/leads/by-external/{external}", READ),
@@ -162,6 +169,8 @@ ENDPOINTS = [
     Endpoint("PATCH", "/api/v1/sources/{source}", CHANGE, source),
     Endpoint("POST", "/api/v1/operators", frozenset({201, 400, 413, 422}), operator),
     Endpoint("POST", "/api/v1/sources", frozenset({201, 400, 413, 422}), source),
+    Endpoint("PATCH", "/api/v1/leads/{lead}", MOVE, lead_change),
+    Endpoint("POST", "/api/v1/leads/{lead}/merge", CHANGE, lambda random, ids: {"into": random.choice(ids["lead"])}),
     Endpoint("DELETE", "/api/v1/operators/{spare}", READ),
 ]
 

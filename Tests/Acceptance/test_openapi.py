@@ -59,7 +59,10 @@ SUCCESSES = [
     ("GET", "/api/v1/queue", 200),
     ("GET", "/api/v1/contacts/{contact_id}/history", 200),
     ("GET", "/api/v1/leads", 200),
+    ("GET", "/api/v1/leads/duplicates", 200),
     ("GET", "/api/v1/leads/{lead_id}", 200),
+    ("PATCH", "/api/v1/leads/{lead_id}", 200, {"name": "Ivan Petrov", "phone": "8 900 765-43-21"}),
+    ("POST", "/api/v1/leads/{lead_id}/merge", 200, lambda ids: {"into": ids["other_lead_id"]}),
     ("GET", "/api/v1/leads/by-external/{external_id}", 200),
     ("GET", "/api/v1/leads/{lead_id}/contacts", 200),
     ("GET", "/api/v1/stats/distribution", 200),
@@ -81,8 +84,10 @@ def ids(server) -> dict:
                           lead_email="a@example.com", lead_external_id="x", lead_name="Ivan")
     api.close_contact(api.contact(source["id"])["id"])
     assert api.contact(api.source()["id"])["waiting_reason"] == "no_operators"
+    # A pair of leads with a phone in common.
+    other = api.contact(source["id"], lead_phone="+79001234567", lead_external_id="y")
     return {"source_id": source["id"], "operator_id": operator["id"], "contact_id": contact["id"],
-            "lead_id": contact["lead_id"], "external_id": "x"}
+            "lead_id": contact["lead_id"], "other_lead_id": other["lead_id"], "external_id": "x"}
 
 
 def test_the_document_is_valid_openapi(document):

@@ -57,6 +57,9 @@ BODIES = {
     "contacts are registered": ("beyond", "POST", "/api/v1/contacts/batch", [{"source_id": 1, "lead_name": "b"}]),
     "contacts are changed": ("beyond", "POST", "/api/v1/contacts/bulk",
                              {"action": "assign", "ids": [1, 2], "operator_id": 1, "force": True, "reason": "r", "priority": 1}),
+    "a lead is changed": ("beyond", "PATCH", "/api/v1/leads/1",
+                          {"name": "n", "phone": "+79007654321", "email": "lead@b.ru", "external_id": "the lead"}),
+    "leads are merged": ("beyond", "POST", "/api/v1/leads/1/merge", {"into": 2}),
 }
 
 PAGE = ["skip", "limit", "order", "cursor"]
@@ -71,6 +74,7 @@ QUERIES = {
     "A lists leads": ("A", "/api/v1/leads/", ["skip", "limit"]),
     "B lists leads": ("B", "/api/v1/leads", PAGE),
     "B lists a lead's contacts": ("B", "/api/v1/leads/1/contacts", PAGE),
+    "possible duplicates are listed": ("beyond", "/api/v1/leads/duplicates", PAGE),
     "events are listed": ("beyond", "/api/v1/events", LOG),
     "a contact's history is read": ("beyond", "/api/v1/contacts/1/history", LOG),
 }
@@ -108,6 +112,8 @@ IDS = {
     "A reads a lead": ("A", "GET", "/api/v1/leads/{}"),
     "B reads a lead": ("B", "GET", "/api/v1/leads/{}"),
     "B reads a lead's contacts": ("B", "GET", "/api/v1/leads/{}/contacts"),
+    "a lead is changed": ("beyond", "PATCH", "/api/v1/leads/{}"),
+    "leads are merged": ("beyond", "POST", "/api/v1/leads/{}/merge"),
     "A reads a lead by its external id": ("A", "GET", "/api/v1/leads/by-external/{}"),
     "A reads statistics": ("A", "GET", "/api/v1/contacts/stats/distribution"),
     "B reads statistics": ("B", "GET", "/api/v1/stats/distribution"),

@@ -20,6 +20,7 @@ REQUESTS = {
     "contacts?order=desc&limit={n}": 2,
     "leads?limit={n}": 3,
     "leads/{lead}/contacts?limit={n}": 3,
+    "leads/duplicates?limit={n}": 2,
     # Numbering what has been committed, and how far that has come, are two.
     "events?limit={n}": 4,
 }
@@ -61,6 +62,8 @@ def fill(api, number: int) -> dict:
     contacts = [api.contact(source, lead_external_id="first") for _ in range(number)]
     for _ in range(number - 1):
         api.contact(source)
+    for other in range(number + 1):
+        api.contact(source, lead_external_id=f"other {other}", lead_phone="+79001234567")
     return {"operator": operators[0], "source": source, "contact": contacts[0]["id"], "lead": contacts[0]["lead_id"],
             "external": "first"}
 
