@@ -346,7 +346,7 @@ def is_understood(answer: Answer) -> bool:
 
 
 UNDERSTOOD = {"operator_not_found", "source_not_found", "contact_not_found", "lead_not_found", "source_mismatch", "source_name_taken",
-              "operator_at_limit", "operator_inactive", "contact_closed", "contact_unassigned", "decision_not_found"}
+              "operator_at_limit", "operator_inactive", "lead_key_taken", "contact_closed", "contact_unassigned", "decision_not_found"}
 
 
 def agree(case: Case, theirs: Answer, ours: Answer) -> bool:
