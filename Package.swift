@@ -52,6 +52,7 @@ let package = Package(
                 .embedInCode("migrations/0004_event_log.sql"),
                 .embedInCode("migrations/0005_validated.sql"),
                 .embedInCode("migrations/0006_leads.sql"),
+                .embedInCode("migrations/0007_idempotency.sql"),
                 .embedInCode("functions/contact_waiting_reason.sql"),
                 .embedInCode("functions/count_contact_loads.sql"),
                 .embedInCode("functions/recount_counters.sql"),

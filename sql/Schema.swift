@@ -21,6 +21,7 @@ public enum Schema {
         File("migrations/0004_event_log.sql", PackageResources._004_event_log_sql),
         File("migrations/0005_validated.sql", PackageResources._005_validated_sql),
         File("migrations/0006_leads.sql", PackageResources._006_leads_sql),
+        File("migrations/0007_idempotency.sql", PackageResources._007_idempotency_sql),
     ]
 
     /// Applied again whenever their text changes, in this order.

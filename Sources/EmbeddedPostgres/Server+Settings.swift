@@ -10,6 +10,8 @@ extension Server {
             "shared_buffers": "256MB",
             // Several instances with a pool each, and room for an analyst.
             "max_connections": "200",
+            // A transaction of registrations locks up to a thousand keys; room for all instances' at once.
+            "max_locks_per_transaction": "256",
             // Allows base backups and replicas without a restart.
             "wal_level": "replica",
             // Lock conflicts are short here, so a second of waiting for the deadlock check would be seen.

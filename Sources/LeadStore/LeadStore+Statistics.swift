@@ -112,18 +112,6 @@ extension LeadStore {
         }
     }
 
-    /// Drops the candidates of decisions older than so many days; what was decided stays.
-    /// - Throws: `StoreError`.
-    public func removeDecisionDetails(olderThanDays days: Int) async throws(StoreError) {
-        var removed = 0
-        repeat {
-            removed = try await transaction { (transaction) throws(StoreError) in
-                let found = try await transaction.finish(with: ["select remove_decision_details(\(days)::integer)"])
-                return try reading { () throws(PostgresError) in try found[0][0].decode(Int.self) }
-            }
-        } while removed > 0
-    }
-
     /// How many contacts wait for an operator.
     /// - Throws: `StoreError`.
     public func waitingContacts() async throws(StoreError) -> Int {

@@ -3,8 +3,8 @@ import LeadStore
 import Logging
 import ServiceLifecycle
 
-/// Now and then sums up the counts of contacts, numbers the events, drops the details of old decisions, and looks for
-/// contacts left waiting beside free capacity: a safety net, not the mechanism.
+/// Now and then sums up the counts of contacts, numbers the events, drops the details of old decisions and the answers to
+/// old requests, and looks for contacts left waiting beside free capacity: a safety net, not the mechanism.
 ///
 /// The last finds something only when a drain in the background failed, an instance died between two batches of one, or
 /// somebody freed capacity by SQL.
@@ -25,6 +25,9 @@ struct Sweeper: Service {
                 await attempt("number the events") { () throws(StoreError) in try await store.sequenceEvents() }
                 await attempt("drop old decisions' details") { () throws(StoreError) in
                     try await store.removeDecisionDetails(olderThanDays: decisionDays)
+                }
+                await attempt("forget old idempotency keys") { () throws(StoreError) in
+                    try await store.removeIdempotencyKeys()
                 }
                 await attempt("sweep") { () throws(StoreError) in
                     observation.swept(sources: try await store.sweep())

@@ -113,7 +113,7 @@ extension Operation {
         "Finds or makes the lead and gives the contact to one of the source's operators who is active and below the "
             + "limit. Where nobody can take it, it waits, which is no error: `operator` is null and `waiting_reason` says "
             + "why.",
-        body: .one(.contactCreate),
+        body: .one(.contactCreate), isRepeatable: true,
         answers: .created(.one(.contact), "The contact, placed or waiting."),
         .ok(.one(.contact), "The contact that was registered earlier with this `source_event_id`."),
         problems: [.sourceNotFound])

@@ -45,6 +45,7 @@ struct OpenAPIDocument: Sendable {
         parameters += operation.query.parameters.map { parameter($0, in: "query") }
         let problems = problems(of: operation, route)
         let isFallible = !path.isEmpty || !operation.query.parameters.isEmpty || operation.body != nil
+        if operation.isRepeatable { parameters.append(["$ref": "#/components/parameters/IdempotencyKey"]) }
         if operation.isConditional { parameters.append(["$ref": "#/components/parameters/IfMatch"]) }
         if !problems.isEmpty { parameters.append(["$ref": "#/components/parameters/AcceptLanguage"]) }
         if !parameters.isEmpty { members.append(.init("parameters", .array(parameters))) }
@@ -67,7 +68,9 @@ struct OpenAPIDocument: Sendable {
             return (answer.status.code, .object(response))
         }
         responses += Dictionary(grouping: problems, by: \.status.code).map { ($0, Self.response($1)) }
-        if isFallible {
+        if isFallible, operation.isRepeatable {
+            responses.append((422, ["$ref": "#/components/responses/RefusedRegistration"]))
+        } else if isFallible {
             responses.append((422, ["$ref": "#/components/responses/HTTPValidationError"]))
         }
         responses.sort { $0.code < $1.code }
@@ -78,6 +81,7 @@ struct OpenAPIDocument: Sendable {
     private static func problems(of operation: Operation, _ route: Route) -> [Problem] {
         var problems = operation.problems
         if operation.isConditional { problems.append(.versionConflict) }
+        if operation.isRepeatable { problems += [.idempotencyKeyInvalid, .idempotencyKeyInUse, .intakeFull] }
         if operation.body != nil { problems.append(.notUTF8) }
         if route.method != .get { problems += [.bodyTooLarge(limit: route.bodyLimit), .bodyTooSlow] }
         if operation.isStored {
@@ -95,7 +99,7 @@ struct OpenAPIDocument: Sendable {
         var members: [JSONValue.Member] = [
             .init("description", .string(problems.map { $0.text(in: .english) + "." }.joined(separator: " ")))
         ]
-        if problems.contains(where: { $0.status == .serviceUnavailable }) {
+        if problems.contains(where: { $0.status == .serviceUnavailable || $0.code == "idempotency_key_in_use" }) {
             members.append(.init("headers", ["Retry-After": ["$ref": "#/components/headers/RetryAfter"]]))
         }
         members.append(.init("content", content(Operation.Content(schema: .reference(.problem), examples: examples))))
@@ -154,6 +158,19 @@ struct OpenAPIDocument: Sendable {
                     "description": "Everything that is wrong with the request, in English, as FastAPI has it.",
                     "content": content(.one(.validationFailure)),
                 ],
+                "RefusedRegistration": [
+                    "description": .string(
+                        "Everything that is wrong with the request, in English, as FastAPI has it. Or: "
+                            + Problem.idempotencyKeyReused.text(in: .english) + "."),
+                    "content": content(
+                        Operation.Content(
+                            schema: .anyOf(.reference(.validationFailure), .reference(.problem)),
+                            examples: Component.validationFailure.examples + [
+                                .init(
+                                    name: "idempotency_key_reused",
+                                    value: .parsed(Problem.idempotencyKeyReused.reply(in: .english).body))
+                            ])),
+                ],
                 "MethodNotAllowed": [
                     "description": "The path answers to other methods, which `Allow` names.",
                     "headers": ["Allow": ["$ref": "#/components/headers/Allow"]],
@@ -170,6 +187,15 @@ struct OpenAPIDocument: Sendable {
                     "name": "Accept-Language", "in": "header", "required": false,
                     "description": "The language of error texts, `en` or `ru`; without a wish, the server's.",
                     "schema": ["type": "string"], "example": "en",
+                ],
+                "IdempotencyKey": [
+                    "name": "Idempotency-Key", "in": "header", "required": false,
+                    "description": """
+                    Requests with the same key are made once: whoever repeats it within 72 hours gets the first answer \
+                    again, with `Idempotent-Replayed: true`. 1 to 255 printable ASCII characters.
+                    """,
+                    "schema": ["type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"],
+                    "example": "5f0c6d0e-1f5e-4a0c-9d1c-2f0a3b4c5d6e",
                 ],
                 "IfMatch": [
                     "name": "If-Match", "in": "header", "required": false,

@@ -98,6 +98,8 @@ struct Operation: Sendable {
     let isBodyOptional: Bool
     /// Whether `If-Match` may say which version of the contact the request is meant for.
     let isConditional: Bool
+    /// Whether `Idempotency-Key` makes repeated requests one.
+    let isRepeatable: Bool
     let answers: [Answer]
     /// What can go wrong beyond what any route of its kind answers; see ``OpenAPIDocument``.
     let problems: [Problem]
@@ -106,8 +108,8 @@ struct Operation: Sendable {
 
     init(
         _ id: String, _ tag: Tag, _ summary: String, _ words: String? = nil, query: Query = .none,
-        body: Content? = nil, isBodyOptional: Bool = false, isConditional: Bool = false, answers: Answer...,
-        problems: [Problem] = [], isStored: Bool = true
+        body: Content? = nil, isBodyOptional: Bool = false, isConditional: Bool = false,
+        isRepeatable: Bool = false, answers: Answer..., problems: [Problem] = [], isStored: Bool = true
     ) {
         self.id = id
         self.tag = tag
@@ -117,6 +119,7 @@ struct Operation: Sendable {
         self.body = body
         self.isBodyOptional = isBodyOptional
         self.isConditional = isConditional
+        self.isRepeatable = isRepeatable
         self.answers = answers
         self.problems = problems
         self.isStored = isStored
