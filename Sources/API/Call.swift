@@ -56,7 +56,10 @@ struct Call: Sendable {
     var idempotencyKey: String? {
         get throws(Problem) {
             guard let key = headers[.idempotencyKey] else { return nil }
-            guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) else {
+            // Repeated, it is no key: in another order, or where a proxy keeps one of them, it would be another.
+            guard headers.count(of: .idempotencyKey) == 1, (1...255).contains(key.utf8.count),
+                key.utf8.allSatisfy({ (0x20...0x7e).contains($0) })
+            else {
                 throw .idempotencyKeyInvalid
             }
             return key

@@ -52,7 +52,7 @@ enum Problem: Error {
             case .sourceNameTaken: .sourceNameTaken
             case .idempotencyKeyReused: .idempotencyKeyReused
             case .idempotencyKeyInUse: .idempotencyKeyInUse
-            case .keyInUse: .unavailable(cause: "another transaction holds a key of the lead")
+            case .heldByOthers: .unavailable(cause: "another transaction holds the lead or the source's operators")
             case .intakeFull: .intakeFull
             case .leadKeyTaken(let id): .leadKeyTaken(leadID: id)
             case .unavailable(let error): .unavailable(cause: "\(error)")

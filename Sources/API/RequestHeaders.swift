@@ -18,6 +18,11 @@ struct RequestHeaders: Sendable {
         return value
     }
 
+    /// How often the field was sent.
+    func count(of name: HTTPField.Name) -> Int {
+        fields.count { Self.isEqual($0.name, name.canonicalName) }
+    }
+
     /// Whether a field's name is `canonical`, which is in lower case, in whatever case it came.
     private static func isEqual(_ name: String, _ canonical: String) -> Bool {
         let (left, right) = (name.utf8, canonical.utf8)

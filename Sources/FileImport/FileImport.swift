@@ -269,7 +269,7 @@ extension Result where Failure == StoreError {
     fileprivate var passingFailure: StoreError? {
         guard case .failure(let error) = self else { return nil }
         switch error {
-        case .unavailable, .outcomeUnknown, .tooManyLongReads, .cancelled, .keyInUse, .intakeFull: return error
+        case .unavailable, .outcomeUnknown, .tooManyLongReads, .cancelled, .heldByOthers, .intakeFull: return error
         default: return nil
         }
     }

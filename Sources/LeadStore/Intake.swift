@@ -12,6 +12,7 @@ public struct Intake: Sendable {
         /// Strongest first, at most one of each kind.
         public let keys: [LeadIdentity]
         public let idempotency: Idempotency?
+        /// Of the keys, the event and the idempotency's key.
         let lockNumbers: [Int]
 
         public init(contact: NewContact, keys: [LeadIdentity], idempotency: Idempotency? = nil) {
@@ -22,9 +23,7 @@ public struct Intake: Sendable {
             if let event = contact.sourceEventID {
                 numbers.append(Locks.number(for: "event", String(contact.sourceID), event))
             }
-            if let idempotency {
-                numbers.append(Locks.number(for: "request", idempotency.owner, idempotency.key))
-            }
+            if let idempotency { numbers.append(idempotency.lockNumber) }
             lockNumbers = numbers
         }
     }
@@ -39,6 +38,7 @@ public struct Intake: Sendable {
         public let content: [UInt8]
         /// Writes the answer, which is stored with the contact and given again to whoever repeats the request.
         public let answer: @Sendable (Registered) -> StoredAnswer
+        let lockNumber: Int
 
         public init(
             owner: String, key: String, content: [UInt8], answer: @escaping @Sendable (Registered) -> StoredAnswer
@@ -47,6 +47,7 @@ public struct Intake: Sendable {
             self.key = key
             self.content = content
             self.answer = answer
+            lockNumber = Locks.number(for: "request", owner, key)
         }
     }
 
@@ -101,6 +102,7 @@ public struct Intake: Sendable {
     private let store: LeadStore
     private let configuration: Configuration
     private let lanes: IntakeLanes
+    private let batches: Batches
     private let registering: @Sendable (Request) async throws(StoreError) -> Outcome
     /// How many locks on keys a transaction takes; the server has room for `max_locks_per_transaction` of each session.
     static let locksPerTransaction = 1000
@@ -111,6 +113,7 @@ public struct Intake: Sendable {
         self.store = store
         self.configuration = configuration
         let batches = Batches(store: store, queueHead: Self.queueHead)
+        self.batches = batches
         let lanes = IntakeLanes(configuration, executor: store.taskExecutor) { await batches.register($0) }
         self.lanes = lanes
         registering = { (request) throws(StoreError) in try await lanes.register(request) }
@@ -120,6 +123,7 @@ public struct Intake: Sendable {
     package init(store: LeadStore, registering: @escaping @Sendable (Request) async throws(StoreError) -> Outcome) {
         self.store = store
         configuration = Configuration()
+        batches = Batches(store: store, queueHead: Self.queueHead)
         lanes = IntakeLanes(configuration, executor: store.taskExecutor) { $0.map { _ in .failure(.intakeFull) } }
         self.registering = registering
     }
@@ -137,7 +141,6 @@ public struct Intake: Sendable {
     /// Once a transaction fails for want of a database, those behind it are not tried: each would wait for it, too. Keys of
     /// idempotency are looked at one request at a time and do not belong here.
     public func register(_ requests: [Request]) async -> [Result<Registered, StoreError>] {
-        let batches = Batches(store: store, queueHead: Self.queueHead)
         var outcomes: [Result<Registered, StoreError>] = []
         var rest = requests[...]
         while !rest.isEmpty {
@@ -163,51 +166,65 @@ public struct Intake: Sendable {
 private struct Batches: Sendable {
     let store: LeadStore
     let queueHead: Int
+    private let held = HeldSources()
+
+    init(store: LeadStore, queueHead: Int) {
+        self.store = store
+        self.queueHead = queueHead
+    }
 
     func register(_ requests: [Intake.Request]) async -> [Result<Intake.Outcome, StoreError>] {
+        guard let standings = held.standings(of: requests.lazy.map(\.contact.sourceID)) else {
+            return await registerTogether(requests)
+        }
+        var outcomes = requests.map { _ in Result<Intake.Outcome, StoreError>.failure(.heldByOthers) }
+        func store(_ members: [Int], _ stored: [Result<Intake.Outcome, StoreError>]) {
+            for (member, outcome) in zip(members, stored) { outcomes[member] = outcome }
+        }
+        let free = requests.indices.filter { standings[requests[$0].contact.sourceID] == nil }
+        if !free.isEmpty { store(free, await registerTogether(free.map { requests[$0] })) }
+        let suspects = requests.indices.filter { standings[requests[$0].contact.sourceID] == .suspect }
+        if !suspects.isEmpty { store(suspects, await registerApart(suspects.map { requests[$0] })) }
+        return outcomes
+    }
+
+    private func registerTogether(_ requests: [Intake.Request]) async -> [Result<Intake.Outcome, StoreError>] {
         do throws(StoreError) {
-            return try await commit(requests, waitingForKeys: true)
-        } catch .unavailable(let error) where error.sqlState == .lockNotAvailable {
-            return await registerAroundLocks(requests, error)
+            return try await commit(requests, isPatient: true)
+        } catch  where error.isTimeout {
+            return await registerApart(requests)
         } catch  where requests.count > 1 && error.mayBeOneMembers {
             let middle = requests.count / 2
-            let first = await register(Array(requests[..<middle]))
-            return first + (await register(Array(requests[middle...])))
+            let first = await registerTogether(Array(requests[..<middle]))
+            return first + (await registerTogether(Array(requests[middle...])))
         } catch {
             return requests.map { _ in .failure(error) }
         }
     }
 
-    /// Somebody has held a lock for longer than the lock timeout: if it is one on a member's keys, that member fails and
-    /// the others go on; if it is one further on, those of other sources go on.
-    private func registerAroundLocks(
-        _ requests: [Intake.Request], _ timeout: PostgresError
-    ) async -> [Result<Intake.Outcome, StoreError>] {
-        do throws(StoreError) {
-            return try await commit(requests, waitingForKeys: false)
-        } catch .unavailable(let error) where error.sqlState == .lockNotAvailable {
-            let bySource = Dictionary(grouping: requests.indices) { requests[$0].contact.sourceID }
-            var outcomes = requests.map { _ in Result<Intake.Outcome, StoreError>.failure(.unavailable(error)) }
-            guard bySource.count > 1 else { return outcomes }
-            for (_, members) in bySource.sorted(by: { $0.key < $1.key }) {
-                do throws(StoreError) {
-                    let stored = try await commit(members.map { requests[$0] }, waitingForKeys: false)
-                    for (member, outcome) in zip(members, stored) { outcomes[member] = outcome }
-                } catch {
-                    for member in members { outcomes[member] = .failure(error) }
-                }
+    /// Somebody holds a lock for longer than is waited for: each source by itself, without those whose keys or leads are
+    /// held, and waiting no more than a moment for operators.
+    private func registerApart(_ requests: [Intake.Request]) async -> [Result<Intake.Outcome, StoreError>] {
+        var outcomes = requests.map { _ in Result<Intake.Outcome, StoreError>.failure(.heldByOthers) }
+        let bySource = Dictionary(grouping: requests.indices) { requests[$0].contact.sourceID }
+        for (sourceID, members) in bySource.sorted(by: { $0.key < $1.key }) {
+            do throws(StoreError) {
+                let stored = try await commit(members.map { requests[$0] }, isPatient: false)
+                for (member, outcome) in zip(members, stored) { outcomes[member] = outcome }
+                held.clear(sourceID)
+            } catch {
+                if error.isTimeout { held.note(sourceID) }
+                for member in members { outcomes[member] = .failure(error.isTimeout ? .heldByOthers : error) }
             }
-            return outcomes
-        } catch {
-            return requests.map { _ in .failure(error) }
         }
+        return outcomes
     }
 
     /// One transaction.
     private func commit(
-        _ requests: [Intake.Request], waitingForKeys: Bool
+        _ requests: [Intake.Request], isPatient: Bool
     ) async throws(StoreError) -> [Result<Intake.Outcome, StoreError>] {
-        let batch = IntakeBatch(requests, waitsForKeys: waitingForKeys)
+        let batch = IntakeBatch(requests, isPatient: isPatient)
         let (outcomes, unserved) = try await store.transaction { (transaction) throws(StoreError) in
             let found = try await transaction.run(batch.lookUp(queueHead: queueHead))
             var plan = try reading { () throws(PostgresError) in try batch.plan(found, queueHead: queueHead) }
@@ -224,6 +241,12 @@ private struct Batches: Sendable {
 }
 
 extension StoreError {
+    /// Whether a lock, or a statement that waited for several, took too long.
+    fileprivate var isTimeout: Bool {
+        guard case .unavailable(let error) = self else { return false }
+        return error.sqlState == .lockNotAvailable || error.sqlState == .queryCanceled
+    }
+
     /// Whether the next transaction is likely to fail, too.
     fileprivate var concernsAll: Bool {
         switch self {

@@ -6,12 +6,13 @@ import Postgres
 struct IntakeBatch: Sendable {
     let requests: [Intake.Request]
     let sourceIDs: [Int]
-    /// Whether it waits for keys that other transactions hold; otherwise the members that have them fail.
-    private let waitsForKeys: Bool
+    /// Whether it waits for what other transactions hold as long as transactions do. Otherwise members fail whose keys or
+    /// leads are held, and operators are waited for only as long as other batches may have them.
+    private let isPatient: Bool
 
-    init(_ requests: [Intake.Request], waitsForKeys: Bool = true) {
+    init(_ requests: [Intake.Request], isPatient: Bool = true) {
         self.requests = requests
-        self.waitsForKeys = waitsForKeys
+        self.isPatient = isPatient
         sourceIDs = Set(requests.map(\.contact.sourceID)).sorted()
     }
 
@@ -28,7 +29,7 @@ struct IntakeBatch: Sendable {
         let values = identities.map(\.value)
         let lockNumbers = Set(requests.lazy.flatMap(\.lockNumbers))
         var statements: [Statement] = [
-            waitsForKeys ? Locks.keys(lockNumbers) : Locks.keysWithoutWaiting(lockNumbers),
+            isPatient ? Locks.keys(lockNumbers) : Locks.keysWithoutWaiting(lockNumbers),
             """
             select id, external_id, phone, email, name, created_at, updated_at, contact_count
             from leads
@@ -37,7 +38,7 @@ struct IntakeBatch: Sendable {
                 from unnest(\(kinds), \(values)) as k (kind, value)
                 join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value)
             order by id
-            for no key update
+            for no key update \(unsafe: isPatient ? "" : "skip locked")
             """,
             """
             select i.kind::text, i.value, i.lead_id,
@@ -63,7 +64,7 @@ struct IntakeBatch: Sendable {
         if !keyedRequests.isEmpty { statements.append(replays) }
         if !events.isEmpty { statements.append(knownEvents) }
         if !identities.isEmpty { statements.append(lastOperators(kinds, values)) }
-        return statements
+        return isPatient ? statements : [Locks.impatience] + statements
     }
 
     /// The answers to requests that come again. Giving one is a write: a transaction that only read would not wait until
@@ -128,14 +129,15 @@ struct IntakeBatch: Sendable {
 
     /// Reads what the first round trip returned.
     func plan(_ found: [QueryResult], queueHead: Int) throws(PostgresError) -> IntakePlan {
+        let found = isPatient ? found : Array(found.dropFirst())
         var plan = IntakePlan(batch: self, queueHead: queueHead)
-        if !waitsForKeys {
+        if !isPatient {
             for row in found[0] {
                 let (number, isLocked) = try row.decode(Int.self, Bool.self)
                 if !isLocked { plan.heldByOthers.insert(number) }
             }
         }
-        plan.matching = try matching(leads: found[1], identities: found[2])
+        (plan.matching, plan.keysOfHeldLeads) = try matching(leads: found[1], identities: found[2])
         plan.sources = try Queue.sources(settings: found[5], operators: found[4])
         for row in found[6] {
             let (id, name, description, createdAt) = try row.decode(
@@ -178,7 +180,10 @@ struct IntakeBatch: Sendable {
         return plan
     }
 
-    private func matching(leads: QueryResult, identities: QueryResult) throws(PostgresError) -> LeadMatching {
+    /// - Returns: the matching, and the keys of leads that were not locked because others hold them.
+    private func matching(
+        leads: QueryResult, identities: QueryResult
+    ) throws(PostgresError) -> (LeadMatching, held: Set<LeadIdentity>) {
         var known: [Int: LeadMatching.KnownLead] = [:]
         for row in leads {
             var column = row.reader
@@ -186,14 +191,20 @@ struct IntakeBatch: Sendable {
             known[lead.id] = LeadMatching.KnownLead(lead)
         }
         var owners: [LeadIdentity: Int] = [:]
+        var held: Set<LeadIdentity> = []
         for row in identities {
             let (kind, value, leadID, externalIDs) = try row.decode(
                 String.self, String.self, Int.self, [String].self)
-            guard let kind = IdentityKind(rawValue: kind), known[leadID] != nil else { continue }
-            owners[LeadIdentity(kind: kind, value: value)] = leadID
+            guard let kind = IdentityKind(rawValue: kind) else { continue }
+            let identity = LeadIdentity(kind: kind, value: value)
+            guard known[leadID] != nil else {
+                held.insert(identity)
+                continue
+            }
+            owners[identity] = leadID
             known[leadID]?.externalIDs = Set(externalIDs)
         }
-        return LeadMatching(owners: owners, leads: known)
+        return (LeadMatching(owners: owners, leads: known), held)
     }
 }
 

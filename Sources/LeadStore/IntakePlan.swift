@@ -62,6 +62,8 @@ struct IntakePlan: Sendable {
     let queueHead: Int
     /// Keys that could not be locked.
     var heldByOthers: Set<Int> = []
+    /// Keys of leads that could not be locked.
+    var keysOfHeldLeads: Set<LeadIdentity> = []
     /// What requests that come again are answered, by member.
     var answered: [Int: Result<Intake.StoredAnswer, StoreError>] = [:]
     var contactsByEvent: [SourceEvent: EventContact] = [:]
@@ -87,19 +89,21 @@ struct IntakePlan: Sendable {
         for (index, request) in batch.requests.enumerated() {
             members.append(admit(request, index, fresh[index]))
         }
-        let newcomers = Dictionary(grouping: rows.indices) { rows[$0].contact.sourceID }
         let heads = Dictionary(grouping: waiting, by: \.sourceID)
-        var unserved: [Int] = []
-        for (sourceID, indices) in newcomers.sorted(by: { $0.key < $1.key }) {
+        var decidedSources: Set<Int> = []
+        var unserved: Set<Int> = []
+        for run in runs {
+            let sourceID = rows[run[0]].contact.sourceID
             guard let source = sources[sourceID] else { continue }
             let heads = heads[sourceID] ?? []
             // More may wait behind as many heads as were asked for, whether or not those are still there.
             let lastHead = Round.LastHead(of: heads, limit: queueHead)
+            let isFirst = decidedSources.insert(sourceID).inserted
             let capacityLeft = round.decide(
                 sourceID: sourceID, source,
-                queue: heads.filter(\.isStillWaiting).map(\.queued) + indices.map { queued(rows[$0]) },
+                queue: (isFirst ? heads.filter(\.isStillWaiting).map(\.queued) : []) + run.map { queued(rows[$0]) },
                 lastHead: lastHead, using: &generator)
-            if lastHead != nil && capacityLeft > 0 { unserved.append(sourceID) }
+            if lastHead != nil && capacityLeft > 0 { unserved.insert(sourceID) } else { unserved.remove(sourceID) }
         }
         var outcomes: [Int: Decision.Outcome] = [:]
         for decided in round.decided where decided.standing == .newcomer {
@@ -108,7 +112,36 @@ struct IntakePlan: Sendable {
         for index in rows.indices {
             if let outcome = outcomes[rows[index].fresh.contactID] { rows[index].outcome = outcome }
         }
-        return unserved
+        return unserved.sorted()
+    }
+
+    /// The newcomers in the order in which they are decided, those of one source in a row together.
+    ///
+    /// Source by source, which takes one record of the candidates each; but in order of arrival where sources share
+    /// operators who may not have room for all, or the first source would take the places of those before its last.
+    private var runs: [[Int]] {
+        guard sources.count > 1, sharesScarcePlaces else {
+            return Dictionary(grouping: rows.indices) { rows[$0].contact.sourceID }.sorted { $0.key < $1.key }
+                .map(\.value)
+        }
+        var runs: [[Int]] = []
+        for index in rows.indices {
+            if let last = runs.last, rows[last[0]].contact.sourceID == rows[index].contact.sourceID {
+                runs[runs.count - 1].append(index)
+            } else {
+                runs.append([index])
+            }
+        }
+        return runs
+    }
+
+    private var sharesScarcePlaces: Bool {
+        var sourcesOf: [Int: Int] = [:]
+        for candidate in sources.values.lazy.flatMap(\.candidates)
+        where candidate.isActive && candidate.maxLoad - candidate.load < rows.count + waiting.count {
+            sourcesOf[candidate.operatorID, default: 0] += 1
+        }
+        return sourcesOf.values.contains { $0 > 1 }
     }
 
     private func queued(_ row: Row) -> Round.Queued {
@@ -122,8 +155,13 @@ struct IntakePlan: Sendable {
 
     private mutating func admit(_ request: Intake.Request, _ index: Int, _ fresh: Fresh) -> Member {
         let contact = request.contact
-        if !heldByOthers.isEmpty, request.lockNumbers.contains(where: heldByOthers.contains) {
-            return .rejected(request.idempotency == nil ? .keyInUse : .idempotencyKeyInUse)
+        if let number = request.idempotency?.lockNumber, heldByOthers.contains(number) {
+            return .rejected(.idempotencyKeyInUse)
+        }
+        if request.lockNumbers.contains(where: heldByOthers.contains)
+            || request.keys.contains(where: { keysOfHeldLeads.contains($0) })
+        {
+            return .rejected(.heldByOthers)
         }
         if let answered = answered[index] {
             do throws(StoreError) { return .replayed(try answered.get()) } catch { return .rejected(error) }

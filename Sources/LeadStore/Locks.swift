@@ -13,6 +13,9 @@ enum Locks {
         "select pg_advisory_xact_lock(key) from unnest(\(keys.sorted())) as key"
     }
 
+    /// Makes the rest of the transaction wait for a lock only as long as another batch may hold it.
+    static let impatience: Statement = "select set_config('lock_timeout', '100ms', true)"
+
     /// Locks those keys of a batch that nobody holds, and tells which. It waits for nothing, so it cannot deadlock.
     static func keysWithoutWaiting(_ keys: Set<Int>) -> Statement {
         "select key, pg_try_advisory_xact_lock(key) from unnest(\(keys.sorted())) as key"

@@ -29,8 +29,9 @@ public enum StoreError: Error, Sendable {
     case tooManyLongReads
     /// More registrations wait than the intake takes, or this one has waited for too long; nothing was changed.
     case intakeFull
-    /// Another transaction has held one of the request's keys for longer than it was waited for; trying again is right.
-    case keyInUse
+    /// Another transaction has held what the request needs (a key, its lead, the source's operators) for longer than it was
+    /// waited for; nothing was changed, trying again soon is right.
+    case heldByOthers
     /// The key of the request was used for another one.
     case idempotencyKeyReused
     /// A request with this key has been under way for longer than it was waited for.
