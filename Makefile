@@ -74,7 +74,7 @@ mutants: build $(VENV)/.ready ## Break the product on purpose, one thing at a ti
 	$(VENV)/bin/python Tests/Mutants/run
 
 bench: setup ## Measure: see Benchmarks/README.md
-	@deploy/install-packages wrk postgresql-contrib curl
+	@deploy/install-packages wrk postgresql-contrib haproxy python3
 	Benchmarks/run
 
 coverage: build ## Line coverage of the Swift tests, by file

@@ -1,0 +1,96 @@
+"""Who asks: wrk over HTTP, pgbench by SQL."""
+
+import dataclasses
+import pathlib
+import re
+import statistics
+import tempfile
+import time
+
+from rig.servers import BENCHMARKS, Database, Failed, pgbench, run
+
+
+# Seconds.
+WARM_UP = 2
+
+
+@dataclasses.dataclass
+class Measured:
+    """One turn of one side: how many a second, and how long one took, in milliseconds."""
+
+    rate: float
+    p50: float
+    p99: float
+    # What a script counted: registered, closed, refused.
+    counted: tuple[int, int, int] | None = None
+    # How many answers were no success.
+    bad: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.rate:8.0f}/s   p50 {self.p50:8.3f}   p99 {self.p99:8.3f} ms" + (
+            f"   NOT 2xx: {self.bad}" if self.bad else "")
+
+
+def milliseconds(text: str) -> float:
+    number, unit = re.fullmatch(r"([0-9.]+)(us|ms|s|m)", text).groups()
+    return float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}[unit]
+
+
+def wrk(url: str, clients: int, seconds: float, script: str | None = None, *arguments, count: bool = False,
+        threads: int = 1) -> Measured:
+    """wrk on a URL, with a script of Benchmarks/load; keep-alive."""
+    command = ["wrk", "-t", threads, "-c", clients, "-d", f"{max(1, round(seconds))}s", "--latency", "--timeout", "10s"]
+    if script:
+        command += ["-s", BENCHMARKS / "load" / script]
+    said = run(*command, url, *(["--", *arguments] if arguments else []),
+               environment={"BENCH_COUNT": "1"} if count else {})
+    rate = re.search(r"Requests/sec:\s+([0-9.]+)", said)
+    p50, p99 = (re.search(rf"^\s+{percent}%\s+(\S+)", said, re.MULTILINE) for percent in (50, 99))
+    if not (rate and p50 and p99):
+        raise Failed(f"wrk says:\n{said}")
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)
+    counted = re.search(r"^counted (\d+) (\d+) (\d+)", said, re.MULTILINE)
+    refused = int(bad[1]) if bad else 0
+    requests = int(re.search(r"(\d+) requests in", said)[1])
+    return Measured(
+        # Only what succeeded.
+        float(rate[1]) * (1 - refused / max(1, requests)), milliseconds(p50[1]), milliseconds(p99[1]),
+        tuple(int(n) for n in counted.groups()) if counted else None,
+        refused + (sum(int(n) for n in broken.groups()) if broken else 0))
+
+
+def word() -> str:
+    """Something no other run has used: leads must be new."""
+    return f"w{time.time_ns() // 1000}"
+
+
+def register(url: str, source: int, clients: int, seconds: float) -> Measured:
+    """POST /contacts, each with a lead of its own."""
+    return wrk(url, clients, seconds, "register.lua", source, word())
+
+
+def reference(database: Database, source: int, connections: int, seconds: float, script: str = "reference.pgbench",
+              latencies: bool = False) -> Measured:
+    """pgbench -M prepared; with `latencies`, percentiles instead of the mean (which costs it some writing).
+
+    Its connections are new and plan everything first. So as not to count that, two more seconds are run and left out.
+    """
+    length = max(1, round(seconds))
+    with tempfile.TemporaryDirectory(prefix="leads-pgbench-") as directory:
+        log = ["-l", f"--log-prefix={directory}/log"] if latencies else []
+        said = run(pgbench(), "-n", "-M", "prepared", "-c", connections, "-j", min(2, connections),
+                   "-T", length + WARM_UP, "-P", 1, "-D", f"source={source}", "--max-tries", 10, *log,
+                   "-f", BENCHMARKS / script, environment=database.environment, errors_too=True)
+        each = re.findall(r"^progress: [0-9.]+ s, ([0-9.]+) tps, lat ([0-9.]+) ms", said, re.MULTILINE)[WARM_UP:]
+        if not each:
+            raise Failed(f"pgbench says:\n{said}")
+        p50 = p99 = statistics.mean(float(latency) for _, latency in each)
+        if latencies:
+            # client, transaction, microseconds, …
+            times = [int(line.split()[2]) / 1000 for file in pathlib.Path(directory).iterdir()
+                     for line in file.read_text().splitlines() if line.split()[2].isdigit()]
+            times = sorted(times[len(times) * WARM_UP // (length + WARM_UP):])
+            p50, p99 = statistics.median(times), times[int(len(times) * 0.99)]
+        failed = re.search(r"^number of failed transactions: (\d+)", said, re.MULTILINE)
+        return Measured(statistics.mean(float(rate) for rate, _ in each), p50, p99, bad=int(failed[1]) if failed else 0)
