@@ -1,18 +1,18 @@
 """Do five million old contacts and a long queue slow registration down?"""
 
 from rig import load, report
-from rig.sizes import Sizes
+from rig.sizes import LONG_QUEUE, Sizes
 
 PROGRAMS = ["leads-crm"]
-WAITING = 100_000
 
 
 def ask(rig, seconds, turns):
     sizes = Sizes.of(rig)
-    report.question(f"How many contacts a second are registered beside {sizes.large:,} old ones and {WAITING:,} that wait? "
+    report.question(f"How many contacts a second are registered beside {sizes.large:,} old ones and {LONG_QUEUE:,} that wait? "
                     "(64 clients)")
     with sizes.filled(sizes.large) as full, rig.database("backlog") as empty, \
             full.instance() as beside, empty.instance() as alone:
+        sizes.lengthen_queue(full)
         waiting = int(full.sql("select count(*) from contacts where status = 'new'"))
         report.say(f"{full.sql('select count(*) from contacts')} contacts, {waiting} of them wait for operators who are full")
         ours, theirs = beside.source(10), alone.source(10)

@@ -7,7 +7,8 @@ import time
 from rig import report
 from rig.servers import Database, Rig
 
-WAITING = 100_000
+WAITING = 200
+LONG_QUEUE = 100_000
 
 
 class Sizes:
@@ -32,10 +33,20 @@ class Sizes:
         if contacts not in self.made:
             begun = time.monotonic()
             database = self.rig.database(f"filled_{contacts}")
-            database.script("fill.sql", contacts=contacts, waiting=WAITING if contacts == self.large else 200)
+            database.script("fill.sql", contacts=contacts, waiting=WAITING)
             self.made[contacts] = database
             report.say(f"{contacts:,} contacts filled in within {time.monotonic() - begun:.0f} s")
         yield self.made[contacts]
+
+    def lengthen_queue(self, database: Database) -> None:
+        """Makes LONG_QUEUE contacts wait in the source whose only operator is full."""
+        waiting = int(database.sql("select count(*) from contacts where status = 'new'"))
+        database.sql(
+            f"""
+            insert into contacts (lead_id, source_id, status, message, waiting_reason, waiting_since)
+            select lead_id, source_id, 'new', message, waiting_reason, now()
+            from (select * from contacts where status = 'new' limit 1) one, generate_series(1, {LONG_QUEUE - waiting})
+            """, "select fold_contact_tallies()", "vacuum analyze contacts")
 
     def spoil(self, database: Database) -> None:
         """It is not what it was: the next question begins with a fresh one."""
