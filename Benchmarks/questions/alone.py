@@ -10,7 +10,7 @@ def ask(rig, seconds, turns):
     with rig.database("alone") as database, database.instance() as instance, rig.floor() as floor:
         database.script("reference.sql")
         source = instance.source(10)
-        measured = report.turns(turns, {
+        measured = report.turns(rig, turns, {
             "pgbench, 1 connection": lambda: load.reference(database, source, 1, seconds, latencies=True),
             "trivial GET, 1 client": lambda: load.wrk(floor.url + "/trivial", 1, seconds),
             "POST /contacts, 1 client": lambda: load.register(instance.url, source, 1, seconds),

@@ -16,16 +16,17 @@ def ask(rig, seconds, turns):
         waiting = int(full.sql("select count(*) from contacts where status = 'new'"))
         report.say(f"{full.sql('select count(*) from contacts')} contacts, {waiting} of them wait for operators who are full")
         ours, theirs = beside.source(10), alone.source(10)
-        measured = report.turns(turns, {
+        measured = report.turns(rig, turns, {
             "nothing there": lambda: load.register(alone.url, theirs, 64, seconds),
             "beside the old ones": lambda: load.register(beside.url, ours, 64, seconds),
         }, before=lambda: (full.tidy(), empty.tidy()))
         none, many = ([turn.rate for turn in side] for side in measured.values())
         report.ratio("beside old and waiting contacts against an empty database", many, none, at_least=0.8)
+        report.costs("beside them", *reversed(measured.values()))
         # In the very source where they wait, a newcomer is told to.
         full_source = full.sql("select source_id from contacts where status = 'new' limit 1")
         empty_source = alone.source(1, limit=1)
-        measured = report.turns(turns, {
+        measured = report.turns(rig, turns, {
             "joining an empty queue": lambda: load.register(alone.url, empty_source, 64, seconds),
             "joining the queue of those who wait": lambda: load.register(beside.url, full_source, 64, seconds),
         }, before=lambda: (full.tidy(), empty.tidy()))

@@ -12,12 +12,13 @@ def ask(rig, seconds, turns):
         source = first.source(10)
         with database.instance() as second, database.instance() as third, \
                 rig.balancer([first, second, third]) as balanced:
-            measured = report.turns(turns, {
+            measured = report.turns(rig, turns, {
                 "one instance, 64 clients": lambda: load.register(first.url, source, 64, seconds),
                 "three behind HAProxy, 192 clients": lambda: load.register(balanced, source, 192, seconds),
             }, before=database.tidy)
             one, three = ([turn.rate for turn in side] for side in measured.values())
             report.ratio("three instances behind HAProxy against one", three, one, at_least=0.6)
+            report.costs("three instances", *reversed(measured.values()))
 
             # The limit is not tested by a limit that is never reached.
             scarce = first.source(10, limit=PLACES // 10)

@@ -10,7 +10,7 @@ def ask(rig, seconds, turns):
     with rig.database("intake") as database, database.instance() as instance, rig.floor() as floor:
         database.script("reference.sql")
         source = instance.source(10)
-        measured = report.turns(turns, {
+        measured = report.turns(rig, turns, {
             "pgbench, 64 connections": lambda: load.reference(database, source, 64, seconds),
             "POST /contacts, 64 clients": lambda: load.register(instance.url, source, 64, seconds),
             "pgbench, 150 connections": lambda: load.reference(database, source, 150, seconds),
@@ -20,8 +20,11 @@ def ask(rig, seconds, turns):
         }, before=database.tidy)
         by_hand, post, by_hand_150, post_256, trivial, validating = (
             [turn.rate for turn in side] for side in measured.values())
+        sides = list(measured.values())
         report.ratio("POST /contacts, 64 clients, against pgbench, 64", post, by_hand, at_least=4)
+        report.costs("64 clients", sides[1], sides[0])
         report.ratio("POST /contacts, 256 clients, against pgbench, 150", post_256, by_hand_150, at_least=8)
+        report.costs("256 clients", sides[3], sides[2])
         report.ratio("POST without the database against trivial GET, 64 clients", validating, trivial, at_least=0.6)
         report.ratio("POST /contacts against POST without the database, 64 clients", post, validating, at_least=0.25)
         answered = measured["POST /contacts, 64 clients"]

@@ -13,7 +13,7 @@ def ask(rig, seconds, turns):
             "source_id": source, "lead_external_id": "bench", "lead_name": "Lead", "message": "hello"})["id"]
         load.register(instance.url, source, 64, 1)
         database.tidy()
-        measured = report.turns(turns, {
+        measured = report.turns(rig, turns, {
             "trivial GET": lambda: load.wrk(floor.url + "/trivial", 64, seconds),
             "GET /contacts/{id}": lambda: load.wrk(f"{instance.url}/api/v1/contacts/{contact}", 64, seconds),
         })

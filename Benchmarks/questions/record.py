@@ -21,6 +21,6 @@ def ask(rig, seconds, turns):
                 return load.register(instance.url, source, 32, seconds)
             return measure
 
-        measured = report.turns(turns, {"thrown away": side(True), "stored": side(False)}, before=database.tidy)
+        measured = report.turns(rig, turns, {"thrown away": side(True), "stored": side(False)}, before=database.tidy)
         thrown, stored = ([turn.rate for turn in each] for each in measured.values())
         report.ratio("with the record against without", stored, thrown, at_least=0.85)

@@ -17,7 +17,7 @@ def ask(rig, seconds, turns):
                                          environment={"DATABASE_URL": database.url}).split()
                 return load.Measured(float(rate), float(microseconds) / 1000, float(microseconds) / 1000)
 
-            measured = report.turns(turns, {
+            measured = report.turns(rig, turns, {
                 f"pgbench, {tasks}": lambda: load.reference(database, 1, tasks, seconds, "select.pgbench"),
                 f"ours, {tasks} tasks": ours,
             })

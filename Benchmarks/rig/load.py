@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import re
+import socket
 import statistics
 import tempfile
 import time
@@ -25,9 +26,17 @@ class Measured:
     counted: tuple[int, int, int] | None = None
     # How many answers were no success.
     bad: int = 0
+    # What was done in all, and the processor time of the servers for each, in microseconds.
+    done: int = 0
+    cost: float | None = None
+
+    def times(self, count: float) -> "Measured":
+        """The same when what was counted as one is so many."""
+        return dataclasses.replace(self, rate=self.rate * count, done=round(self.done * count))
 
     def __str__(self) -> str:
         return f"{self.rate:8.0f}/s   p50 {self.p50:8.3f}   p99 {self.p99:8.3f} ms" + (
+            f"   {self.cost:6.0f} µs" if self.cost is not None else "") + (
             f"   NOT 2xx: {self.bad}" if self.bad else "")
 
 
@@ -57,7 +66,7 @@ def wrk(url: str, clients: int, seconds: float, script: str | None = None, *argu
         # Only what succeeded.
         float(rate[1]) * (1 - refused / max(1, requests)), milliseconds(p50[1]), milliseconds(p99[1]),
         tuple(int(n) for n in counted.groups()) if counted else None,
-        refused + (sum(int(n) for n in broken.groups()) if broken else 0))
+        refused + (sum(int(n) for n in broken.groups()) if broken else 0), done=requests - refused)
 
 
 def word() -> str:
@@ -93,4 +102,41 @@ def reference(database: Database, source: int, connections: int, seconds: float,
             times = sorted(times[len(times) * WARM_UP // (length + WARM_UP):])
             p50, p99 = statistics.median(times), times[int(len(times) * 0.99)]
         failed = re.search(r"^number of failed transactions: (\d+)", said, re.MULTILINE)
-        return Measured(statistics.mean(float(rate) for rate, _ in each), p50, p99, bad=int(failed[1]) if failed else 0)
+        processed = re.search(r"^number of transactions actually processed: (\d+)", said, re.MULTILINE)
+        return Measured(statistics.mean(float(rate) for rate, _ in each), p50, p99, bad=int(failed[1]) if failed else 0,
+                        done=int(processed[1]))
+
+
+class Client:
+    """One connection that sends the same GET again and again; costs next to nothing itself."""
+
+    def __init__(self, port: int, path: str):
+        self.path = path
+        self.request = f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def time(self) -> float:
+        """Milliseconds from asking to the end of the answer, which must be a success."""
+        begun = time.perf_counter()
+        self.socket.sendall(self.request)
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += self._receive()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        missing = int(re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)[1]) - len(body)
+        while missing > 0:
+            missing -= len(self._receive())
+        taken = (time.perf_counter() - begun) * 1000
+        if b" 200 " not in head.split(b"\r\n", 1)[0]:
+            raise Failed(f"{self.path}: {head[:100]!r} {body[:300]!r}")
+        return taken
+
+    def _receive(self) -> bytes:
+        received = self.socket.recv(262144)
+        if not received:
+            raise Failed(f"{self.path}: the connection was closed")
+        return received
+
+    def close(self) -> None:
+        self.socket.close()

@@ -42,13 +42,16 @@ def say(text: str) -> None:
     print(f"  {text}", flush=True)
 
 
-def turns(count: int, sides: dict, before=lambda: None) -> dict[str, list]:
+def turns(rig, count: int, sides: dict, before=lambda: None) -> dict[str, list]:
     """Runs all sides in turns, A B A B, prints each, and returns what was measured by side."""
     measured: dict[str, list] = {name: [] for name in sides}
     for turn in range(1, count + 1):
         for name, side in sides.items():
             before()
+            spent = rig.processor_time()
             result = side()
+            if result.done:
+                result.cost = (rig.processor_time() - spent) / result.done * 1_000_000
             measured[name].append(result)
             say(f"turn {turn}   {name:<44} {result}")
     return measured
@@ -60,6 +63,12 @@ def ratio(text: str, ours: list[float], theirs: list[float], at_least: float | N
     each = [a / b if b else float("inf") for a, b in zip(ours, theirs)]
     value = statistics.median(each)
     figure(f"{text}: ×{value:.2f}  ({' '.join(f'{r:.2f}' for r in each)})", value, at_least, at_most, "×")
+
+
+def costs(text: str, ours: list, theirs: list) -> None:
+    """How often our servers' processor time for one goes into the other side's. On a machine that others use too this says
+    more than rates do: the more processes a side has, the larger its share of the cores."""
+    ratio(f"  by processor time, {text}", [turn.cost for turn in theirs], [turn.cost for turn in ours])
 
 
 def figure(text: str, value: float, at_least: float | None = None, at_most: float | None = None, unit: str = "") -> None:

@@ -34,12 +34,24 @@ def run(*command, environment: dict = {}, errors_too: bool = False) -> str:
     return done.stdout + (done.stderr if errors_too else "")
 
 
+def processor_time(pid: int, with_ended_children: bool = False) -> float:
+    """Seconds of processor time a process has used; 0 if it is gone."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return sum(int(field) for field in fields[11:15 if with_ended_children else 13]) / os.sysconf("SC_CLK_TCK")
+
+
 class Process:
     """A server of ours on a port, its log in a file; ends with the `with` that began it."""
+
+    running: list["Process"] = []
 
     def __init__(self, command: list, log: pathlib.Path, port: int, environment: dict = {}, ready: str = "/readyz"):
         self.port = port
         self.log = log
+        Process.running.append(self)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("LEADS_", "DATABASE_", "PG"))}
         # What somebody sets to measure it (LEADS_INTAKE_LANES=4 make bench) reaches the instances.
         chosen = {k: v for k, v in os.environ.items() if k.startswith("LEADS_")}
@@ -87,6 +99,9 @@ class Process:
         finally:
             connection.close()
 
+    def processor_time(self) -> float:
+        return processor_time(self.process.pid)
+
     def memory(self) -> float:
         """The resident memory in MB."""
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
@@ -95,6 +110,8 @@ class Process:
         raise Failed("no VmRSS")
 
     def end(self) -> None:
+        if self in Process.running:
+            Process.running.remove(self)
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -193,6 +210,7 @@ class Rig:
             self.socket_directory = str(self.directory / "data/run")
             if not pathlib.Path(self.socket_directory, SOCKET).exists():
                 raise Failed(f"the server's socket is not in {self.socket_directory}")
+            self.postmaster = int(pathlib.Path(self.directory, "data/data/postmaster.pid").read_text().split()[0])
         except BaseException:
             self.__exit__()
             raise
@@ -202,6 +220,13 @@ class Rig:
         if self.owner:
             self.owner.end()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def processor_time(self) -> float:
+        """Seconds that PostgreSQL, with its ended sessions, and all servers of ours have used; not who asks them."""
+        children = pathlib.Path(f"/proc/{self.postmaster}/task/{self.postmaster}/children").read_text().split()
+        return (processor_time(self.postmaster, with_ended_children=True)
+                + sum(processor_time(int(child)) for child in children)
+                + sum(process.processor_time() for process in Process.running))
 
     def free_port(self) -> int:
         while True:
