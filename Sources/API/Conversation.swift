@@ -126,8 +126,10 @@ extension Conversation {
         }
     }
 
+    /// Goes on while a request is answered: not to would be two system calls for each request. Only who sends the next ones
+    /// ahead is not read any further.
     func read(context: ChannelHandlerContext) {
-        if isTaking, pending.isEmpty { context.read() } else { isReadWanted = true }
+        if pending.isEmpty { context.read() } else { isReadWanted = true }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -17,7 +17,7 @@ public struct JSONWriter: Sendable {
     public private(set) var bytes: [UInt8] = []
 
     /// An empty writer with room for `capacity` bytes before it has to grow.
-    public init(capacity: Int = 512) {
+    public init(capacity: Int = 1024) {
         bytes.reserveCapacity(capacity)
     }
 
