@@ -1,6 +1,7 @@
 internal import CLibPQ
 import DequeModule
 import Dispatch
+import Glibc
 
 /// One libpq connection in pipeline mode.
 ///
@@ -132,7 +133,7 @@ public actor Connection {
     public func send(_ statements: [Statement], commits: Bool = false) async throws(PostgresError) -> [QueryResult] {
         guard isOpenNow else { throw PostgresError(.connectionLost) }
         guard !Task.isCancelled || commits else { throw PostgresError(.cancelled) }
-        guard statements.allSatisfy({ $0.parameters.areRepresentable && !$0.sql.utf8.contains(0) }) else {
+        guard statements.allSatisfy({ $0.parameters.areRepresentable && !$0.sql.containsNUL }) else {
             throw PostgresError(.invalidParameter, note: "text must not hold U+0000")
         }
         let id = nextRequestID()
@@ -156,7 +157,7 @@ public actor Connection {
         guard isOpenNow else { throw PostgresError(.connectionLost) }
         guard !Task.isCancelled else { throw PostgresError(.cancelled) }
         precondition(expected.isEmpty && unsynced.isEmpty, "a script needs the connection to itself")
-        guard !sql.utf8.contains(0) else { throw PostgresError(.invalidParameter, note: "a script holds U+0000") }
+        guard !sql.containsNUL else { throw PostgresError(.invalidParameter, note: "a script holds U+0000") }
         let id = nextRequestID()
         let deadline = ContinuousClock.now + .seconds(86_400)
         let result = await withTaskCancellationHandler {
@@ -403,7 +404,8 @@ extension Connection: EventLoop.Resident {
             guard let first = connection.expected.first else { return nil }
             switch first {
             case .result(let request): return request.deadline
-            case .preparation, .sync: return connection.requests.first?.deadline
+            case .sync(let requests): return requests.first?.deadline
+            case .preparation: return connection.requests.first?.deadline
             }
         }
     }
@@ -521,5 +523,13 @@ private final class NoticeBox {
         let notice = Notice(sqlState: SQLState(field("C") ?? "00000"), severity: field("V") ?? "NOTICE")
         if notice.sqlState == .warning { box.sawWarning = true }
         box.received?(notice)
+    }
+}
+
+extension String {
+    /// Whether it holds U+0000. Statements are long, and `memchr` looks at many bytes at a time.
+    fileprivate var containsNUL: Bool {
+        var text = self
+        return text.withUTF8 { bytes in bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false }
     }
 }

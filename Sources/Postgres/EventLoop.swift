@@ -42,6 +42,12 @@ final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     private var residents: [UInt64: any Resident] = [:]
     private var restless: [any Resident] = []
     private var lastTag: UInt64 = 0
+    /// The earliest of the residents' deadlines when they were last looked at, and whether one may have come since.
+    private var deadline: ContinuousClock.Instant?
+    private var mayHaveNewDeadline = false
+    private var lastLook = ContinuousClock.now
+    /// Deadlines are seconds; asking everybody in every turn would cost more than the turn.
+    private static let lookInterval: Duration = .milliseconds(20)
 
     init() {
         precondition(epoll >= 0 && wakeUp >= 0, "the system is out of file descriptors")
@@ -147,6 +153,7 @@ final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
             }
             for closure in closures { closure() }
             for job in jobs { job.runSynchronously(isolatedTo: serialExecutor, taskExecutor: taskExecutor) }
+            mayHaveNewDeadline = mayHaveNewDeadline || ready > 0 || !closures.isEmpty || !jobs.isEmpty
             closures.removeAll(keepingCapacity: true)
             jobs.removeAll(keepingCapacity: true)
             passDeadlines()
@@ -159,28 +166,23 @@ final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// How long epoll may sleep: not at all with jobs waiting, else until the next deadline (rounded up).
     private var waitMilliseconds: Int32 {
         guard !inbox.withLock({ $0.isSignalled }) else { return 0 }
-        guard let deadline = earliestDeadline else { return -1 }
-        let wait = ContinuousClock.now.duration(to: deadline)
+        let look = lastLook + Self.lookInterval
+        guard let due = mayHaveNewDeadline ? min(look, deadline ?? look) : deadline else { return -1 }
+        let wait = ContinuousClock.now.duration(to: due)
         guard wait > .zero else { return 0 }
         let (seconds, attoseconds) = wait.components
         return Int32(clamping: seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1)
     }
 
-    private var earliestDeadline: ContinuousClock.Instant? {
-        var earliest: ContinuousClock.Instant?
-        for resident in residents.values {
-            guard let deadline = resident.nextDeadline else { continue }
-            earliest = earliest.map { min($0, deadline) } ?? deadline
-        }
-        return earliest
-    }
-
     private func passDeadlines() {
-        guard let earliest = earliestDeadline else { return }
         let now = ContinuousClock.now
-        guard earliest <= now else { return }
+        guard deadline.map({ $0 <= now }) ?? false || (mayHaveNewDeadline && lastLook + Self.lookInterval <= now)
+        else { return }
         for resident in Array(residents.values) {
             if let deadline = resident.nextDeadline, deadline <= now { resident.deadlinePassed(now) }
         }
+        lastLook = now
+        mayHaveNewDeadline = false
+        deadline = residents.values.compactMap(\.nextDeadline).min()
     }
 }

@@ -34,13 +34,11 @@ public final class QueryResult: @unchecked Sendable, RandomAccessCollection {
         DataType(oid: PQftype(pointer, column))
     }
 
-    /// Calls `body` with the field's bytes, or nil for a null.
-    func withField<T, E>(_ row: Int32, _ column: Int32, _ body: (UnsafeRawBufferPointer?) throws(E) -> T) throws(E) -> T
-    {
-        guard PQgetisnull(pointer, row, column) == 0 else { return try body(nil) }
-        return try body(
-            UnsafeRawBufferPointer(
-                start: PQgetvalue(pointer, row, column), count: Int(PQgetlength(pointer, row, column))))
+    /// The field's bytes, or nil for a null. They are there as long as this is.
+    func field(_ row: Int32, _ column: Int32) -> UnsafeRawBufferPointer? {
+        guard PQgetisnull(pointer, row, column) == 0 else { return nil }
+        return UnsafeRawBufferPointer(
+            start: PQgetvalue(pointer, row, column), count: Int(PQgetlength(pointer, row, column)))
     }
 
     var status: ExecStatusType { PQresultStatus(pointer) }

@@ -28,25 +28,35 @@ public struct RowReader {
     }
 
     /// Reads the next column.
+    ///
+    /// Inlinable, so that other modules read columns of a known type without looking up what a type can do.
     /// - Throws: `PostgresError` with the code `unexpectedColumn` when it is missing or of another type.
+    @inlinable
     public mutating func next<Column: ColumnDecodable>(_ type: Column.Type = Column.self) throws(PostgresError)
         -> Column
     {
+        let (field, dataType) = try nextField()
+        // The field's bytes live as long as the result, which the row holds.
+        guard let value = withExtendedLifetime(self, { Column(field, of: dataType) }) else {
+            throw mismatch(dataType, isNull: field == nil, "\(type)")
+        }
+        return value
+    }
+
+    @usableFromInline
+    mutating func nextField() throws(PostgresError) -> (UnsafeRawBufferPointer?, DataType) {
         guard column < row.result.columnCount else {
             throw PostgresError(.unexpectedColumn, note: "there is no column \(column + 1)")
         }
         defer { column += 1 }
-        let dataType = row.result.dataType(ofColumn: column)
-        return try row.result.withField(row.index, column) { (field) throws(PostgresError) -> Column in
-            guard let value = Column(field, of: dataType) else {
-                throw PostgresError(
-                    .unexpectedColumn,
-                    note:
-                        "column \(column + 1) of type \(dataType.oid)\(field == nil ? " is null and" : "") is no \(type)"
-                )
-            }
-            return value
-        }
+        return (row.result.field(row.index, column), row.result.dataType(ofColumn: column))
+    }
+
+    @usableFromInline
+    func mismatch(_ dataType: DataType, isNull: Bool, _ type: String) -> PostgresError {
+        PostgresError(
+            .unexpectedColumn,
+            note: "column \(column) of type \(dataType.oid)\(isNull ? " is null and" : "") is no \(type)")
     }
 }
 
@@ -111,6 +121,7 @@ extension String: ColumnDecodable {
 }
 
 extension Optional: ColumnDecodable where Wrapped: ColumnDecodable {
+    @inlinable
     public init?(_ field: UnsafeRawBufferPointer?, of dataType: DataType) {
         guard field != nil else {
             self = .none
