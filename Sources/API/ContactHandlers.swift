@@ -47,22 +47,26 @@ struct ContactHandlers: Sendable {
         let items = try call.bodyElements(atMost: NewContact.batchLimit) { NewContact(&$0) }
         let valid = items.compactMap { item in (try? item.get()).map { request(for: $0) } }
         // On the database's thread, so that no locks are held while threads change between two statements.
-        let outcomes = await withTaskExecutorPreference(store.taskExecutor) { await intake.register(valid) }
-        if let problem = Self.commonFault(of: outcomes) { throw problem }
-        for case .success(let registered) in outcomes { observe(registered) }
-        var registered = outcomes[...]
+        let stored = await withTaskExecutorPreference(store.taskExecutor) { await intake.register(valid) }
+        if let problem = Self.commonFault(of: stored) { throw problem }
+        for case .success(let registered) in stored { observe(registered) }
+        var registered = stored[...]
+        let outcomes = items.map { item -> Result<Intake.Registered, Problem> in
+            switch item {
+            case .success: registered.removeFirst().mapError { Problem($0) }
+            case .failure(let failure): .failure(.invalid(failure.faults))
+            }
+        }
+        let problems = outcomes.compactMap { outcome in if case .failure(let problem) = outcome { problem } else { nil }
+        }
+        let failures = problems.filter { $0.status.kind == .serverError }
+        observation.batchAnswered(
+            refused: problems.count - failures.count, failed: failures.count, cause: failures.first?.cause)
         let language = call.language
         return Reply { json in
-            json.array(items) { json, item in
-                switch item {
-                case .failure(let failure):
-                    json.registrationOutcome(.failure(.invalid(failure.faults)), in: language)
-                case .success:
-                    let outcome = registered.removeFirst()
-                    json.registrationOutcome(
-                        outcome.map(\.contact).mapError { Problem($0) },
-                        isRepetition: (try? outcome.get())?.isRepetition ?? false, in: language)
-                }
+            json.array(outcomes) { json, outcome in
+                let isRepetition = (try? outcome.get())?.isRepetition ?? false
+                json.registrationOutcome(outcome.map(\.contact), isRepetition: isRepetition, in: language)
             }
         }
     }

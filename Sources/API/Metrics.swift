@@ -21,8 +21,8 @@ struct Metrics {
             Observation.RegistrationOutcome.allCases.map {
                 ([("outcome", $0.rawValue)], totals.registrations[$0] ?? 0)
             } + [
-                ([("outcome", "refused")], totals.registrations(answered: 400..<500)),
-                ([("outcome", "failed")], totals.registrations(answered: 500..<600)),
+                ([("outcome", "refused")], totals.registrations(answered: 400..<500) + totals.refusedInBatches),
+                ([("outcome", "failed")], totals.registrations(answered: 500..<600) + totals.failedInBatches),
             ])
         counter(
             "leads_stranded_sources_total",

@@ -91,6 +91,9 @@ public final class Observation: Sendable {
         fileprivate var rows: [Row?] = []
         fileprivate(set) var inFlight = 0
         fileprivate(set) var registrations: [RegistrationOutcome: Int] = [:]
+        /// Of batches, those that were the caller's fault and those that were not.
+        fileprivate(set) var refusedInBatches = 0
+        fileprivate(set) var failedInBatches = 0
         fileprivate(set) var strandedSources = 0
 
         var requests: [Series: Int] {
@@ -156,6 +159,18 @@ public final class Observation: Sendable {
 
     func registered(_ outcome: RegistrationOutcome) {
         state.withLock { $0.registrations[outcome, default: 0] += 1 }
+    }
+
+    /// Notes what of a batch was not registered although the request went well.
+    /// - Parameter cause: why the last of it was not tried, free of what the caller sent.
+    func batchAnswered(refused: Int, failed: Int, cause: String?) {
+        state.withLock {
+            $0.refusedInBatches += refused
+            $0.failedInBatches += failed
+        }
+        guard failed > 0 else { return }
+        logger.warning(
+            "a batch was registered in part", metadata: ["failed": "\(failed)", "cause": "\(cause ?? "unknown")"])
     }
 
     private func log(_ exchange: Exchange) {

@@ -32,11 +32,15 @@ actor PartReader {
         self.fingerprint = fingerprint
     }
 
-    /// The next lines; none at the end of the file.
+    /// How many bytes of lines are held at once, beside the last of them.
+    private static let largestPart = 2 << 20
+
+    /// The next lines, at most so many; none at the end of the file.
     func next(_ count: Int) throws(ImportError) -> Part {
         var part = Part()
         part.lines.reserveCapacity(count)
-        while part.lines.count < count, let record = try records.next() {
+        let start = records.offset
+        while part.lines.count < count, records.offset - start < Self.largestPart, let record = try records.next() {
             let outcome = request(record, &part)
             part.lines.append(Part.Line(record: record, outcome: outcome))
         }

@@ -14,7 +14,7 @@ struct RecordReader {
     /// What has been read from `offset` on, beginning at `start`.
     private var bytes: [UInt8] = []
     private var start = 0
-    private static let pieceSize = 1 << 18
+    static let pieceSize = 1 << 18
     private static let lineFeed = UInt8(ascii: "\n")
 
     /// Reads from the first record on.
@@ -36,6 +36,9 @@ struct RecordReader {
         line += first[..<length].count { $0 == Self.lineFeed }
         offset += length
     }
+
+    /// How many bytes of the file are in memory.
+    var held: Int { bytes.count }
 
     /// Goes on where another reader of the same file had come to.
     mutating func skip(to offset: Int, line: Int) {

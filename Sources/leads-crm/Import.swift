@@ -131,13 +131,15 @@ struct Import: AsyncParsableCommand {
             lines.append("\(file) has been imported before, nothing is left to do:")
         }
         if dryRun {
-            lines.append("\(counts.registered.grouped) lines can be imported, \(counts.failed.grouped) would fail.")
+            lines.append(
+                "\(counts.lines.grouped) lines: \(counts.registered.grouped) can be imported, "
+                    + "\(counts.failed.grouped) would fail.")
         } else {
             lines.append(
                 """
-                \(counts.lines.grouped) lines: \(counts.registered.grouped) contacts registered \
-                (\(counts.placed.grouped) placed, \((counts.registered - counts.placed).grouped) waiting), \
-                \(counts.repeated.grouped) were there already, \(counts.failed.grouped) failed.
+                \(counts.lines.grouped) lines: \(counts.registered.grouped) registered (\(counts.placed.grouped) placed, \
+                \((counts.registered - counts.placed).grouped) waiting), \(counts.repeated.grouped) there already, \
+                \(counts.failed.grouped) failed.
                 """)
         }
         if !summary.wasFinished { lines.append(screen.timing(summary.countsOfRun.lines)) }

@@ -7,6 +7,7 @@ import pytest
 from database import Database
 from instance import migrate
 from load import in_parallel
+from metrics import Metrics
 from postgres import Cluster
 from waiting import eventually
 
@@ -144,10 +145,8 @@ def test_each_item_is_counted(servers):
     api = servers(1)[0].client()
     source, _ = api.staffed_source(max_load=2)
     batch(api, [{"source_id": source["id"], "source_event_id": "e"}] * 2 + [{"source_id": source["id"]}] * 3 + [{}])
-    metrics = api.get("/metrics").text
-    assert {outcome: f'leads_registrations_total{{outcome="{outcome}"}} {number}\n' in metrics
-            for outcome, number in (("placed", 2), ("waiting", 2), ("repeated", 1))} == {
-        "placed": True, "waiting": True, "repeated": True}
+    counted = Metrics(api).registrations()
+    assert counted == {"placed": 2, "waiting": 2, "repeated": 1, "refused": 1, "failed": 0}
 
 
 def test_when_the_database_goes_away_midway_what_is_stored_is_told(instances):
@@ -173,8 +172,10 @@ def test_when_the_database_goes_away_midway_what_is_stored_is_told(instances):
         answers = answer.must_be(200).json
         assert statuses(answers) == [201] * 500 + [503] * 500
         assert {answers[n]["code"] for n in (500, 999)} == {"unavailable"}
+        assert "a batch was registered in part" in server.output()
         cluster.start()
         server.wait_until_ready()
+        assert Metrics(api).registrations()["failed"] == 500
         again = batch(api, items)
         assert statuses(again) == [200] * 500 + [201] * 500
         assert database.value("select count(*) from contacts") == 1000

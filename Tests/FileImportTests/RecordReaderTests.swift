@@ -106,6 +106,16 @@ struct RecordReaderTests {
             })
     }
 
+    @Test func `a file is never held as a whole`() throws {
+        let text = "lead_name\n" + String(repeating: "\(String(repeating: "x", count: 200))\n", count: 20_000)
+        try Scratch.with("x.csv", Array(text.utf8)) { path in
+            var reader = try RecordReader(ImportFile(path: path))
+            var most = 0
+            while try reader.next() != nil { most = max(most, reader.held) }
+            #expect(most > 0 && most < RecordReader.pieceSize + 1000)
+        }
+    }
+
     @Test func `a line of JSON is an object, and blank lines are nothing`() throws {
         let text = "\u{FEFF}{\"lead_name\": \"Anna\", \"lead_name2\": 1}\r\n\n  \n[1]\n{\"a\": \n{\"lead_phone\":\"x\"}"
         #expect(
