@@ -6,14 +6,17 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
 from database import terminate_others
 from instance import BINARY, run
 from load import generator
+from processes import mentioning
 from waiting import eventually
 
 ALL_IN, SOME_FAILED, UNFINISHED, MISUSE, STOPPED = 0, 1, 2, 64, 130
@@ -308,6 +311,48 @@ def test_lost_connections_do_not_end_it(files, database, source):
     output = process.communicate(timeout=60)[0].decode()
     assert process.returncode == SOME_FAILED and "are sent again" in output, output
     assert len(contacts_of(database, source)) == NUMBER - NUMBER // FAULTY
+
+
+def test_a_signal_ends_it_also_while_the_database_takes_nothing(files, database, api):
+    source, operator = api.staffed_source()
+    imported = files("people.csv", "lead_name\nAnna\n", source["id"])
+    with database.operator_held(operator["id"]):
+        process = imported.start()
+        eventually(database.blocked_sessions, 30, "it does not begin")
+        process.send_signal(signal.SIGTERM)
+        output = process.communicate(timeout=20)[0].decode()
+    assert process.returncode == STOPPED, output
+    assert "1 registered" in imported.must(ALL_IN) and len(contacts_of(database, source["id"])) == 1
+
+
+def test_a_connection_as_leads_app_is_enough(files, empty_database):
+    code, output = run("migrate", "--roles", DATABASE_URL=empty_database.dsn)
+    assert code == 0, output
+    source = empty_database.value("insert into sources (name) values ('bot') returning id")
+    imported = Import(empty_database, files("people.csv", "lead_name\nAnna\n").path, "bot")
+    code, output = imported.run(DATABASE_URL=f"{empty_database.dsn}?user=leads_app")
+    assert code == ALL_IN, output
+    assert len(contacts_of(empty_database, source)) == 1
+
+
+def test_the_embedded_database_is_shared_with_an_instance_or_started(tmp_path, instances):
+    home = pathlib.Path(tempfile.mkdtemp(prefix="leads-import-", dir="/tmp"))
+    home.chmod(0o755)
+    try:
+        path = tmp_path / "people.csv"
+        path.write_text("lead_name\nAnna\n")
+        code, output = run("import", str(path), "--source", "1", "--data-directory", str(home / "data"))
+        assert code == UNFINISHED and "there is no database" in output and not list(home.iterdir())
+        server = instances(None, "--data-directory", str(home / "data"))
+        assert server.client().source()["id"] == 1
+        for registered in (1, 0):
+            code, output = run("import", str(path), "--source", "1", "--data-directory", str(home / "data"))
+            assert code == ALL_IN and ("nothing is left to do" in output) == (registered == 0), output
+            if registered:
+                assert len(server.client().read("contacts")) == 1 and server.terminate() == 0
+        assert mentioning(str(home)) == []
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def test_instances_serve_meanwhile_and_nobody_waits_beside_capacity(files, database, api):
