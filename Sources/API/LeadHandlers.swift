@@ -8,8 +8,11 @@ struct LeadHandlers: Sendable {
     let phoneRegion: PhoneRegion
 
     @Sendable func list(_ call: Call) async throws(Problem) -> Reply {
-        let page = try call.query { Page(&$0) }
-        let leads = try await asking { () throws(StoreError) in try await store.leads(page) }
+        let (filter, page) = try call.query { (LeadFilter(&$0), Page(&$0)) }
+        let query = filter.text.flatMap { LeadQuery($0, region: phoneRegion) }
+        let leads = try await asking { () throws(StoreError) in
+            if let query { try await store.leads(matching: query, page) } else { try await store.leads(page) }
+        }
         return .listing(leads, call) { $0.lead($1) }
     }
 

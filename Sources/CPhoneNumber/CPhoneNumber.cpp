@@ -65,6 +65,26 @@ size_t leads_phone_e164(const char *text, size_t length, const char *region, cha
     }
 }
 
+int leads_phone_country_code(const char *region) {
+    try {
+        return PhoneNumberUtil::GetInstance()->GetCountryCodeForRegion(region);
+    } catch (...) {
+        return 0;
+    }
+}
+
+size_t leads_phone_national_prefix(const char *region, char *buffer, size_t capacity) {
+    try {
+        std::string prefix;
+        PhoneNumberUtil::GetInstance()->GetNddPrefixForRegion(region, true, &prefix);
+        if (prefix.size() > capacity) return 0;
+        std::memcpy(buffer, prefix.data(), prefix.size());
+        return prefix.size();
+    } catch (...) {
+        return 0;
+    }
+}
+
 int leads_phone_region_is_known(const char *region) {
     try {
         std::set<std::string> regions;

@@ -17,6 +17,18 @@ public struct PhoneRegion: Sendable, Hashable {
         self.code = code
     }
 
+    /// What numbers of the country begin with in E.164, after the plus.
+    var countryCode: Int { Int(leads_phone_country_code(code)) }
+
+    /// What is dialled before numbers within the country; empty where nothing is.
+    var nationalPrefix: String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16) { buffer in
+            let written = leads_phone_national_prefix(code, buffer.baseAddress, buffer.count)
+            return String(
+                decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<written]), as: UTF8.self)
+        }
+    }
+
     /// The number in E.164, or nil when the text is no valid phone number.
     ///
     /// `8 (900) 123-45-67`, `+7 900 123-45-67` and `79001234567` are the same number in Russia. About 10 µs a number; see decision 11.

@@ -37,6 +37,27 @@ extension LeadStore {
             nextCursor: found.count > page.limit ? found[page.limit - 1].lead.id : nil)
     }
 
+    /// Leads that a query finds, likewise.
+    /// - Throws: `StoreError`.
+    public func leads(matching query: LeadQuery, _ page: Page) async throws(StoreError) -> Listing<LeadWithContacts> {
+        let found = try await readPage([LeadSearch.ids(query, page)])[0]
+        let ids = try reading { () throws(PostgresError) in
+            try found.map { (row) throws(PostgresError) in try row.decode(Int.self) }
+        }
+        let shown = Array(ids.prefix(page.limit))
+        let leads: Statement = """
+            select \(LeadReading.columns) from leads
+            where id = any(\(shown)) and merged_into is null
+            order by id \(unsafe: page.order.rawValue)
+            """
+        let results = try await readPage([
+            leads, LeadReading.contacts(ofLeads: leads, latest: LeadWithContacts.contactsInList),
+        ])
+        return Listing(
+            elements: try LeadReading.leads(results[0], contacts: results[1]),
+            nextCursor: ids.count > page.limit ? shown.last : nil)
+    }
+
     /// A lead's contacts in order of id.
     /// - Throws: `StoreError.leadNotFound` and others.
     public func contacts(ofLead id: Int, _ page: Page) async throws(StoreError) -> Listing<Contact> {

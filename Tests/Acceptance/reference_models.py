@@ -293,7 +293,9 @@ async def set_status_as_flag(contact_id: int, body: StatusAsFlag): ...
 
 @mini_crm.get("/api/v1/leads/")
 @leads_crm.get("/api/v1/leads")
-async def list_leads(skip: Skip = 0, limit: Limit = 100, order: Order = "asc", cursor: Cursor = None): ...
+async def list_leads(
+    q: Optional[Key] = None, skip: Skip = 0, limit: Limit = 100, order: Order = "asc", cursor: Cursor = None,
+): ...
 
 
 @mini_crm.get("/api/v1/leads/{lead_id}")

@@ -72,7 +72,7 @@ QUERIES = {
     "A lists contacts": ("A", "/api/v1/contacts/", ["source_id", "operator_id", "lead_id", "created_from", "skip", "limit"]),
     "B lists contacts": ("B", "/api/v1/contacts", ["source_id", "status", "is_active", "created_from", "created_to", *PAGE]),
     "A lists leads": ("A", "/api/v1/leads/", ["skip", "limit"]),
-    "B lists leads": ("B", "/api/v1/leads", PAGE),
+    "B lists leads": ("B", "/api/v1/leads", ["q", *PAGE]),
     "B lists a lead's contacts": ("B", "/api/v1/leads/1/contacts", PAGE),
     "possible duplicates are listed": ("beyond", "/api/v1/leads/duplicates", PAGE),
     "events are listed": ("beyond", "/api/v1/events", LOG),

@@ -19,6 +19,7 @@ REQUESTS = {
     "contacts?source_id={source}&limit={n}": 2,
     "contacts?order=desc&limit={n}": 2,
     "leads?limit={n}": 3,
+    "leads?q=first&limit={n}": 5,
     "leads/{lead}/contacts?limit={n}": 3,
     "leads/duplicates?limit={n}": 2,
     # Numbering what has been committed, and how far that has come, are two.

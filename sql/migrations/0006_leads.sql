@@ -9,3 +9,13 @@ alter table possible_duplicates
     add column id bigint generated always as identity constraint possible_duplicates_id_unique unique;
 comment on column possible_duplicates.id is 'The order in which pairs were found.';
 create index possible_duplicates_other_lead on possible_duplicates (other_lead_id);
+
+-- Compared byte by byte, whatever the database's own order: what begins with something is then one stretch of the index,
+-- and every comparison is cheaper. The indexes are made anew, about 4 s for each million rows.
+alter table lead_identities alter column value type text collate "C";
+
+-- Search by the beginnings of the words of a name. What is new is gathered in a list first, which costs a registration
+-- next to nothing: see docs/decisions/0011.
+create index leads_name_words on leads using gin (to_tsvector('simple', translate(name, 'ёЁ', 'еЕ')))
+    where name is not null;
+comment on index leads_name_words is 'Finds leads by the beginnings of the words of their names, ё being as good as е.';

@@ -44,7 +44,14 @@ extension PossibleDuplicate {
 
 extension Operation {
     static let listLeads = Operation(
-        "list_leads", .leads, "List leads", query: .fields(Query.pageWords) { Page(&$0) },
+        "list_leads", .leads, "List leads", "Those merged into others are not among them.",
+        query: .fields(
+            Query.pageWords.merging([
+                "q":
+                    "Only leads that are found by this: words of the name or how they begin, in any order, or how a phone "
+                    + "number in any notation, an e-mail address or an external id begins."
+            ]) { $1 }
+        ) { (LeadFilter(&$0), Page(&$0)) },
         answers: .page(
             of: .leadWithContacts,
             "Leads, in order of their numbers, each with its latest \(LeadWithContacts.contactsInList) contacts."))

@@ -1,0 +1,113 @@
+import Leads
+import Postgres
+
+/// Finds the leads of one page of a search, in about the same time whether few, many or none are found.
+enum LeadSearch {
+    /// How many leads are looked at, for each that is wanted, before the index of names is asked: of what one in so many
+    /// matches the page is full by then, and of what fewer match the index returns little.
+    private static let walkedPerLead = 100
+    private static let walkLimit = 50_000
+    /// How many keys that begin as given are read before it is taken to be the case for many leads.
+    private static let keyLimit = 5000
+
+    /// The ids of the page's leads and one more, which tells whether there is a next.
+    ///
+    /// The indexes know beginnings of words and keys, not the order of ids: of a million that match they would have to return
+    /// all for the first hundred. So leads are first looked at one by one in that order, at their names and, where many
+    /// begin as given, at their keys. Only when that does not fill the page, the indexes are asked for all that match.
+    static func ids(_ query: LeadQuery, _ page: Page) -> Statement {
+        let wanted = min(page.skip, 1 << 32) + page.limit + 1
+        let walked = min(wanted * walkedPerLead, walkLimit)
+        let order: Statement = "\(unsafe: page.order.rawValue)"
+        let after: Statement =
+            page.cursor.map { "id \(unsafe: page.order == .ascending ? ">" : "<") \($0)" } ?? "true"
+        let words = textSearch(query.words)
+        let kinds = query.beginnings.map(\.kind.rawValue)
+        let values = query.beginnings.map(\.value)
+        return """
+            with beginnings as materialized (
+                select kind::identity_kind as kind, value as first, value || chr(1114111) as last
+                from unnest(\(kinds), \(values)) as b (kind, value)
+            ),
+            keyed as materialized (
+                select i.lead_id
+                from beginnings b
+                cross join lateral (
+                    select lead_id from lead_identities
+                    where kind = b.kind and value >= b.first and value < b.last
+                    limit \(keyLimit + 1)
+                ) i
+                limit \(keyLimit + 1)
+            ),
+            near as materialized (
+                select id
+                from (
+                    select id, name from leads where merged_into is null and \(after) order by id \(order) limit \(walked)
+                ) walked
+                -- To look for the letters takes a tenth of the time of taking the name apart.
+                where (
+                        strpos(lower(\(plainName)), lower(\(plainest(query.words)))) > 0
+                        and \(nameWords) @@ to_tsquery('simple', \(words)))
+                    or id in (select lead_id from keyed)
+                    or ((select count(*) from keyed) > \(keyLimit) and exists (
+                        select
+                        -- The offset keeps this first: the lead's few keys, not the many that begin so.
+                        from (select kind, value from lead_identities where lead_id = walked.id offset 0) i
+                        join beginnings b on i.kind = b.kind and i.value >= b.first and i.value < b.last))
+                order by id \(order)
+                limit \(wanted)
+            ),
+            far as (
+                select id
+                from leads
+                where (select count(*) from near) < \(wanted) and merged_into is null and name is not null
+                    and \(nameWords) @@ to_tsquery('simple', \(words))
+                union
+                select lead_id
+                from keyed
+                where (select count(*) from near) < \(wanted) and (select count(*) from keyed) <= \(keyLimit)
+                union
+                select i.lead_id
+                from beginnings b
+                cross join lateral (
+                    select lead_id from lead_identities
+                    where kind = b.kind and value >= b.first and value < b.last
+                ) i
+                where (select count(*) from near) < \(wanted) and (select count(*) from keyed) > \(keyLimit)
+            )
+            select id from (
+                select id from near where (select count(*) from near) >= \(wanted)
+                union all
+                (select id from far where \(after) order by id \(order) limit \(wanted))
+            ) found
+            order by id \(order)
+            offset \(page.skip)
+            """
+    }
+
+    private static let plainName: Statement = "translate(name, 'ёЁ', 'еЕ')"
+
+    /// As `leads_name_words` has it.
+    private static let nameWords: Statement = "to_tsvector('simple', \(plainName))"
+
+    /// Beginnings of words in the language of `to_tsquery`; a word that PostgreSQL takes for several is these in a row.
+    private static func textSearch(_ words: [String]) -> String {
+        words.map { word in
+            var quoted = ""
+            for scalar in plain(word).unicodeScalars {
+                if scalar == "'" || scalar == "\\" { quoted.unicodeScalars.append(scalar) }
+                quoted.unicodeScalars.append(scalar)
+            }
+            return "'\(quoted)':*"
+        }.joined(separator: " & ")
+    }
+
+    /// The longest of the words that stand in a name letter by letter, if one of them does.
+    private static func plainest(_ words: [String]) -> String {
+        plain(words.filter { $0.allSatisfy(\.isLetter) }.max { $0.utf8.count < $1.utf8.count } ?? "")
+    }
+
+    private static func plain(_ word: String) -> String {
+        String(word.map { $0 == "ё" || $0 == "Ё" ? "е" : $0 })
+    }
+}
