@@ -306,6 +306,74 @@ class Database:
             finally:
                 connection.rollback()
 
+    @contextlib.contextmanager
+    def lead_held(self, lead_id: int):
+        """Somebody edits a lead by hand, until released or the block ends."""
+        with self.connect(autocommit=False) as connection:
+            connection.execute("select 1 from leads where id = %s for update", (lead_id,))
+            try:
+                yield connection.rollback
+            finally:
+                connection.rollback()
+
+    @contextlib.contextmanager
+    def key_held(self, number: int):
+        """Somebody else's transaction holds a key of a request; see `locked_keys`."""
+        with self.connect(autocommit=False) as connection:
+            connection.execute("select pg_advisory_xact_lock(%s)", (number,))
+            try:
+                yield connection.rollback
+            finally:
+                connection.rollback()
+
+    def locked_keys(self) -> set[int]:
+        """The numbers by which requests' keys are locked at the moment, by whomever."""
+        return {number for (number,) in self.rows("""
+            select (classid::bigint << 32) | objid::bigint from pg_locks
+            where locktype = 'advisory' and objsubid = 1 and granted
+                and database = (select oid from pg_database where datname = current_database())
+        """)}
+
+    def idempotency_keys(self) -> dict[str, int]:
+        """How often each key's answer was given again."""
+        return dict(self.rows("select key, replays from idempotency_keys"))
+
+    def row_version(self, key: str) -> tuple:
+        """Changes with every write to the row of a key."""
+        return self.rows("select xmin::text, ctid::text from idempotency_keys where key = %s", key)[0]
+
+    def contact_versions(self) -> set[str]:
+        """The transactions that wrote contacts last."""
+        return {xmin for (xmin,) in self.rows("select distinct xmin::text from contacts")}
+
+    def age_idempotency_keys(self, key: str, hours: int) -> None:
+        """As if it had been used so many hours earlier."""
+        with self.connect() as connection:
+            connection.execute(
+                "update idempotency_keys set created_at = created_at - make_interval(hours => %s) where key = %s",
+                (hours, key))
+
+    def set_read_only(self, is_read_only: bool) -> None:
+        """For sessions that begin from now on; those there are have to begin again."""
+        with self.connect() as connection:
+            connection.execute("set default_transaction_read_only = off")
+            name = connection.execute("select quote_ident(current_database())").fetchone()[0]
+            connection.execute(f"alter database {name} set default_transaction_read_only = {is_read_only}")
+            terminate_others(connection)
+
+    def poison(self, message: str) -> None:
+        """From now on no contact with this message can be stored."""
+        with self.connect() as connection:
+            connection.execute("""
+                create function poisoned() returns trigger language plpgsql as $$
+                begin raise exception 'poisoned'; end $$
+            """)
+            quoted = connection.execute("select quote_literal(%s::text)", (message,)).fetchone()[0]
+            connection.execute(f"""
+                create trigger poisoned before insert on contacts for each row
+                when (new.message like {quoted}) execute function poisoned()
+            """)
+
 
 def terminate_others(connection: psycopg.Connection) -> int:
     """pg_terminate_backend for every other session on the connection's database."""
