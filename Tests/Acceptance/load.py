@@ -1,6 +1,7 @@
 """Load from many threads, with a deadline."""
 
 import collections
+import concurrent.futures
 import itertools
 import os
 import random
@@ -108,6 +109,27 @@ def until(stop: threading.Event):
         if stop.is_set():
             return
         yield number
+
+
+class Crowd:
+    """Registrations sent at once, each over a connection of its own."""
+
+    def __init__(self, *instances, timeout: float = 20, most: int = 128):
+        self.instances, self.timeout = instances, timeout
+        self._executor = concurrent.futures.ThreadPoolExecutor(most)
+
+    def send(self, number: int, body: dict, key: str | None = None) -> concurrent.futures.Future:
+        """A POST at the instance whose turn it is; its answer, once there is one. A key is an `Idempotency-Key`."""
+        headers = {} if key is None else {"Idempotency-Key": key}
+
+        def work():
+            client = self.instances[number % len(self.instances)].client(self.timeout)
+            try:
+                return client.post("/api/v1/contacts", body, headers=headers)
+            finally:
+                client.close()
+
+        return self._executor.submit(work)
 
 
 class Traffic:

@@ -11,7 +11,7 @@ import pytest
 
 from client import Unreachable, unique
 from database import terminate_others
-from load import generator, in_parallel
+from load import Crowd, generator, in_parallel
 from waiting import eventually
 from wire import Request, Wire, request
 
@@ -296,31 +296,13 @@ def test_a_request_that_could_not_be_stored_may_be_sent_again(api, database):
     must_be_replay(register(api, key, source["id"]), first)
 
 
-class Crowd:
-    """Requests sent at once, each over a connection of its own."""
-
-    def __init__(self, *instances, timeout: float = 20):
-        self.instances, self.timeout = instances, timeout
-        self._executor = concurrent.futures.ThreadPoolExecutor(128)
-
-    def send(self, number: int, key: str | None, source_id: int, **fields):
-        def work():
-            client = self.instances[number % len(self.instances)].client(self.timeout)
-            try:
-                return register(client, key, source_id, **fields)
-            finally:
-                client.close()
-
-        return self._executor.submit(work)
-
-
 def test_duplicates_wait_for_the_first_and_are_answered_as_it_is(servers, empty_database):
     instances = servers(3)
     api = instances[0].client()
     source, operator = api.staffed_source()
     crowd = Crowd(*instances)
     with empty_database.operator_held(operator["id"]) as release:
-        sent = [crowd.send(number, "key", source["id"], message="one") for number in range(12)]
+        sent = [crowd.send(number, {"source_id": source["id"], "message": "one"}, "key") for number in range(12)]
         eventually(lambda: empty_database.blocked_sessions() >= 3, 5, "nobody waits")
         time.sleep(0.3)
         assert not any(each.done() for each in sent)
@@ -339,7 +321,8 @@ def test_the_same_key_for_different_requests_at_once_is_the_first_ones(servers, 
     for round in range(5):
         crowd = Crowd(*instances)
         with empty_database.operator_held(operator["id"]) as release:
-            sent = [crowd.send(number, f"key {round}", source["id"], message=f"{number // 6}") for number in range(18)]
+            sent = [crowd.send(number, {"source_id": source["id"], "message": f"{number // 6}"}, f"key {round}")
+                    for number in range(18)]
             time.sleep(0.5)
             release()
         answers = [each.result() for each in sent]
@@ -370,10 +353,11 @@ def test_a_key_that_is_held_for_longer_is_a_409_for_that_request_alone(servers, 
     crowd = Crowd(instance)
     with empty_database.operator_held(operator["id"]) as release, empty_database.key_held(number):
         # The first has the lane; the others gather behind it, in one transaction.
-        blocked = crowd.send(0, None, source["id"])
+        body = {"source_id": source["id"]}
+        blocked = crowd.send(0, body)
         eventually(lambda: empty_database.blocked_sessions() == 1, 5, "nobody waits")
-        held = crowd.send(0, "held", source["id"])
-        others = [crowd.send(0, f"key {each}" if each % 2 else None, source["id"]) for each in range(20)]
+        held = crowd.send(0, body, "held")
+        others = [crowd.send(0, body, f"key {each}" if each % 2 else None) for each in range(20)]
         time.sleep(0.5)
         release()
         began = time.monotonic()
