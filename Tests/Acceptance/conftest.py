@@ -17,6 +17,20 @@ from postgres import Cluster
 from record import Record
 
 SECONDS_PER_TEST = 120
+# How registrations share transactions in tests marked `every_intake`: `LEADS_INTAKES="1x512 4x512 2x1"`, lanes × batch.
+INTAKES = [dict(zip(("LEADS_INTAKE_LANES", "LEADS_INTAKE_BATCH"), each.split("x")))
+           for each in os.environ.get("LEADS_INTAKES", "").split()]
+
+
+def pytest_generate_tests(metafunc):
+    if INTAKES and metafunc.definition.get_closest_marker("every_intake") and "intake" in metafunc.fixturenames:
+        metafunc.parametrize("intake", INTAKES, indirect=True, ids=lambda settings: "{} lanes, batch {}".format(*settings.values()))
+
+
+@pytest.fixture
+def intake(request) -> dict:
+    """Settings of the intake; none unless the test is for every intake."""
+    return getattr(request, "param", {})
 
 
 @pytest.fixture(scope="session")
@@ -102,12 +116,12 @@ def record(empty_database):
 
 
 @pytest.fixture
-def servers(instances, empty_database):
+def servers(instances, empty_database, intake):
     """Starts n instances on one empty database: `servers(3)`."""
     mine: list[Instance] = []
 
     def start(n: int, **settings) -> list[Instance]:
-        mine.extend(instances(empty_database, ready=False, **settings) for _ in range(n))
+        mine.extend(instances(empty_database, ready=False, **intake | settings) for _ in range(n))
         return [instance.wait_until_ready() for instance in mine]
 
     yield start

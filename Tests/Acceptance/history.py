@@ -107,6 +107,8 @@ class History:
         self.leads: dict[int, int] = {}
         self.contacts_of_lead: collections.Counter = collections.Counter()
         self.lead_by_external_id: dict[str, int] = {}
+        self.contact_by_event: dict[tuple[int, str], int] = {}
+        self.replays: dict[str, int] = {}  # by Idempotency-Key: how often its answer was given again
         self.idle_since: dict[int, tuple[datetime, int]] = {}
         self.longest_idle = 0.0
         self.longest_line = 0
@@ -132,11 +134,13 @@ class History:
         self.touched_sources: set[int] = set()
         self.touched_leads: set[int] = set()
         self.freed: set[int] = set()  # operators of whom a place became free
+        self.answers: list[dict] = []  # to requests with a key, stored by this commit
         for change in commit.changes:
             getattr(self, f"_{change.table}")(change.kind, change.row)
         for id in self.touched_operators:
             self.touched_sources |= self.sources_of[id]
         self._check_counters()
+        self._check_answers()
         for id, was in self.was.items():
             self._check_events(id, was, self.contacts.get(id))
         self._check_assignments()
@@ -206,6 +210,10 @@ class History:
                                                             else frozenset()),
                 row.get("message", old.message if old else None))
             self.contacts[id] = new
+            if kind == "INSERT" and row.get("source_event_id") is not None:
+                known = self.contact_by_event.setdefault((new.source, row["source_event_id"]), id)
+                if known != id:
+                    self.violated("event id", f"contacts {known} and {id} are the same event of source {new.source}")
             if kind == "UPDATE" and new.version != old.version + new.differs(old):
                 self.violated("version", f"contact {id}: version {old.version} → {new.version} by one change",
                                ("contact", id))
@@ -226,6 +234,19 @@ class History:
             self.left[old.source].append((len(self.commits), old.place))
         if new and new.status == "new":
             self.lines[new.source].join(id, new)
+
+    def _idempotency_keys(self, kind: str, row: dict) -> None:
+        key = row["key"]
+        if kind == "INSERT":
+            self.answers.append(row)
+            self.replays[key] = row["replays"]
+        elif kind == "UPDATE":
+            self.counts["answers given again"] += 1
+            if row["replays"] <= self.replays[key]:
+                self.violated("answer", f"{key!r} was replayed {self.replays[key]} times, then {row['replays']}")
+            self.replays[key] = row["replays"]
+        elif kind == "DELETE":
+            self.replays.pop(key, None)
 
     def _events(self, kind: str, row: dict) -> None:
         if kind == "INSERT":
@@ -250,6 +271,17 @@ class History:
             if self.leads.get(id) != self.contacts_of_lead[id]:
                 self.violated("counter", f"lead {id}: contact_count {self.leads.get(id)}, but "
                                           f"{self.contacts_of_lead[id]} contacts")
+
+    def _check_answers(self) -> None:
+        """An answer is stored by the commit that registers its contact, or tells of one that was there."""
+        for row in self.answers:
+            id, key = row["contact_id"], row["key"]
+            self.counts["answers stored"] += 1
+            if id not in self.contacts:
+                self.violated("answer", f"{key!r} is answered with contact {id}, which does not exist")
+            elif row["status"] not in (200, 201) or (row["status"] == 201) != (id in self.was and self.was[id] is None):
+                self.violated("answer", f"{key!r} is answered {row['status']} with contact {id}, which this commit "
+                                         f"{'changed' if id in self.was else 'did not make'}", ("contact", id))
 
     def _check_events(self, id: int, was: Contact | None, now: Contact | None) -> None:
         """The events of the same commit lead from what the contact was to what it is."""

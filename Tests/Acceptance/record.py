@@ -16,8 +16,9 @@ COLUMNS = {
     "leads": {"id", "external_id", "contact_count"},
     "contacts": {
         "id", "lead_id", "source_id", "operator_id", "status", "priority", "arrival", "waiting_reason", "is_forced",
-        "version", "released_by", "message",
+        "version", "released_by", "message", "source_event_id",
     },
+    "idempotency_keys": {"key", "contact_id", "status", "replays"},
     "events": {
         "id", "contact_id", "kind", "from_operator_id", "to_operator_id", "reason", "actor_kind", "data",
     },

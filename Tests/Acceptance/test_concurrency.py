@@ -9,10 +9,11 @@ import pytest
 from history import History
 from instance import REPOSITORY
 from load import generator
+from metrics import Metrics
 from record import Record
 from turmoil import LONG_QUEUES, MANY_SOURCES, Turmoil
 
-pytestmark = pytest.mark.stress
+pytestmark = [pytest.mark.stress, pytest.mark.every_intake]
 
 COMMITS = int(os.environ.get("LEADS_COMMITS", 8_000))
 ROUNDS = int(os.environ.get("LEADS_ROUNDS", 1))
@@ -45,14 +46,18 @@ def test_no_commit_breaks_a_promise_whatever_happens_at_once(
             history.violated("deadlock", "PostgreSQL has ended a transaction to resolve a deadlock")
         return history.violations or len(history.commits) >= commits
 
-    turmoil.run(is_enough, seconds=40 + COMMITS // 50)
+    turmoil.run(is_enough, seconds=40 + COMMITS // 50, threads=24)
     seconds = time.monotonic() - began
+    uses = [Metrics(instance.client()) for instance in turmoil.instances]
+    batches, members = (sum(use.get(f"leads_intake_{name}_total") for use in uses) for name in ("batches", "members"))
     for instance in turmoil.instances:
         instance.terminate()
     history.follow(record.read()).end(record.ended_at)
     print(f"  {len(history.commits)} commits in {seconds:.1f} s by {turmoil.can}, answered {turmoil.answers()}: "
           f"{dict(history.counts)}; longest queue {history.longest_line}, longest beside capacity "
-          f"{history.longest_idle:.3f} s; {empty_database.deadlocks() - deadlocks} deadlocks")
+          f"{history.longest_idle:.3f} s; {members / batches:.2f} registrations to a transaction; "
+          f"{empty_database.deadlocks() - deadlocks} deadlocks")
     must_be_kept_promises(history, record, seed)
+    assert history.counts["answers stored"] > commits // 50 and history.counts["answers given again"] > 0
     turmoil.must_have_been_answered()
     assert empty_database.deadlocks() == deadlocks

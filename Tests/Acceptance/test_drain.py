@@ -11,7 +11,7 @@ from history import History
 from load import Background, Traffic, in_parallel, until
 from waiting import eventually
 
-pytestmark = pytest.mark.stress
+pytestmark = [pytest.mark.stress, pytest.mark.every_intake]
 
 WAITING = int(os.environ.get("LEADS_WAITING", 10_000))
 OPERATORS, SOURCES = 20, 10

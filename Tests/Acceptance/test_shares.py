@@ -9,7 +9,7 @@ import pytest
 from load import Traffic, in_parallel
 from shares import CRITICAL, Shares, chi_square
 
-pytestmark = pytest.mark.stress
+pytestmark = [pytest.mark.stress, pytest.mark.every_intake]
 
 CONTACTS = int(os.environ.get("LEADS_CONTACTS", 4_000))
 

@@ -6,7 +6,7 @@ from client import Api
 from load import Background, Sampler, Traffic, generator, in_parallel, until
 from waiting import eventually
 
-pytestmark = pytest.mark.stress
+pytestmark = [pytest.mark.stress, pytest.mark.every_intake]
 
 OPERATORS, MAX_LOAD = 10, 5
 AT_ONCE = 1.5  # seconds: shorter than any sweep, so a lost wake-up is not mended unseen

@@ -70,7 +70,7 @@ class Turmoil:
         known = routes(api)
         self.strategies = strategies(api)
         self.actions = [
-            (40, self._register), (40, self._close), (6, self._reopen), (3, self._limit), (3, self._activate),
+            (40, self._register), (6, self._repeat), (40, self._close), (6, self._reopen), (3, self._limit), (3, self._activate),
             (2, self._weigh), (1, self._plan), (1, self._archive),
         ]
         for weight, path, method, action in (
@@ -96,6 +96,8 @@ class Turmoil:
             self.teams[source] = team
         self.sources = list(self.teams)
         self.recent = {source: collections.deque(maxlen=30) for source in self.sources}
+        self.keyed: collections.deque = collections.deque(maxlen=60)  # requests with a key, lately sent
+        self.told: dict[str, bytes] = {}  # what was answered to each key
         self._pools: dict[tuple[int, str], list[int]] = collections.defaultdict(list)
 
     @property
@@ -115,6 +117,7 @@ class Turmoil:
 
     def must_have_been_answered(self) -> None:
         assert {status for _, status in self.outcomes} <= ANSWERS, f"{self.outcomes}\n" + "\n".join(self.complaints)
+        assert not self.complaints, "\n".join(self.complaints)
 
     def answers(self) -> dict[int, int]:
         total = collections.Counter()
@@ -162,7 +165,11 @@ class Turmoil:
                 pool.extend(ids)
 
     def _register(self, api: Api, draw, source: int) -> None:
-        answer = self._note("register", api.post("/api/v1/contacts", self._registration(draw, source)))
+        body = self._registration(draw, source)
+        key = f"key {draw.getrandbits(40)}" if draw.random() < 0.4 else None
+        answer = self._post(api, body, key, "register")
+        if key:
+            self.keyed.append((key, body))
         if answer.status == 201:
             self._remember(answer.json)
 
@@ -171,18 +178,36 @@ class Turmoil:
                 for _ in range(draw.randint(1, 8))]
         answer = self._note("batch", api.post("/api/v1/contacts/batch", body))
         for item in answer.json if answer.status == 200 else []:
-            self._remember(item["contact"])
+            if item["status"] == 201:
+                self._remember(item["contact"])
 
     def _registration(self, draw, source: int) -> dict:
         lead = draw.randint(1, 300)
         fields = {"lead_external_id": f"lead {lead}"} if draw.random() < 0.5 else {"lead_phone": f"+7904{lead:07}"}
         if draw.random() < 0.3:
             fields = {"lead_email": f"new{draw.getrandbits(40)}@example.com"}
+        if draw.random() < 0.1:
+            fields["source_event_id"] = f"event {draw.randrange(500)}"
         return {"source_id": source, "priority": draw.choice((0, 0, 0, 1, 2))} | fields
 
     def _remember(self, contact: dict) -> None:
         self.recent[contact["source_id"]].append(contact["id"])
         self._pools[contact["source_id"], contact["status"]].append(contact["id"])
+
+    def _repeat(self, api: Api, draw, source: int) -> None:
+        """A request that was sent before, perhaps to another instance, and perhaps without success."""
+        if self.keyed:
+            key, body = draw.choice(list(self.keyed))
+            self._post(api, body, key, "repeat")
+
+    def _post(self, api: Api, body: dict, key: str | None, action: str) -> Response:
+        """Whoever sends a key is told what those before were told."""
+        answer = self._note(action, api.post("/api/v1/contacts", body, headers={"Idempotency-Key": key} if key else None))
+        if key and answer.status < 300:
+            with self._lock:
+                if self.told.setdefault(key, answer.body) != answer.body:
+                    self.complaints.append(f"{key}: {self.told[key][:300]!r}, then {answer.body[:300]!r}")
+        return answer
 
     def _close(self, api: Api, draw, source: int) -> None:
         for _ in range(draw.randint(1, 3)):
