@@ -253,6 +253,15 @@ class Database:
                 insert into events (contact_id, kind, reason) select id, 'registered', 'no_operators' from added
             """, (lead_id, source_id, count))
 
+    def never_analyse_leads(self) -> None:
+        """The planner hears nothing of those that come."""
+        with self.connect() as connection:
+            connection.execute("alter table leads set (autovacuum_enabled = false)")
+
+    def add_leads(self, count: int) -> None:
+        with self.connect() as connection:
+            connection.execute("insert into leads (name) select 'many' from generate_series(1, %s)", (count,))
+
     def add_closed_contacts(self, lead_id: int, source_id: int, operator_id: int, count: int) -> None:
         """A past that nobody went through."""
         with self.connect() as connection:

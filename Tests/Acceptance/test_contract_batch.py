@@ -149,6 +149,21 @@ def test_each_item_is_counted(servers):
     assert counted == {"placed": 2, "waiting": 2, "repeated": 1, "refused": 1, "failed": 0}
 
 
+def test_a_registration_reads_no_leads_that_came_since_its_plans_were_made(empty_database, instances):
+    empty_database.never_analyse_leads()
+    server = instances(empty_database, LEADS_POOL_SIZE=1, LEADS_SWEEP_SECONDS=3600)
+    api = server.client()
+    source, _ = api.staffed_source(max_load=1000)
+    items = [{"source_id": source["id"]}] * 500
+    batch(api, items)
+    empty_database.add_leads(50_000)
+    empty_database.reset_statistics()
+    batch(api, items)
+    assert server.terminate() == 0
+    eventually(lambda: empty_database.sessions() == 0, 5, "sessions stay")
+    assert empty_database.rows_read() < 20_000
+
+
 def test_when_the_database_goes_away_midway_what_is_stored_is_told(instances):
     """The second transaction waits for an operator that the first has no need of, and PostgreSQL is killed meanwhile."""
     cluster = Cluster(durable=True).start()

@@ -11,8 +11,10 @@ create or replace function count_contact_loads() returns trigger
 language plpgsql
 security definer
 set search_path = pg_catalog, public, pg_temp
--- The instances' sessions switch hash joins off; over a large transition table nested loops would be quadratic.
-set enable_hashjoin = on
+-- A plan made while leads is nearly empty joins it by a hash, and keeps reading all of it when it has grown: until its
+-- statistics change, each insert costs what there is. Nothing here joins one transition table to another, which would need
+-- such joins: they have no statistics, and nested loops over both are quadratic.
+set enable_hashjoin = off
 as $$
 begin
     if tg_op = 'INSERT' then
@@ -62,10 +64,12 @@ begin
                 union all
                 select operator_id, 1 from new_contacts where status = 'active' and not is_forced
                 union all
-                select n.operator_id, 1
-                from new_contacts n
-                join old_contacts o on o.id = n.id
-                where n.is_forced and n.status = 'active' and o.status = 'active' and o.operator_id = n.operator_id
+                select operator_id, 1
+                from (
+                    select id, operator_id from new_contacts where status = 'active' and is_forced
+                    intersect
+                    select id, operator_id from old_contacts where status = 'active'
+                ) kept
             ) changes
             group by operator_id
             having sum(change) <> 0
@@ -91,12 +95,13 @@ begin
             set load = l.load + c.forced, ceiling = greatest(l.ceiling, l.load + c.forced),
                 last_assignment = nextval('operator_assignments')
             from (
-                select n.operator_id, count(*)::integer as forced
-                from new_contacts n
-                join old_contacts o on o.id = n.id
-                where n.status = 'active' and n.is_forced
-                    and (o.status <> 'active' or o.operator_id <> n.operator_id)
-                group by n.operator_id
+                select operator_id, count(*)::integer as forced
+                from (
+                    select id, operator_id from new_contacts where status = 'active' and is_forced
+                    except
+                    select id, operator_id from old_contacts where status = 'active'
+                ) gained
+                group by operator_id
             ) c
             where l.operator_id = c.operator_id;
         end if;
