@@ -13,9 +13,17 @@ struct RequestHeaders: Sendable {
     subscript(name: HTTPField.Name) -> String? {
         var value: String?
         for field in fields where Self.isEqual(field.name, name.canonicalName) {
-            value = value.map { "\($0), \(field.value)" } ?? field.value
+            let given = Self.trimmed(field.value)
+            value = value.map { "\($0), \(given)" } ?? given
         }
         return value
+    }
+
+    /// White space around a value is no part of it (RFC 9110, 5.5); the decoder leaves what follows.
+    private static func trimmed(_ value: String) -> String {
+        guard let last = value.utf8.last, last == 0x20 || last == 0x09 else { return value }
+        let end = value.utf8.lastIndex { $0 != 0x20 && $0 != 0x09 }
+        return end.map { String(value[...$0]) } ?? ""
     }
 
     /// How often the field was sent.

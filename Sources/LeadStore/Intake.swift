@@ -116,7 +116,13 @@ public struct Intake: Sendable {
         self.batches = batches
         let lanes = IntakeLanes(configuration, executor: store.taskExecutor) { await batches.register($0) }
         self.lanes = lanes
-        registering = { (request) throws(StoreError) in try await lanes.register(request) }
+        // What is held up by somebody's lock waits in a lane of its own, for as short a time as that may take.
+        var apart = configuration
+        apart.lanes = 1
+        let heldUp = IntakeLanes(apart, executor: store.taskExecutor) { await batches.registerApart($0) }
+        registering = { (request) throws(StoreError) in
+            try await (batches.held.contains(request.contact.sourceID) ? heldUp : lanes).register(request)
+        }
     }
 
     /// An intake that has single requests answered otherwise, for measuring what is around it.
@@ -166,7 +172,7 @@ public struct Intake: Sendable {
 private struct Batches: Sendable {
     let store: LeadStore
     let queueHead: Int
-    private let held = HeldSources()
+    let held = HeldSources()
 
     init(store: LeadStore, queueHead: Int) {
         self.store = store
@@ -174,17 +180,15 @@ private struct Batches: Sendable {
     }
 
     func register(_ requests: [Intake.Request]) async -> [Result<Intake.Outcome, StoreError>] {
-        guard let standings = held.standings(of: requests.lazy.map(\.contact.sourceID)) else {
-            return await registerTogether(requests)
-        }
+        let apart = requests.indices.filter { held.contains(requests[$0].contact.sourceID) }
+        guard !apart.isEmpty else { return await registerTogether(requests) }
+        let together = requests.indices.filter { !apart.contains($0) }
         var outcomes = requests.map { _ in Result<Intake.Outcome, StoreError>.failure(.heldByOthers) }
-        func store(_ members: [Int], _ stored: [Result<Intake.Outcome, StoreError>]) {
+        func note(_ members: [Int], _ stored: [Result<Intake.Outcome, StoreError>]) {
             for (member, outcome) in zip(members, stored) { outcomes[member] = outcome }
         }
-        let free = requests.indices.filter { standings[requests[$0].contact.sourceID] == nil }
-        if !free.isEmpty { store(free, await registerTogether(free.map { requests[$0] })) }
-        let suspects = requests.indices.filter { standings[requests[$0].contact.sourceID] == .suspect }
-        if !suspects.isEmpty { store(suspects, await registerApart(suspects.map { requests[$0] })) }
+        if !together.isEmpty { note(together, await registerTogether(together.map { requests[$0] })) }
+        note(apart, await registerApart(apart.map { requests[$0] }))
         return outcomes
     }
 
@@ -204,16 +208,16 @@ private struct Batches: Sendable {
 
     /// Somebody holds a lock for longer than is waited for: each source by itself, without those whose keys or leads are
     /// held, and waiting no more than a moment for operators.
-    private func registerApart(_ requests: [Intake.Request]) async -> [Result<Intake.Outcome, StoreError>] {
+    func registerApart(_ requests: [Intake.Request]) async -> [Result<Intake.Outcome, StoreError>] {
         var outcomes = requests.map { _ in Result<Intake.Outcome, StoreError>.failure(.heldByOthers) }
         let bySource = Dictionary(grouping: requests.indices) { requests[$0].contact.sourceID }
         for (sourceID, members) in bySource.sorted(by: { $0.key < $1.key }) {
             do throws(StoreError) {
                 let stored = try await commit(members.map { requests[$0] }, isPatient: false)
                 for (member, outcome) in zip(members, stored) { outcomes[member] = outcome }
-                held.clear(sourceID)
+                held.remove(sourceID)
             } catch {
-                if error.isTimeout { held.note(sourceID) }
+                if error.isTimeout { held.insert(sourceID) }
                 for member in members { outcomes[member] = .failure(error.isTimeout ? .heldByOthers : error) }
             }
         }

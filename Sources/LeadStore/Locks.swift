@@ -14,7 +14,7 @@ enum Locks {
     }
 
     /// Makes the rest of the transaction wait for a lock only as long as another batch may hold it.
-    static let impatience: Statement = "select set_config('lock_timeout', '100ms', true)"
+    static let impatience: Statement = "select set_config('lock_timeout', '250ms', true)"
 
     /// Locks those keys of a batch that nobody holds, and tells which. It waits for nothing, so it cannot deadlock.
     static func keysWithoutWaiting(_ keys: Set<Int>) -> Statement {
