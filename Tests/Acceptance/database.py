@@ -351,6 +351,14 @@ class Database:
         """Changes with every write to the row of a key."""
         return self.rows("select xmin::text, ctid::text from idempotency_keys where key = %s", key)[0]
 
+    def commits_of(self, key: str, contact_id: int) -> set[str]:
+        """The transactions that stored a new contact, its event and the answer to the key it came with."""
+        return {xmin for (xmin,) in self.rows("""
+            select xmin::text from idempotency_keys where key = %s
+            union all select xmin::text from contacts where id = %s
+            union all select xmin::text from events where contact_id = %s
+        """, key, contact_id, contact_id)}
+
     def contact_versions(self) -> set[str]:
         """The transactions that wrote contacts last."""
         return {xmin for (xmin,) in self.rows("select distinct xmin::text from contacts")}
