@@ -20,7 +20,7 @@ final class Conversation: ChannelDuplexHandler {
         /// Waits for a request.
         case idle
         /// Has the head of a request and waits for the rest.
-        case reading(Route)
+        case reading
         /// Waits for the handler.
         case answering
         /// The answer is longer than the caller takes at once.
@@ -31,9 +31,9 @@ final class Conversation: ChannelDuplexHandler {
         case closing
     }
 
-    /// A request under way.
-    private struct Exchange {
-        let began: ContinuousClock.Instant
+    /// A request under way: a class, because handing a dozen fields around would count as many references.
+    private final class Exchange {
+        let began = ContinuousClock.now
         let id: String
         let method: HTTPRequest.Method
         /// As it was sent, without the query.
@@ -45,6 +45,20 @@ final class Conversation: ChannelDuplexHandler {
         let version: HTTPVersion
         let isKeptAlive: Bool
         var body = ByteBuffer()
+
+        init(_ head: HTTPRequestHead, _ server: Server) {
+            headers = RequestHeaders(head.headers)
+            id = RequestID.of(headers)
+            method = HTTPRequest.Method(head.method)
+            (path, query) = Conversation.target(head.uri)
+            match = server.tree.match(path)
+            language = Language(accepting: headers[.acceptLanguage], fallback: server.language)
+            version = head.version
+            isKeptAlive = head.isKeepAlive
+        }
+
+        /// What answers it: that of GET also for HEAD.
+        var route: Route? { match?.endpoint.route(method == .head ? .get : method) }
     }
 
     private let server: Server
@@ -58,6 +72,9 @@ final class Conversation: ChannelDuplexHandler {
     /// Nothing will follow what has come so far: the caller has no more to say, or the server stops.
     private var endsWhenIdle = false
     private var isStopping = false
+    private var endsAfterAnswer = false
+    /// Of the request's body, in bytes.
+    private var bodyLimit = 0
     private var deadline: Scheduled<Void>?
     private var date = DateHeader()
     /// Who works on the answer, or did so last.
@@ -110,16 +127,19 @@ extension Conversation {
     private func take(_ part: HTTPServerRequestPart) {
         switch (state, part) {
         case (.idle, .head(let head)): begin(head)
-        case (.reading(let route), .body(let piece)): append(piece, route)
-        case (.reading(let route), .end): handle(route)
-        case (.discarding, .end): becomeIdle()
+        case (.reading, .body(let piece)): append(piece)
+        case (.reading, .end): handle()
+        case (.discarding, .end):
+            state = .idle
+            // With more to come, whoever takes the parts goes on by itself.
+            if pending.isEmpty { becomeIdle() }
         default: break
         }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        guard case .reading(let route) = state, deadline == nil else { return }
-        let patience = Self.bodyPatience + .seconds(Int64(route.bodyLimit / 1_048_576))
+        guard case .reading = state, deadline == nil else { return }
+        let patience = Self.bodyPatience + .seconds(Int64(bodyLimit / 1_048_576))
         deadline = context.eventLoop.assumeIsolated().scheduleTask(in: patience) { [self] in
             deadline = nil
             if case .reading = state { refuse(.bodyTooSlow) }
@@ -139,7 +159,7 @@ extension Conversation {
         }
         switch state {
         case .reading:
-            endsWhenIdle = true
+            endsAfterAnswer = true
             refuse(.bodyIncomplete)
         case .discarding, .closing:
             context.close(promise: nil)
@@ -186,29 +206,23 @@ extension Conversation {
 extension Conversation {
     private func begin(_ head: HTTPRequestHead) {
         server.observation.requestBegan()
-        let headers = RequestHeaders(head.headers)
-        let (path, query) = Self.target(head.uri)
-        let method = HTTPRequest.Method(head.method)
-        let match = server.tree.match(path)
-        let began = Exchange(
-            began: .now, id: RequestID.of(headers), method: method, path: path, query: query, headers: headers,
-            match: match, language: Language(accepting: headers[.acceptLanguage], fallback: server.language),
-            version: head.version, isKeptAlive: head.isKeepAlive)
-        exchange = began
-        guard let endpoint = match?.endpoint else { return refuse(.unknownPath) }
-        guard let route = endpoint.route(method == .head ? .get : method) else {
-            guard method == .options else { return refuse(.methodNotAllowed(allowed: endpoint.allowed)) }
+        let exchange = Exchange(head, server)
+        self.exchange = exchange
+        guard let endpoint = exchange.match?.endpoint else { return refuse(.unknownPath) }
+        guard let route = exchange.route else {
+            guard exchange.method == .options else { return refuse(.methodNotAllowed(allowed: endpoint.allowed)) }
             let allowed = endpoint.allowed.map(\.rawValue).joined(separator: ", ")
             return answer(Reply(.noContent, headers: [.allow: allowed]), cause: nil, then: .discarding)
         }
-        if let length = headers[.contentLength].flatMap({ Int($0) }), length > route.bodyLimit {
-            return refuse(.bodyTooLarge(limit: route.bodyLimit))
+        bodyLimit = route.bodyLimit
+        if let length = exchange.headers[.contentLength].flatMap({ Int($0) }), length > bodyLimit {
+            return refuse(.bodyTooLarge(limit: bodyLimit))
         }
-        state = .reading(route)
+        state = .reading
     }
 
     /// A target's path and query. Of one that names a server (RFC 9112, 3.2.2), what follows the name.
-    private static func target(_ uri: String) -> (path: String, query: Substring) {
+    fileprivate static func target(_ uri: String) -> (path: String, query: Substring) {
         guard uri.utf8.first != UInt8(ascii: "/"), let scheme = uri.firstRange(of: "://") else {
             return split(uri[...])
         }
@@ -222,21 +236,22 @@ extension Conversation {
         return (String(target[..<mark]), target[target.utf8.index(after: mark)...])
     }
 
-    private func append(_ piece: ByteBuffer, _ route: Route) {
-        let length = (exchange?.body.readableBytes ?? 0) + piece.readableBytes
-        guard length <= route.bodyLimit else { return refuse(.bodyTooLarge(limit: route.bodyLimit)) }
+    private func append(_ piece: ByteBuffer) {
+        guard let exchange else { return }
+        let length = exchange.body.readableBytes + piece.readableBytes
+        guard length <= bodyLimit else { return refuse(.bodyTooLarge(limit: bodyLimit)) }
         // What comes in one piece is not copied.
         if length == piece.readableBytes {
-            exchange?.body = piece
+            exchange.body = piece
         } else {
-            exchange?.body.writeImmutableBuffer(piece)
+            exchange.body.writeImmutableBuffer(piece)
         }
     }
 
     /// Runs the handler on the database's thread, without a change of threads around each statement; large bodies, lists
     /// and batches, whose parsing and writing takes milliseconds, are kept off it.
-    private func handle(_ route: Route) {
-        guard let context, let exchange else { return }
+    private func handle() {
+        guard let context, let exchange, let route = exchange.route else { return }
         cancelDeadline()
         state = .answering
         let call = Call(
@@ -290,7 +305,7 @@ extension Conversation {
             state = .closing
             return
         }
-        let isLast = server.readiness.isStopping || reply.headers[.connection] == "close"
+        let isLast = endsAfterAnswer || server.readiness.isStopping || reply.headers[.connection] == "close"
         let answer = reply.encoded(
             for: exchange.method, id: exchange.id,
             connection: isLast ? "close" : exchange.isKeptAlive && exchange.version == .http1_0 ? "keep-alive" : nil,

@@ -1,7 +1,9 @@
 import HTTPTypes
 
 /// One row of the API: everything the server does, it does because of a row here.
-struct Route: Sendable {
+///
+/// A class, because each request looks some up and none changes any.
+final class Route: Sendable {
     typealias Handler = @Sendable (Call) async throws(Problem) -> Reply
 
     let method: HTTPRequest.Method

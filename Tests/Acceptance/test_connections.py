@@ -114,6 +114,21 @@ def test_who_stops_within_a_body_is_told_so(connect):
     assert is_closed(connection)
 
 
+def test_a_broken_body_is_told_and_the_connection_closed(connect):
+    connection = connect()
+    connection.socket.sendall(b"POST /api/v1/operators HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n")
+    answer = connection.read("POST")
+    assert answer.status == 400 and b'"code":"body_incomplete"' in answer.body
+    assert is_closed(connection)
+
+
+def test_thousands_sent_ahead_are_answered(connect):
+    connection = connect()
+    connection.socket.sendall(b"GET /api/v1/operators HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET /x HTTP/1.1\r\n\r\n" * 10_000)
+    assert connection.read("GET").status == 200
+    assert {connection.read("GET").status for _ in range(10_000)} == {404}
+
+
 def test_what_is_no_http_ends_the_connection_after_what_came_before(connect):
     connection = connect()
     connection.socket.sendall(LIVE + b"GET /api/v1/operators HTTP/1.1\r\nHost: x\r\n\r\n" + b"no http at all\r\n\r\n")
