@@ -8,7 +8,7 @@ enum LeadSearch {
     private static let walkedPerLead = 100
     private static let walkLimit = 50_000
     /// How many keys that begin as given are read before it is taken to be the case for many leads.
-    private static let keyLimit = 5000
+    private static let keyLimit = 10_000
 
     /// The ids of the page's leads and one more, which tells whether there is a next.
     ///
@@ -102,9 +102,12 @@ enum LeadSearch {
         }.joined(separator: " & ")
     }
 
-    /// The longest of the words that stand in a name letter by letter, if one of them does.
+    /// The longest of the words that stand in a name character by character, if one of them does.
     private static func plainest(_ words: [String]) -> String {
-        plain(words.filter { $0.allSatisfy(\.isLetter) }.max { $0.utf8.count < $1.utf8.count } ?? "")
+        plain(
+            words.filter { $0.allSatisfy { $0.isLetter || ("0"..."9").contains($0) } }.max {
+                $0.utf8.count < $1.utf8.count
+            } ?? "")
     }
 
     private static func plain(_ word: String) -> String {

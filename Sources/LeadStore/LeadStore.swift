@@ -29,8 +29,11 @@ public struct LeadStore: Sendable {
         "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
     ]
 
-    /// For the rest of the transaction, each statement is planned for its values; how, stays as above.
-    private static let planningForValues: Statement = "select set_config('plan_cache_mode', 'auto', true)"
+    /// For the rest of the transaction, each statement is planned for its values; how, stays as above. To start parallel
+    /// workers takes longer than a page does.
+    private static let planningForValues: Statement = """
+        select set_config('plan_cache_mode', 'auto', true), set_config('max_parallel_workers_per_gather', '0', true)
+        """
 
     /// The same, and the planner chooses freely.
     private static let planningFreely: Statement = """

@@ -19,7 +19,7 @@ REQUESTS = {
     "contacts?source_id={source}&limit={n}": 2,
     "contacts?order=desc&limit={n}": 2,
     "leads?limit={n}": 3,
-    "leads?q=first&limit={n}": 5,
+    "leads?q=f&limit={n}": 5,
     "leads/{lead}/contacts?limit={n}": 3,
     "leads/duplicates?limit={n}": 2,
     # Numbering what has been committed, and how far that has come, are two.
@@ -63,6 +63,9 @@ def fill(api, number: int) -> dict:
     contacts = [api.contact(source, lead_external_id="first") for _ in range(number)]
     for _ in range(number - 1):
         api.contact(source)
+    # As many as are asked for; of none, nothing is read after the search.
+    for each in range(number - 1):
+        api.contact(source, lead_external_id=f"f{each}")
     for other in range(number + 1):
         api.contact(source, lead_external_id=f"other {other}", lead_phone="+79001234567")
     return {"operator": operators[0], "source": source, "contact": contacts[0]["id"], "lead": contacts[0]["lead_id"],
