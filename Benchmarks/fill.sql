@@ -58,6 +58,9 @@ values (1, 6, 21, 'active', now(), now(), now());
 insert into contacts (lead_id, source_id, status, message, waiting_reason, waiting_since)
 select 1 + n % (:contacts / 3), 6, 'new', 'Message ' || n, 'all_at_limit', now() from generate_series(1, :waiting) n;
 
+insert into contact_spans (part, first_created_at, last_created_at)
+select id / 4096, min(created_at), max(created_at) from contacts group by id / 4096;
+
 insert into events (contact_id, kind, to_operator_id, actor_kind, at)
 select id, 'registered', operator_id, 'api', created_at from contacts order by id;
 insert into event_log (position, event_id) select id, id from events order by id;

@@ -22,12 +22,14 @@ public enum Schema {
         File("migrations/0005_validated.sql", PackageResources._005_validated_sql),
         File("migrations/0006_leads.sql", PackageResources._006_leads_sql),
         File("migrations/0007_idempotency.sql", PackageResources._007_idempotency_sql),
+        File("migrations/0008_lists.sql", PackageResources._008_lists_sql),
     ]
 
     /// Applied again whenever their text changes, in this order.
     public static let repeatables = [
         File("functions/count_contact_loads.sql", PackageResources.count_contact_loads_sql),
         File("functions/tally_contacts.sql", PackageResources.tally_contacts_sql),
+        File("functions/note_contact_spans.sql", PackageResources.note_contact_spans_sql),
         File("functions/contact_waiting_reason.sql", PackageResources.contact_waiting_reason_sql),
         File("functions/remove_decision_details.sql", PackageResources.remove_decision_details_sql),
         File("functions/sequence_events.sql", PackageResources.sequence_events_sql),

@@ -68,9 +68,10 @@ grant update on operators, sources, weights, lead_identities, contacts, idempote
 grant update (max_load, is_active, last_assignment) on operator_loads to leads_app;
 grant delete on weights, lead_identities, possible_duplicates, idempotency_keys, decisions, decision_snapshots
 to leads_app;
-grant select on contact_objects, contact_counts, event_log, schema_migrations, schema_repeatables to leads_app;
+grant select on contact_objects, contact_counts, contact_spans, event_log, schema_migrations, schema_repeatables to leads_app;
 grant execute on function contact_waiting_reason(bigint, bigint[]) to leads_app, leads_report;
 grant execute on function fold_contact_tallies() to leads_app;
+grant execute on function fold_contact_spans() to leads_app;
 grant execute on function sequence_events(interval, integer) to leads_app;
 grant execute on function remove_decision_details(integer) to leads_app;
 grant select, insert, update, delete on source_turns to leads_app;

@@ -35,7 +35,7 @@ def targets(contacts: int, searches: bool) -> dict[str, str]:
         "/contacts of three hours": f"/contacts?created_from={lately}",
         "/contacts of three hours, latest": f"/contacts?created_from={lately}&order=desc",
         "/contacts of a day, long ago": f"/contacts?created_from={past}&created_to={past_end}",
-        "/contacts of a source and an operator": "/contacts?source_id=2&operator_id=6",
+        "/contacts of a source and an operator": "/contacts?source_id=1&operator_id=6",
         "/contacts of a pair that never met": "/contacts?source_id=3&operator_id=7",
         "/contacts of three hours, of a source": f"/contacts?created_from={lately}&source_id=3",
         "/contacts of a lead": f"/contacts?lead_id={lead}",

@@ -33,9 +33,12 @@ enum ContactReading {
         if let id = filter.leadID { conditions.append("lead_id = coalesce(\(LeadReading.survivor(of: id)), \(id))") }
         // A literal, not a parameter: only then can the planner tell that `contacts_open` serves.
         if let status = filter.status { conditions.append("status = '\(unsafe: status.rawValue)'") }
-        if let isActive = filter.isActive { conditions.append(isActive ? "status <> 'closed'" : "status = 'closed'") }
-        if let from = filter.createdFrom { conditions.append("created_at >= \(from)") }
-        if let to = filter.createdTo { conditions.append("created_at <= \(to)") }
+        if let isActive = filter.isActive {
+            // Whoever has an operator does not wait, and contacts_active leaves out those who do.
+            let open: Statement = filter.operatorID == nil ? "status <> 'closed'" : "status = 'active'"
+            conditions.append(isActive ? open : "status = 'closed'")
+        }
+        conditions += Self.created(from: filter.createdFrom, to: filter.createdTo)
         let all = conditions.reduce("true" as Statement) { "\($0) and \($1)" }
         // The page is cut from the bare table first, so that skipped rows cost no joins.
         return """
@@ -44,6 +47,29 @@ enum ContactReading {
             where id in (select id from contacts \(page.rows(where: all)))
             order by id \(unsafe: page.order.rawValue)
             """
+    }
+
+    /// Contacts created in a certain time, found along their ids.
+    ///
+    /// `contact_spans` tells between which ids they are. What is added to `created_at` keeps the planner from its index: it
+    /// would sort all contacts of that time to show one page.
+    private static func created(from: Timestamp?, to: Timestamp?) -> [Statement] {
+        var conditions: [Statement] = []
+        if let from {
+            conditions.append(
+                """
+                created_at + interval '0' >= \(from) and id >= 4096 * coalesce(
+                    (select min(part) from contact_spans where last_created_at >= \(from)), 2251799813685247)
+                """)
+        }
+        if let to {
+            conditions.append(
+                """
+                created_at + interval '0' <= \(to) and id < 4096 * coalesce(
+                    (select max(part) + 1 from contact_spans where first_created_at <= \(to)), 0)
+                """)
+        }
+        return conditions
     }
 
     static func contact(_ row: Row) throws(PostgresError) -> Contact {

@@ -119,7 +119,8 @@ extension LeadStore {
         return try reading { () throws(PostgresError) in try found[0][0].decode(Int.self) }
     }
 
-    /// Sums up the counts of contacts, which otherwise take a little longer to read with every statement that writes.
+    /// Sums up the counts of contacts and the spans of their times, which otherwise take a little longer to read with every
+    /// statement that writes.
     /// - Throws: `StoreError`.
     public func foldTallies() async throws(StoreError) {
         var folded = 0
@@ -129,6 +130,9 @@ extension LeadStore {
                 return try reading { () throws(PostgresError) in try found[0][0].decode(Int.self) }
             }
         } while folded > 0
+        _ = try await transaction { (transaction) throws(StoreError) in
+            try await transaction.finish(with: ["select fold_contact_spans()"])
+        }
     }
 
     private static func operatorRow(_ row: Row) throws(PostgresError) -> DistributionStatistics.OperatorRow {
