@@ -146,7 +146,7 @@ def test_each_item_is_counted(servers):
     source, _ = api.staffed_source(max_load=2)
     batch(api, [{"source_id": source["id"], "source_event_id": "e"}] * 2 + [{"source_id": source["id"]}] * 3 + [{}])
     counted = Metrics(api).registrations()
-    assert counted == {"placed": 2, "waiting": 2, "repeated": 1, "refused": 1, "failed": 0}
+    assert counted == {"placed": 2, "waiting": 2, "repeated": 1, "replayed": 0, "refused": 1, "failed": 0}
 
 
 def test_a_registration_reads_no_leads_that_came_since_its_plans_were_made(empty_database, instances):

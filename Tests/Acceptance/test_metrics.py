@@ -252,7 +252,7 @@ def test_metrics_are_answered_while_the_database_is_away(instances):
         must_please_promtool(metrics.answer.text)
         assert metrics.answer.seconds < 6
         assert metrics.get("leads_database_up") == 0 and metrics.get("leads_contacts_waiting") is None
-        assert metrics.registrations() == {"placed": 1, "waiting": 0, "repeated": 0, "refused": 0, "failed": 1}
+        assert metrics.registrations() == {"placed": 1, "waiting": 0, "repeated": 0, "replayed": 0, "refused": 0, "failed": 1}
         assert metrics.requests("POST", CONTACTS, 503) == 1
         cluster.start()
         eventually(lambda: Metrics(api).get("leads_database_up") == 1, 10, "it stays away")
