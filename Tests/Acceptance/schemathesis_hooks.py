@@ -1,4 +1,4 @@
-"""Which of Schemathesis' cases are left out, and why. There are two kinds.
+"""Which of Schemathesis' cases are left out, and why. There are three kinds.
 
 **What pydantic takes all the same.** A JSON schema is strict and pydantic is lax: `"7"` is 7, `0` is false, fields
 nobody knows are ignored. The document says what is right; the server, as the references do, takes a little more. So a
@@ -7,6 +7,8 @@ the server to those models.
 
 **Links to nobody.** Schemathesis follows the ids in answers. Where `operator_id` is null, it would ask for the operator
 `None`, and expect to find one.
+
+**A lead merged into itself.** It is refused, which no schema of a body can say.
 """
 
 import atexit
@@ -23,7 +25,7 @@ import schemathesis
 from reference_models import APPLICATIONS, Reference
 
 _own = threading.local()
-_counts: Counter = Counter({"kept": 0, "lax": 0, "nobody": 0})
+_counts: Counter = Counter({"kept": 0, "lax": 0, "nobody": 0, "itself": 0})
 
 
 @atexit.register
@@ -57,10 +59,15 @@ def leads_to_nobody(case) -> bool:
     return any(value is None for value in (case.path_parameters or {}).values())
 
 
+def merges_a_lead_into_itself(case) -> bool:
+    into = case.body.get("into") if isinstance(case.body, dict) else None
+    return case.operation.path.endswith("/merge") and str((case.path_parameters or {}).get("lead_id")) == str(into)
+
+
 @schemathesis.hook
 def filter_case(context, case) -> bool:
     if case.meta is None or not case.meta.generation.mode.is_negative:
-        kind = "nobody" if leads_to_nobody(case) else None
+        kind = "nobody" if leads_to_nobody(case) else "itself" if merges_a_lead_into_itself(case) else None
     else:
         kind = "lax" if is_taken_by_the_references(case) else "kept"
     if kind:

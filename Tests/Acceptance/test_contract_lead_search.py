@@ -65,6 +65,12 @@ def test_faults_of_a_search(api):
     api.get(f"{PATH}?q=a%00b").must_be(422)
 
 
+def test_what_means_nothing_to_the_database_is_not_logged(api, server, people):
+    for text in ("🙂", "%", "' | '", "8 900 ()"):
+        search(api, text)
+    assert "NOTICE" not in server.log.read_text()
+
+
 def test_a_search_follows_changes_and_merges(api):
     source = api.source()["id"]
     kept, away = (api.contact(source, lead_name=name, lead_phone=phone)["lead_id"]

@@ -74,6 +74,41 @@ import Testing
         }
     }
 
+    @Test func `leads_app can change, merge and find leads`() async throws {
+        try await withRoles { database in
+            let pool = Pool(
+                Pool.Configuration(
+                    connection: ConnectionConfiguration(
+                        connectionString: "\(database.connectionString) user=leads_app")))
+            let store = LeadStore(pool: pool)
+            let source = try await store.createSource(NewSource(name: "source"))
+            var ids: [Int] = []
+            for id in ["a", "b", "c"] {
+                let keys = [LeadIdentity(kind: .externalID, value: id), LeadIdentity(kind: .phone, value: "1")]
+                let contact = NewContact(
+                    sourceID: source.id, leadExternalID: id, leadPhone: "1", leadName: "Lead \(id)")
+                let registered = try await Intake(store: store).register([Intake.Request(contact: contact, keys: keys)])
+                ids.append(try registered[0].get().contact.lead.id)
+            }
+            #expect(try await store.possibleDuplicates(Page()).elements.count == 2)
+            _ = try await store.changeLead(id: ids[0], LeadChange(phone: "", externalID: "d")) { externalID, _, _ in
+                externalID.map { [LeadIdentity(kind: .externalID, value: $0)] } ?? []
+            }
+            // So many keys that their table is locked.
+            try await database.byHand(
+                """
+                insert into lead_identities (kind, value, lead_id)
+                select 'email', n || '@', \(ids[0]) from generate_series(1, 2000) n
+                """)
+            _ = try await store.mergeLead(id: ids[0], into: ids[1])
+            _ = try await store.mergeLead(id: ids[1], into: ids[2])
+            let query = LeadQuery(words: ["lead", "c"], beginnings: [LeadIdentity(kind: .email, value: "1")])
+            #expect(try await store.leads(matching: query, Page()).elements.map(\.lead.id) == [ids[2]])
+            #expect(try await store.possibleDuplicates(Page()).elements.isEmpty)
+            await pool.close()
+        }
+    }
+
     @Test func `an instance that connects as leads_app starts on a schema that is up to date`() async throws {
         try await withRoles { database in
             let migrator = Migrator(migrations: LeadStore.migrations, repeatables: LeadStore.repeatables)

@@ -21,7 +21,7 @@ extension Component {
 
     fileprivate static let leadMerge = request(
         "LeadMerge", "Which lead stays.", { LeadMerge(&$0) }, ["into": "Number of the lead that stays."],
-        example: #"{"into": 2}"#)
+        example: #"{"into": 1117}"#)
 
     fileprivate static let possibleDuplicate = answer(
         "PossibleDuplicate", "Two leads that may be the same person or company.",
