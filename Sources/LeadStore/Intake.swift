@@ -102,6 +102,8 @@ public struct Intake: Sendable {
     private let store: LeadStore
     private let configuration: Configuration
     private let lanes: IntakeLanes
+    /// For what is held up by somebody's lock: it waits there for as short a time as that may take, and for nobody else.
+    private let heldUp: IntakeLanes
     private let batches: Batches
     private let registering: @Sendable (Request) async throws(StoreError) -> Outcome
     /// How many locks on keys a transaction takes; the server has room for `max_locks_per_transaction` of each session.
@@ -116,10 +118,10 @@ public struct Intake: Sendable {
         self.batches = batches
         let lanes = IntakeLanes(configuration, executor: store.taskExecutor) { await batches.register($0) }
         self.lanes = lanes
-        // What is held up by somebody's lock waits in a lane of its own, for as short a time as that may take.
         var apart = configuration
         apart.lanes = 1
         let heldUp = IntakeLanes(apart, executor: store.taskExecutor) { await batches.registerApart($0) }
+        self.heldUp = heldUp
         registering = { (request) throws(StoreError) in
             try await (batches.held.contains(request.contact.sourceID) ? heldUp : lanes).register(request)
         }
@@ -131,10 +133,11 @@ public struct Intake: Sendable {
         configuration = Configuration()
         batches = Batches(store: store, queueHead: Self.queueHead)
         lanes = IntakeLanes(configuration, executor: store.taskExecutor) { $0.map { _ in .failure(.intakeFull) } }
+        heldUp = lanes
         self.registering = registering
     }
 
-    public var use: IntakeUse { lanes.use }
+    public var use: IntakeUse { lanes.use + heldUp.use }
 
     /// Registers a contact, together with whatever others arrive at the moment.
     /// - Throws: `StoreError`.
@@ -212,16 +215,29 @@ private struct Batches: Sendable {
         var outcomes = requests.map { _ in Result<Intake.Outcome, StoreError>.failure(.heldByOthers) }
         let bySource = Dictionary(grouping: requests.indices) { requests[$0].contact.sourceID }
         for (sourceID, members) in bySource.sorted(by: { $0.key < $1.key }) {
-            do throws(StoreError) {
-                let stored = try await commit(members.map { requests[$0] }, isPatient: false)
-                for (member, outcome) in zip(members, stored) { outcomes[member] = outcome }
-                held.remove(sourceID)
-            } catch {
-                if error.isTimeout { held.insert(sourceID) }
-                for member in members { outcomes[member] = .failure(error.isTimeout ? .heldByOthers : error) }
-            }
+            let stored = await registerImpatiently(members.map { requests[$0] }, of: sourceID)
+            for (member, outcome) in zip(members, stored) { outcomes[member] = outcome }
         }
         return outcomes
+    }
+
+    private func registerImpatiently(
+        _ requests: [Intake.Request], of sourceID: Int
+    ) async -> [Result<Intake.Outcome, StoreError>] {
+        do throws(StoreError) {
+            let outcomes = try await commit(requests, isPatient: false)
+            held.remove(sourceID)
+            return outcomes
+        } catch  where error.isTimeout {
+            held.insert(sourceID)
+            return requests.map { _ in .failure(.heldByOthers) }
+        } catch  where requests.count > 1 && error.mayBeOneMembers {
+            let middle = requests.count / 2
+            let first = await registerImpatiently(Array(requests[..<middle]), of: sourceID)
+            return first + (await registerImpatiently(Array(requests[middle...]), of: sourceID))
+        } catch {
+            return requests.map { _ in .failure(error) }
+        }
     }
 
     /// One transaction.

@@ -117,4 +117,14 @@ public struct IntakeUse: Sendable {
     public internal(set) var members = 0
     /// Requests turned away because too many waited.
     public internal(set) var refused = 0
+
+    static func + (left: Self, right: Self) -> Self {
+        var sum = left
+        sum.waiting += right.waiting
+        sum.busyLanes += right.busyLanes
+        sum.batches += right.batches
+        sum.members += right.members
+        sum.refused += right.refused
+        return sum
+    }
 }

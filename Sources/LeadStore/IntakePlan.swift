@@ -117,10 +117,10 @@ struct IntakePlan: Sendable {
 
     /// The newcomers in the order in which they are decided, those of one source in a row together.
     ///
-    /// Source by source, which takes one record of the candidates each; but in order of arrival where sources share
-    /// operators who may not have room for all, or the first source would take the places of those before its last.
+    /// Source by source, which takes one record of the candidates each; but in order of arrival where the order between
+    /// sources matters.
     private var runs: [[Int]] {
-        guard sources.count > 1, sharesScarcePlaces else {
+        guard sources.count > 1, sharesScarcePlaces || sharesReturningLeads else {
             return Dictionary(grouping: rows.indices) { rows[$0].contact.sourceID }.sorted { $0.key < $1.key }
                 .map(\.value)
         }
@@ -135,6 +135,7 @@ struct IntakePlan: Sendable {
         return runs
     }
 
+    /// Whether a source's first newcomers could take places from those of another that arrived before its last.
     private var sharesScarcePlaces: Bool {
         var sourcesOf: [Int: Int] = [:]
         for candidate in sources.values.lazy.flatMap(\.candidates)
@@ -142,6 +143,15 @@ struct IntakePlan: Sendable {
             sourcesOf[candidate.operatorID, default: 0] += 1
         }
         return sourcesOf.values.contains { $0 > 1 }
+    }
+
+    /// Whether a lead's operator in one source may be the one its contact in another goes back to.
+    private var sharesReturningLeads: Bool {
+        guard sources.values.contains(where: \.keepsReturningLeads) else { return false }
+        var sourceOf: [Int: Int] = [:]
+        return rows.contains {
+            (sourceOf.updateValue($0.contact.sourceID, forKey: $0.leadID) ?? $0.contact.sourceID) != $0.contact.sourceID
+        }
     }
 
     private func queued(_ row: Row) -> Round.Queued {

@@ -87,7 +87,7 @@ import Testing
                 let keys = [LeadIdentity(kind: .externalID, value: id), LeadIdentity(kind: .phone, value: "1")]
                 let contact = NewContact(
                     sourceID: source.id, leadExternalID: id, leadPhone: "1", leadName: "Lead \(id)")
-                let registered = try await Intake(store: store).register([Intake.Request(contact: contact, keys: keys)])
+                let registered = await Intake(store: store).register([Intake.Request(contact: contact, keys: keys)])
                 ids.append(try registered[0].get().contact.lead.id)
             }
             #expect(try await store.possibleDuplicates(Page()).elements.count == 2)
