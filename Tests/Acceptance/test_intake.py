@@ -258,6 +258,18 @@ def test_a_busy_source_somebody_held_is_served_as_before_soon_after(servers, emp
     assert empty_database.broken_loads() == [] and empty_database.deadlocks() == 0
 
 
+def test_what_is_held_up_is_counted_like_all_else(servers, empty_database):
+    api = servers(1)[0].client()
+    source, operator = api.staffed_source()
+    with empty_database.operator_held(operator["id"]):
+        for _ in range(6):
+            api.post("/api/v1/contacts", {"source_id": source["id"]}).must_be(503)
+    eventually(lambda: api.post("/api/v1/contacts", {"source_id": source["id"]}).status == 201, 5, "it is held no more", every=1)
+    sent = sum(Metrics(api).requests("POST", "/api/v1/contacts", status) for status in (201, 503))
+    uses = counted(api)
+    assert (uses["members"] + uses["refused"], uses["batches"] > 1) == (sent, True)
+
+
 def test_a_request_that_waits_for_an_operator_is_answered_after_the_lock_timeout(servers, empty_database):
     instance = servers(1)[0]
     api = instance.client()
