@@ -3,17 +3,20 @@ import Postgres
 
 /// Registers contacts: finds or makes their leads, chooses their operators and stores all of it.
 ///
-/// What arrives while transactions are under way shares the next one (``IntakeLanes``): two round trips, whatever the
+/// What arrives while transactions are under way shares the next one (``Lanes``): two round trips, whatever the
 /// number of members. A member that cannot be registered fails alone.
 public struct Intake: Sendable {
     /// A contact to register, with the keys its lead is recognised by.
-    public struct Request: Sendable {
+    public struct Request: Sendable, Sharing {
         public let contact: NewContact
         /// Strongest first, at most one of each kind.
         public let keys: [LeadIdentity]
         public let idempotency: Idempotency?
         /// Of the keys, the event and the idempotency's key.
         let lockNumbers: [Int]
+        typealias Outcome = Intake.Outcome
+        var line: Int { contact.sourceID }
+        var locks: Int { lockNumbers.count }
 
         public init(contact: NewContact, keys: [LeadIdentity], idempotency: Idempotency? = nil) {
             self.contact = contact
@@ -101,9 +104,9 @@ public struct Intake: Sendable {
 
     private let store: LeadStore
     private let configuration: Configuration
-    private let lanes: IntakeLanes
+    private let lanes: Lanes<Request>
     /// For what is held up by somebody's lock: it waits there for as short a time as that may take, and for nobody else.
-    private let heldUp: IntakeLanes
+    private let heldUp: Lanes<Request>
     private let batches: Batches
     private let registering: @Sendable (Request) async throws(StoreError) -> Outcome
     /// How many locks on keys a transaction takes; the server has room for `max_locks_per_transaction` of each session.
@@ -116,14 +119,14 @@ public struct Intake: Sendable {
         self.configuration = configuration
         let batches = Batches(store: store, queueHead: Self.queueHead)
         self.batches = batches
-        let lanes = IntakeLanes(configuration, executor: store.taskExecutor) { await batches.register($0) }
+        let lanes = Lanes<Request>(configuration, executor: store.taskExecutor) { await batches.register($0) }
         self.lanes = lanes
         var apart = configuration
         apart.lanes = 1
-        let heldUp = IntakeLanes(apart, executor: store.taskExecutor) { await batches.registerApart($0) }
+        let heldUp = Lanes<Request>(apart, executor: store.taskExecutor) { await batches.registerApart($0) }
         self.heldUp = heldUp
         registering = { (request) throws(StoreError) in
-            try await (batches.held.contains(request.contact.sourceID) ? heldUp : lanes).register(request)
+            try await (batches.held.contains(request.contact.sourceID) ? heldUp : lanes).perform(request)
         }
     }
 
@@ -132,7 +135,7 @@ public struct Intake: Sendable {
         self.store = store
         configuration = Configuration()
         batches = Batches(store: store, queueHead: Self.queueHead)
-        lanes = IntakeLanes(configuration, executor: store.taskExecutor) { $0.map { _ in .failure(.intakeFull) } }
+        lanes = Lanes<Request>(configuration, executor: store.taskExecutor) { $0.map { _ in .failure(.intakeFull) } }
         heldUp = lanes
         self.registering = registering
     }
@@ -175,7 +178,7 @@ public struct Intake: Sendable {
 private struct Batches: Sendable {
     let store: LeadStore
     let queueHead: Int
-    let held = HeldSources()
+    let held = HeldUp()
 
     init(store: LeadStore, queueHead: Int) {
         self.store = store
@@ -261,12 +264,6 @@ private struct Batches: Sendable {
 }
 
 extension StoreError {
-    /// Whether a lock, or a statement that waited for several, took too long.
-    fileprivate var isTimeout: Bool {
-        guard case .unavailable(let error) = self else { return false }
-        return error.sqlState == .lockNotAvailable || error.sqlState == .queryCanceled
-    }
-
     /// Whether the next transaction is likely to fail, too.
     fileprivate var concernsAll: Bool {
         switch self {

@@ -1,7 +1,7 @@
 import DequeModule
 
-/// What waits to be registered, by source: taken in turns over the sources, so that a flood in one makes nobody else wait
-/// longer than a turn, and in order of arrival within a source.
+/// What waits for a transaction, in lines (of a source, of an operator) that take turns, so that a flood in one makes nobody
+/// else wait longer than a turn; in order of arrival within a line.
 ///
 /// Pure and bounded. An entry weighs as many locks as its transaction will hold for it: PostgreSQL has room for a fixed
 /// number in all (`max_locks_per_transaction` × `max_connections`).
@@ -14,7 +14,7 @@ struct IntakeQueue<Entry> {
 
     private let limit: Int
     private var queues: [Int: Deque<Place>] = [:]
-    /// The sources that have entries, the next to be taken from first.
+    /// The lines that have entries, the next to be taken from first.
     private var turns: Deque<Int> = []
     private var lastNumber = 0
     private(set) var count = 0
@@ -25,25 +25,25 @@ struct IntakeQueue<Entry> {
     }
 
     /// Adds an entry and returns the number by which it can be withdrawn, or nil when the queue is full.
-    mutating func append(_ entry: Entry, sourceID: Int, locks: Int) -> Int? {
+    mutating func append(_ entry: Entry, line: Int, locks: Int) -> Int? {
         guard count < limit else { return nil }
         count += 1
         lastNumber += 1
-        if queues[sourceID] == nil { turns.append(sourceID) }
-        queues[sourceID, default: []].append(Place(number: lastNumber, locks: locks, entry: entry))
+        if queues[line] == nil { turns.append(line) }
+        queues[line, default: []].append(Place(number: lastNumber, locks: locks, entry: entry))
         return lastNumber
     }
 
-    /// Takes the next entries, one of each source in turn: at least one if there are any, then as many as both limits allow.
+    /// Takes the next entries, one of each line in turn: at least one if there are any, then as many as both limits allow.
     mutating func take(atMost most: Int, locks mostLocks: Int) -> [Entry] {
         var taken: [Entry] = []
         var locks = 0
-        while taken.count < most, let sourceID = turns.first, let next = queues[sourceID]?.first {
+        while taken.count < most, let line = turns.first, let next = queues[line]?.first {
             locks += next.locks
             guard taken.isEmpty || locks <= mostLocks else { break }
             turns.removeFirst()
-            queues[sourceID]?.removeFirst()
-            if queues[sourceID]?.isEmpty ?? true { queues[sourceID] = nil } else { turns.append(sourceID) }
+            queues[line]?.removeFirst()
+            if queues[line]?.isEmpty ?? true { queues[line] = nil } else { turns.append(line) }
             taken.append(next.entry)
         }
         count -= taken.count
@@ -51,13 +51,13 @@ struct IntakeQueue<Entry> {
     }
 
     /// Takes one entry out, or returns nil when it is there no more.
-    mutating func withdraw(_ number: Int, sourceID: Int) -> Entry? {
-        guard let index = queues[sourceID]?.firstIndex(where: { $0.number == number }) else { return nil }
+    mutating func withdraw(_ number: Int, line: Int) -> Entry? {
+        guard let index = queues[line]?.firstIndex(where: { $0.number == number }) else { return nil }
         count -= 1
-        let place = queues[sourceID]?.remove(at: index)
-        if queues[sourceID]?.isEmpty ?? true {
-            queues[sourceID] = nil
-            turns.removeAll { $0 == sourceID }
+        let place = queues[line]?.remove(at: index)
+        if queues[line]?.isEmpty ?? true {
+            queues[line] = nil
+            turns.removeAll { $0 == line }
         }
         return place?.entry
     }

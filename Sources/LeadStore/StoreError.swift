@@ -57,6 +57,12 @@ public enum StoreError: Error, Sendable {
         }
     }
 
+    /// Whether a lock, or a statement that waited for several, took too long.
+    var isTimeout: Bool {
+        guard case .unavailable(let error) = self else { return false }
+        return error.sqlState == .lockNotAvailable || error.sqlState == .queryCanceled
+    }
+
     private static func isPassing(_ state: SQLState) -> Bool {
         switch state {
         case .serializationFailure, .deadlockDetected, .lockNotAvailable, .queryCanceled, .readOnlyTransaction,

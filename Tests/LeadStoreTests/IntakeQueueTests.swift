@@ -5,25 +5,25 @@ import Testing
 
 struct IntakeQueueTests {
     private struct Entry: Hashable {
-        let sourceID: Int
+        let line: Int
         let number: Int
         var locks = 1
     }
 
     private func queue(_ entries: [Entry], limit: Int = 100) -> IntakeQueue<Entry> {
         var queue = IntakeQueue<Entry>(limit: limit)
-        for entry in entries { _ = queue.append(entry, sourceID: entry.sourceID, locks: entry.locks) }
+        for entry in entries { _ = queue.append(entry, line: entry.line, locks: entry.locks) }
         return queue
     }
 
-    private func entries(_ sourceIDs: [Int], locks: Int = 1) -> [Entry] {
-        sourceIDs.enumerated().map { Entry(sourceID: $1, number: $0, locks: locks) }
+    private func entries(_ lines: [Int], locks: Int = 1) -> [Entry] {
+        lines.enumerated().map { Entry(line: $1, number: $0, locks: locks) }
     }
 
     @Test func `an empty queue gives nothing`() {
         var queue = IntakeQueue<Entry>(limit: 1)
         #expect(queue.take(atMost: 10, locks: 10) == [])
-        #expect(queue.withdraw(1, sourceID: 1) == nil)
+        #expect(queue.withdraw(1, line: 1) == nil)
         #expect(queue.count == 0)
     }
 
@@ -36,28 +36,28 @@ struct IntakeQueueTests {
 
     @Test func `sources take turns, also from one batch to the next`() {
         var queue = queue(entries([1, 1, 1, 1, 2, 3]))
-        #expect(queue.take(atMost: 2, locks: 100).map(\.sourceID) == [1, 2])
-        #expect(queue.take(atMost: 2, locks: 100).map(\.sourceID) == [3, 1])
+        #expect(queue.take(atMost: 2, locks: 100).map(\.line) == [1, 2])
+        #expect(queue.take(atMost: 2, locks: 100).map(\.line) == [3, 1])
         #expect(queue.take(atMost: 5, locks: 100).map(\.number) == [2, 3])
     }
 
     @Test func `a source that comes while another floods is in the next batch`() {
         var queue = queue(entries(Array(repeating: 1, count: 1000)), limit: 2000)
         _ = queue.take(atMost: 10, locks: 100)
-        _ = queue.append(Entry(sourceID: 2, number: 5000), sourceID: 2, locks: 1)
-        #expect(queue.take(atMost: 10, locks: 100).contains { $0.sourceID == 2 })
+        _ = queue.append(Entry(line: 2, number: 5000), line: 2, locks: 1)
+        #expect(queue.take(atMost: 10, locks: 100).contains { $0.line == 2 })
     }
 
     @Test func `a full queue takes nobody until it has room again`() {
         var queue = queue(entries([1, 2, 3]), limit: 3)
-        #expect(queue.append(Entry(sourceID: 4, number: 4), sourceID: 4, locks: 1) == nil)
+        #expect(queue.append(Entry(line: 4, number: 4), line: 4, locks: 1) == nil)
         #expect(queue.count == 3)
         _ = queue.take(atMost: 1, locks: 100)
-        let number = queue.append(Entry(sourceID: 4, number: 4), sourceID: 4, locks: 1)
+        let number = queue.append(Entry(line: 4, number: 4), line: 4, locks: 1)
         #expect(number != nil)
-        #expect(queue.append(Entry(sourceID: 4, number: 5), sourceID: 4, locks: 1) == nil)
-        if let number { #expect(queue.withdraw(number, sourceID: 4)?.number == 4) }
-        #expect(queue.append(Entry(sourceID: 4, number: 6), sourceID: 4, locks: 1) != nil)
+        #expect(queue.append(Entry(line: 4, number: 5), line: 4, locks: 1) == nil)
+        if let number { #expect(queue.withdraw(number, line: 4)?.number == 4) }
+        #expect(queue.append(Entry(line: 4, number: 6), line: 4, locks: 1) != nil)
     }
 
     @Test func `a batch holds no more locks than it may, but one entry however many it has`() {
@@ -69,12 +69,12 @@ struct IntakeQueueTests {
 
     @Test func `an entry is withdrawn once, from where it stands, and not after it was taken`() {
         var queue = IntakeQueue<Int>(limit: 10)
-        let numbers = (0..<4).compactMap { queue.append($0, sourceID: 1, locks: 1) }
-        #expect(queue.withdraw(numbers[1], sourceID: 2) == nil)
-        #expect(queue.withdraw(numbers[1], sourceID: 1) == 1)
-        #expect(queue.withdraw(numbers[1], sourceID: 1) == nil)
+        let numbers = (0..<4).compactMap { queue.append($0, line: 1, locks: 1) }
+        #expect(queue.withdraw(numbers[1], line: 2) == nil)
+        #expect(queue.withdraw(numbers[1], line: 1) == 1)
+        #expect(queue.withdraw(numbers[1], line: 1) == nil)
         #expect(queue.take(atMost: 1, locks: 10) == [0])
-        #expect(queue.withdraw(numbers[0], sourceID: 1) == nil)
+        #expect(queue.withdraw(numbers[0], line: 1) == nil)
         #expect(queue.take(atMost: 10, locks: 10) == [2, 3])
         #expect(queue.count == 0)
     }
@@ -96,8 +96,8 @@ struct IntakeQueueTests {
             case 0..<6:
                 // Most come from one source, in bursts.
                 let source = Bool.random(using: &generator) ? 0 : Int.random(in: 0..<sources, using: &generator)
-                let entry = Entry(sourceID: source, number: step, locks: Int.random(in: 0...5, using: &generator))
-                let number = queue.append(entry, sourceID: source, locks: entry.locks)
+                let entry = Entry(line: source, number: step, locks: Int.random(in: 0...5, using: &generator))
+                let number = queue.append(entry, line: source, locks: entry.locks)
                 #expect((number == nil) == (present.count == limit))
                 guard let number else { break }
                 #expect(number > last)
@@ -114,14 +114,14 @@ struct IntakeQueueTests {
                 let locks = taken.reduce(0) { $0 + $1.locks }
                 #expect(locks <= mostLocks || taken.count == 1)
                 for entry in taken {
-                    let first = try #require(arrivals[entry.sourceID]?.first)
+                    let first = try #require(arrivals[entry.line]?.first)
                     #expect(present.removeValue(forKey: first) == entry)
-                    arrivals[entry.sourceID]?.removeFirst()
-                    servedSince[entry.sourceID] = [:]
-                    for other in arrivals.keys where other != entry.sourceID && arrivals[other]?.isEmpty == false {
-                        servedSince[other, default: [:]][entry.sourceID, default: 0] += 1
+                    arrivals[entry.line]?.removeFirst()
+                    servedSince[entry.line] = [:]
+                    for other in arrivals.keys where other != entry.line && arrivals[other]?.isEmpty == false {
+                        servedSince[other, default: [:]][entry.line, default: 0] += 1
                         #expect(
-                            (servedSince[other]?[entry.sourceID] ?? 0) <= 1, "a source was served twice beside another")
+                            (servedSince[other]?[entry.line] ?? 0) <= 1, "a source was served twice beside another")
                     }
                 }
                 if taken.count < most, let largest = present.values.map(\.locks).max() {
@@ -129,8 +129,8 @@ struct IntakeQueueTests {
                 }
             default:
                 let number = Int.random(in: 1...max(1, last), using: &generator)
-                let source = present[number]?.sourceID ?? Int.random(in: 0..<sources, using: &generator)
-                #expect(queue.withdraw(number, sourceID: source) == present.removeValue(forKey: number))
+                let source = present[number]?.line ?? Int.random(in: 0..<sources, using: &generator)
+                #expect(queue.withdraw(number, line: source) == present.removeValue(forKey: number))
                 arrivals[source]?.removeAll { $0 == number }
             }
             #expect(queue.count == present.count)

@@ -1,16 +1,24 @@
-import Leads
 import Synchronization
 
-/// Puts concurrent registrations into common transactions.
+/// What can share a transaction with others of its kind.
+protocol Sharing: Sendable {
+    associatedtype Outcome: Sendable
+    /// Whose turn it is when it is taken: the lines take turns.
+    var line: Int { get }
+    /// How many locks on keys its transaction holds for it.
+    var locks: Int { get }
+}
+
+/// Puts concurrent requests into common transactions.
 ///
 /// While the lanes are busy, requests gather; a lane that has committed takes what has gathered. There is no timer: a
 /// request that finds a lane free opens it at once, so that one alone waits for nobody. A lane is a task of its own, not
 /// its first caller's, so that a caller who goes away takes nobody along.
-final class IntakeLanes: Sendable {
+final class Lanes<Request: Sharing>: Sendable {
     private struct Caller {
-        let request: Intake.Request
+        let request: Request
         let arrived: ContinuousClock.Instant
-        let continuation: CheckedContinuation<Result<Intake.Outcome, StoreError>, Never>
+        let continuation: CheckedContinuation<Result<Request.Outcome, StoreError>, Never>
     }
 
     private struct State {
@@ -21,36 +29,32 @@ final class IntakeLanes: Sendable {
     private let configuration: Intake.Configuration
     private let executor: any TaskExecutor
     private let state: Mutex<State>
-    /// Registers requests in a transaction; an outcome for each, in order.
-    private let register: @Sendable ([Intake.Request]) async -> [Result<Intake.Outcome, StoreError>]
+    /// Does what is requested in a transaction; an outcome for each, in order.
+    private let perform: @Sendable ([Request]) async -> [Result<Request.Outcome, StoreError>]
 
     init(
         _ configuration: Intake.Configuration, executor: any TaskExecutor,
-        register: @escaping @Sendable ([Intake.Request]) async -> [Result<Intake.Outcome, StoreError>]
+        perform: @escaping @Sendable ([Request]) async -> [Result<Request.Outcome, StoreError>]
     ) {
         self.configuration = configuration
         self.executor = executor
-        self.register = register
+        self.perform = perform
         state = Mutex(State(queue: IntakeQueue(limit: configuration.queueLimit)))
     }
 
     var use: IntakeUse { state.withLock { $0.use } }
 
-    /// Registers a request with whatever others are there.
+    /// Does what is requested, with whatever else is there.
     /// - Throws: `StoreError.intakeFull` when too many wait already, `.cancelled` when the caller went away while it still
     ///   waited, and what the transaction throws.
-    func register(_ request: Intake.Request) async throws(StoreError) -> Intake.Outcome {
+    func perform(_ request: Request) async throws(StoreError) -> Request.Outcome {
         guard !Task.isCancelled else { throw .cancelled }
         let number = Mutex<Int?>(nil)
-        let sourceID = request.contact.sourceID
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let caller = Caller(request: request, arrived: .now, continuation: continuation)
                 let (place, opensLane) = state.withLock { state -> (Int?, Bool) in
-                    guard
-                        let place = state.queue.append(
-                            caller, sourceID: sourceID, locks: request.lockNumbers.count)
-                    else {
+                    guard let place = state.queue.append(caller, line: request.line, locks: request.locks) else {
                         state.use.refused += 1
                         return (nil, false)
                     }
@@ -64,16 +68,16 @@ final class IntakeLanes: Sendable {
                 if opensLane { Task(executorPreference: executor) { await self.runLane() } }
             }
         } onCancel: {
-            if let number = number.withLock({ $0 }) { withdraw(number, sourceID: sourceID) }
+            if let number = number.withLock({ $0 }) { withdraw(number, line: request.line) }
         }
         return try result.get()
     }
 
-    /// A caller who goes away while it still waits is not registered; once its transaction has begun, it is.
-    private func withdraw(_ number: Int, sourceID: Int) {
+    /// Nothing is done for a caller who goes away while it still waits; once its transaction has begun, it is done.
+    private func withdraw(_ number: Int, line: Int) {
         let caller = state.withLock { state in
             defer { state.use.waiting = state.queue.count }
-            return state.queue.withdraw(number, sourceID: sourceID)
+            return state.queue.withdraw(number, line: line)
         }
         caller?.continuation.resume(returning: .failure(.cancelled))
     }
@@ -82,7 +86,7 @@ final class IntakeLanes: Sendable {
         while let (batch, late) = takeBatch() {
             for caller in late { caller.continuation.resume(returning: .failure(.intakeFull)) }
             guard !batch.isEmpty else { continue }
-            let outcomes = await register(batch.map(\.request))
+            let outcomes = await perform(batch.map(\.request))
             for (caller, outcome) in zip(batch, outcomes) { caller.continuation.resume(returning: outcome) }
         }
     }
@@ -104,27 +108,5 @@ final class IntakeLanes: Sendable {
             state.use.members += batch.count
             return (batch, late)
         }
-    }
-}
-
-/// How busy the intake of an instance is.
-public struct IntakeUse: Sendable {
-    /// Requests that wait for a lane.
-    public internal(set) var waiting = 0
-    public internal(set) var busyLanes = 0
-    /// Transactions begun so far, and the requests in them.
-    public internal(set) var batches = 0
-    public internal(set) var members = 0
-    /// Requests turned away because too many waited.
-    public internal(set) var refused = 0
-
-    static func + (left: Self, right: Self) -> Self {
-        var sum = left
-        sum.waiting += right.waiting
-        sum.busyLanes += right.busyLanes
-        sum.batches += right.batches
-        sum.members += right.members
-        sum.refused += right.refused
-        return sum
     }
 }
