@@ -17,7 +17,9 @@ from waiting import eventually
 from wire import request
 
 ROUNDS = int(os.environ.get("LEADS_ROUNDS", 1))
+AT_LENGTH = "LEADS_INTAKES" in os.environ
 LOCK_TIMEOUT = 1.5  # seconds
+HOLD = 8  # seconds for which somebody holds a source; the first of them pass until that is noticed
 
 
 class Gate:
@@ -180,7 +182,7 @@ def test_keys_held_one_after_the_other_fail_their_own_requests_only(gate, empty_
         assert {answer.status for answer in answers[:3]} <= {201, 503}
 
 
-@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize("lanes", [1, 2] if AT_LENGTH else [2])
 def test_a_source_somebody_holds_does_not_fail_the_others(servers, empty_database, lanes):
     """Whoever looks at an operator in psql, and forgets to end the transaction."""
     instance = servers(1, LEADS_INTAKE_LANES=lanes)[0]
@@ -203,12 +205,12 @@ def test_a_source_somebody_holds_does_not_fail_the_others(servers, empty_databas
         while time.monotonic() < end:
             yield
 
-    in_parallel(16, send, moments(2), seconds=30)
-    usual = outcomes["free", 201] / 2
+    in_parallel(16, send, moments(1.5), seconds=30)
+    usual = outcomes["free", 201] / 1.5
     outcomes.clear()
     with empty_database.operator_held(operator["id"]):
-        in_parallel(16, send, moments(8), seconds=40)
-    rate = outcomes["free", 201] / 8
+        in_parallel(16, send, moments(HOLD), seconds=40)
+    rate = outcomes["free", 201] / HOLD
     print(f"  {lanes} lanes: {dict(outcomes)}, the free one's {rate:.0f}/s instead of {usual:.0f}/s; slowest {dict(slowest)}")
     assert {status for name, status in outcomes if name == "free"} == {201}
     assert outcomes["held", 503] > 0
@@ -234,14 +236,14 @@ def test_a_busy_source_somebody_held_is_served_as_before_soon_after(servers, emp
             time.sleep(0.05)  # less patient than Retry-After asks for
 
     def hold():
-        time.sleep(1.5)
+        time.sleep(1)
         with empty_database.operator_held(operators[0]):
-            time.sleep(2.5)
+            time.sleep(2.2)
         released.append(time.monotonic())
 
     holder = threading.Thread(target=hold)
     holder.start()
-    end = time.monotonic() + 11
+    end = time.monotonic() + 8
 
     def moments():
         while time.monotonic() < end:
@@ -485,7 +487,8 @@ def test_answers_of_one_transaction_are_what_is_stored_field_by_field(gate, empt
                 gate.api.close_contact(id)
         if random.random() < 0.5:
             gate.api.change_operator(random.choice(house.operators), is_active=random.random() < 0.7, max_load=random.randint(1, 12))
-    assert empty_database.broken_loads() == [] and empty_database.tally_drift() == [] and empty_database.event_drift() == []
+    # Not `broken_loads`: limits were lowered below loads.
+    assert empty_database.load_drift() == [] and empty_database.tally_drift() == [] and empty_database.event_drift() == []
     print(f"  {dict(compared)}")
 
 
