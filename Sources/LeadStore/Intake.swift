@@ -94,7 +94,7 @@ public struct Intake: Sendable {
         /// will, and the database does not keep up.
         public var patience: Duration
 
-        public init(lanes: Int = 2, batchLimit: Int = 512, queueLimit: Int = 4096, patience: Duration = .seconds(3)) {
+        public init(lanes: Int = 1, batchLimit: Int = 512, queueLimit: Int = 4096, patience: Duration = .seconds(3)) {
             self.lanes = lanes
             self.batchLimit = batchLimit
             self.queueLimit = queueLimit

@@ -31,7 +31,7 @@ struct Setting: Sendable {
         "LEADS_PHONE_REGION", "RU", "country of phone numbers written without a country code")
     static let poolSize = Setting("LEADS_POOL_SIZE", "6", "database connections for transactions and lists, 1…64")
     static let intakeLanes = Setting(
-        "LEADS_INTAKE_LANES", "2", "transactions in which registrations that arrive together are stored at a time, 1…16"
+        "LEADS_INTAKE_LANES", "1", "transactions in which registrations that arrive together are stored at a time, 1…16"
     )
     static let intakeBatch = Setting("LEADS_INTAKE_BATCH", "512", "the most registrations that share one, 1…512")
     static let intakeQueue = Setting(
