@@ -23,6 +23,7 @@ public enum Schema {
         File("migrations/0006_leads.sql", PackageResources._006_leads_sql),
         File("migrations/0007_idempotency.sql", PackageResources._007_idempotency_sql),
         File("migrations/0008_lists.sql", PackageResources._008_lists_sql),
+        File("migrations/0009_decisions.sql", PackageResources._009_decisions_sql),
     ]
 
     /// Applied again whenever their text changes, in this order.
@@ -32,6 +33,7 @@ public enum Schema {
         File("functions/note_contact_spans.sql", PackageResources.note_contact_spans_sql),
         File("functions/contact_waiting_reason.sql", PackageResources.contact_waiting_reason_sql),
         File("functions/remove_decision_details.sql", PackageResources.remove_decision_details_sql),
+        File("functions/remove_decisions.sql", PackageResources.remove_decisions_sql),
         File("functions/sequence_events.sql", PackageResources.sequence_events_sql),
         File("functions/set_load_ceiling.sql", PackageResources.set_load_ceiling_sql),
         File("views/contact_objects.sql", PackageResources.contact_objects_sql),

@@ -15,6 +15,22 @@ struct LoadCountingTests {
         """
     }
 
+    @Test func `decisions go with the contacts and the snapshots they are about`() async throws {
+        try await TestDatabase.with { database in
+            let (source, _) = try await database.team([9])
+            for _ in 1...3 { _ = try await database.register(source.id) }
+            func decisions() async throws -> Int { try await database.value("select count(*) from decisions") }
+            #expect(try await decisions() == 3)
+            try await database.byHand("delete from contacts where id = 2")
+            #expect(try await decisions() == 2)
+            try await database.byHand(
+                "delete from decision_snapshots where id = (select min(id) from decision_snapshots)")
+            #expect(try await decisions() == 1)
+            try await database.byHand("truncate contacts cascade")
+            #expect(try await decisions() == 0)
+        }
+    }
+
     @Test func `inserts, moves, closings, deletions and truncation by hand are counted`() async throws {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([10, 10])
