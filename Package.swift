@@ -58,6 +58,7 @@ let package = Package(
                 .embedInCode("functions/contact_waiting_reason.sql"),
                 .embedInCode("functions/count_contact_loads.sql"),
                 .embedInCode("functions/note_contact_spans.sql"),
+                .embedInCode("functions/flush_lead_names.sql"),
                 .embedInCode("functions/recount_counters.sql"),
                 .embedInCode("functions/remove_decision_details.sql"),
                 .embedInCode("functions/remove_decisions.sql"),

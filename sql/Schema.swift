@@ -33,6 +33,7 @@ public enum Schema {
         File("functions/note_contact_spans.sql", PackageResources.note_contact_spans_sql),
         File("functions/contact_waiting_reason.sql", PackageResources.contact_waiting_reason_sql),
         File("functions/remove_decision_details.sql", PackageResources.remove_decision_details_sql),
+        File("functions/flush_lead_names.sql", PackageResources.flush_lead_names_sql),
         File("functions/remove_decisions.sql", PackageResources.remove_decisions_sql),
         File("functions/sequence_events.sql", PackageResources.sequence_events_sql),
         File("functions/set_load_ceiling.sql", PackageResources.set_load_ceiling_sql),

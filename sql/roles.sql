@@ -72,6 +72,7 @@ grant select on contact_objects, contact_counts, contact_spans, event_log, schem
 grant execute on function contact_waiting_reason(bigint, bigint[]) to leads_app, leads_report;
 grant execute on function fold_contact_tallies() to leads_app;
 grant execute on function fold_contact_spans() to leads_app;
+grant execute on function flush_lead_names() to leads_app;
 grant execute on function sequence_events(interval, integer) to leads_app;
 grant execute on function remove_decision_details(integer) to leads_app;
 grant select, insert, update, delete on source_turns to leads_app;

@@ -24,6 +24,14 @@ extension LeadStore {
         return try LeadReading.only(results[0], contacts: results[1])
     }
 
+    /// Moves the names of new leads to their places in the index that search uses.
+    /// - Throws: `StoreError`.
+    public func flushNames() async throws(StoreError) {
+        _ = try await transaction { (transaction) throws(StoreError) in
+            try await transaction.finish(with: ["select flush_lead_names()"])
+        }
+    }
+
     /// Leads in order of id, those merged into others excepted, each with its latest contacts.
     /// - Throws: `StoreError`.
     public func leads(_ page: Page) async throws(StoreError) -> Listing<LeadWithContacts> {

@@ -3,7 +3,7 @@ import LeadStore
 import Logging
 import ServiceLifecycle
 
-/// Now and then sums up the counts of contacts, numbers the events, drops the details of old decisions and the answers to
+/// Now and then sums up the counts of contacts, indexes names, numbers the events, drops the details of old decisions and the answers to
 /// old requests, and looks for contacts left waiting beside free capacity: a safety net, not the mechanism.
 ///
 /// The last finds something only when a drain in the background failed, an instance died between two batches of one, or
@@ -22,6 +22,7 @@ struct Sweeper: Service {
                 try? await Task.sleep(for: interval)
                 guard !Task.isCancelled else { return }
                 await attempt("sum up the counts") { () throws(StoreError) in try await store.foldTallies() }
+                await attempt("index the names of leads") { () throws(StoreError) in try await store.flushNames() }
                 await attempt("number the events") { () throws(StoreError) in try await store.sequenceEvents() }
                 await attempt("drop old decisions' details") { () throws(StoreError) in
                     try await store.removeDecisionDetails(olderThanDays: decisionDays)
