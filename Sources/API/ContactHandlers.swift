@@ -71,14 +71,14 @@ struct ContactHandlers: Sendable {
         }
     }
 
-    /// What kept all of them from being registered, where it was the server's fault.
+    /// What kept all of them from being registered, where it was the server's fault: if one may be stored, that.
     private static func commonFault(of outcomes: [Result<Intake.Registered, StoreError>]) -> Problem? {
         var fault: Problem?
         for outcome in outcomes {
             guard case .failure(let error) = outcome else { return nil }
             let problem = Problem(error)
             guard problem.status.kind == .serverError else { return nil }
-            fault = fault ?? problem
+            if case .outcomeUnknown = problem { fault = problem } else { fault = fault ?? problem }
         }
         return fault
     }

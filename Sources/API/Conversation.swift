@@ -44,6 +44,8 @@ final class Conversation: ChannelDuplexHandler {
         let language: Language
         let version: HTTPVersion
         let isKeptAlive: Bool
+        /// Whether it asks for another protocol. We speak none, and what follows such a request the decoder does not read.
+        let wantsUpgrade: Bool
         var body = ByteBuffer()
 
         init(_ head: HTTPRequestHead, _ server: Server) {
@@ -54,7 +56,8 @@ final class Conversation: ChannelDuplexHandler {
             match = server.tree.match(path)
             language = Language(accepting: headers[.acceptLanguage], fallback: server.language)
             version = head.version
-            isKeptAlive = head.isKeepAlive
+            wantsUpgrade = head.method == .CONNECT || head.headers.contains(name: "upgrade")
+            isKeptAlive = head.isKeepAlive && !wantsUpgrade
         }
 
         /// What answers it: that of GET also for HEAD.
@@ -72,6 +75,8 @@ final class Conversation: ChannelDuplexHandler {
     /// Nothing will follow what has come so far: the caller has no more to say, or the server stops.
     private var endsWhenIdle = false
     private var isStopping = false
+    /// The last answer is on its way.
+    private var isFlushing = false
     private var endsAfterAnswer = false
     /// Of the request's body, in bytes.
     private var bodyLimit = 0
@@ -138,6 +143,10 @@ extension Conversation {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        setDeadline(context)
+    }
+
+    private func setDeadline(_ context: ChannelHandlerContext) {
         guard case .reading = state, deadline == nil else { return }
         let patience = Self.bodyPatience + .seconds(Int64(bodyLimit / 1_048_576))
         deadline = context.eventLoop.assumeIsolated().scheduleTask(in: patience) { [self] in
@@ -153,6 +162,8 @@ extension Conversation {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // After its first error the decoder has another one for whatever comes.
+        if case ByteToMessageDecoderError.dataReceivedInErrorState = error { return }
         guard error is HTTPParserError else {
             context.close(promise: nil)
             return
@@ -162,7 +173,7 @@ extension Conversation {
             endsAfterAnswer = true
             refuse(.bodyIncomplete)
         case .discarding, .closing:
-            context.close(promise: nil)
+            closeWhenWritten()
         case .idle, .answering, .writing:
             isInputBroken = true
             if case .idle = state { becomeIdle() }
@@ -182,7 +193,7 @@ extension Conversation {
         }
         switch state {
         case .idle: becomeIdle()
-        case .discarding, .closing: context.close(promise: nil)
+        case .discarding, .closing: closeWhenWritten()
         case .reading, .answering, .writing: break
         }
     }
@@ -208,6 +219,9 @@ extension Conversation {
         server.observation.requestBegan()
         let exchange = Exchange(head, server)
         self.exchange = exchange
+        // RFC 9110, 10.1.1: who has a large body may ask before sending it. Refused, it may send it or the next request.
+        let asksFirst = exchange.version == .http1_1 && exchange.headers[.expect]?.lowercased() == "100-continue"
+        endsAfterAnswer = endsAfterAnswer || asksFirst
         guard let endpoint = exchange.match?.endpoint else { return refuse(.unknownPath) }
         guard let route = exchange.route else {
             guard exchange.method == .options else { return refuse(.methodNotAllowed(allowed: endpoint.allowed)) }
@@ -219,6 +233,11 @@ extension Conversation {
             return refuse(.bodyTooLarge(limit: bodyLimit))
         }
         state = .reading
+        if asksFirst, let context {
+            endsAfterAnswer = false
+            context.writeAndFlush(
+                wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+        }
     }
 
     /// A target's path and query. Of one that names a server (RFC 9112, 3.2.2), what follows the name.
@@ -308,9 +327,9 @@ extension Conversation {
         let isLast = endsAfterAnswer || server.readiness.isStopping || reply.headers[.connection] == "close"
         let answer = reply.encoded(
             for: exchange.method, id: exchange.id,
-            connection: isLast ? "close" : exchange.isKeptAlive && exchange.version == .http1_0 ? "keep-alive" : nil,
+            connection: isLast || !exchange.isKeptAlive ? "close" : exchange.version == .http1_0 ? "keep-alive" : nil,
             date: date.value, context.channel.allocator)
-        guard !isLast, exchange.isKeptAlive else { return close(after: answer) }
+        guard !isLast, exchange.isKeptAlive else { return close(after: answer, isAtOnce: exchange.wantsUpgrade) }
         context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
         state = next
         if case .idle = next { becomeIdle() }
@@ -338,17 +357,21 @@ extension Conversation {
         state = .idle
         while isTaking, let part = pending.popFirst() { take(part) }
         guard isTaking else { return }
+        if case .reading = state {
+            if isInputBroken {
+                endsAfterAnswer = true
+                return refuse(.bodyIncomplete)
+            }
+            setDeadline(context)
+        }
+        if case .discarding = state, isInputBroken { return closeWhenWritten() }
         if case .idle = state {
             if isInputBroken {
                 return close(
                     after: ByteBuffer(
                         string: "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
             }
-            if endsWhenIdle {
-                state = .closing
-                context.close(promise: nil)
-                return
-            }
+            if endsWhenIdle { return closeWhenWritten() }
         }
         if isReadWanted {
             isReadWanted = false
@@ -357,14 +380,15 @@ extension Conversation {
     }
 
     /// Sends a last answer and closes the connection.
-    private func close(after answer: ByteBuffer) {
+    private func close(after answer: ByteBuffer, isAtOnce: Bool = false) {
         guard let context else { return }
         state = .closing
         pending.removeAll()
-        let isAtOnce = isStopping || endsWhenIdle
+        isFlushing = true
         context.writeAndFlush(wrapOutboundOut(answer)).assumeIsolated().whenComplete { [self] _ in
+            isFlushing = false
             guard let context = self.context else { return }
-            guard !isAtOnce else { return context.close(promise: nil) }
+            guard !isAtOnce, !isStopping, !endsWhenIdle else { return context.close(promise: nil) }
             context.close(mode: .output, promise: nil)
             deadline = context.eventLoop.assumeIsolated().scheduleTask(in: Self.closePatience) { [self] in
                 self.context?.close(promise: nil)
@@ -374,6 +398,13 @@ extension Conversation {
                 context.read()
             }
         }
+    }
+
+    /// Closes the connection as soon as what was answered has gone.
+    private func closeWhenWritten() {
+        // An answer that is on its way will see to it.
+        guard !isFlushing else { return }
+        close(after: ByteBuffer(), isAtOnce: true)
     }
 }
 

@@ -89,7 +89,10 @@ public struct Server: ServerChildChannel {
             limits.maxHeaderFieldCount = 1000
             let conversation = Conversation(server: self)
             let pipeline = channel.pipeline.syncOperations
-            try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)))
+            // Reached only by what the decoder does not read: what follows the wish for another protocol.
+            try pipeline.addHandler(
+                ByteToMessageHandler(
+                    HTTPRequestDecoder(limitConfiguration: limits), maximumBufferSize: 262_144))
             try pipeline.addHandler(conversation)
             return Connection(
                 channel: channel, conversation: NIOLoopBound(conversation, eventLoop: channel.eventLoop))

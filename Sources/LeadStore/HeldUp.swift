@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Sources or operators that could not be served because somebody held the operators' rows for longer than is waited for: a
-/// forgotten transaction in a shell, as a rule.
+/// Sources that could not be served because somebody held their operators' rows for longer than is waited for: a forgotten
+/// transaction in a shell, as a rule.
 ///
 /// Until one is served again, or nobody has asked for some seconds, its requests are kept apart from those of the others.
 final class HeldUp: Sendable {

@@ -156,7 +156,11 @@ public struct Intake: Sendable {
         var outcomes: [Result<Registered, StoreError>] = []
         var rest = requests[...]
         while !rest.isEmpty {
-            let batch = rest.prefix(configuration.batchLimit)
+            var locks = 0
+            let batch = rest.prefix(configuration.batchLimit).prefix { request in
+                locks += request.locks
+                return locks <= Self.locksPerTransaction
+            }
             rest = rest.dropFirst(batch.count)
             for outcome in await batches.register(Array(batch)) {
                 outcomes.append(
@@ -233,7 +237,7 @@ private struct Batches: Sendable {
             return outcomes
         } catch  where error.isTimeout {
             held.insert(sourceID)
-            return requests.map { _ in .failure(.heldByOthers) }
+            return requests.map { _ in .failure(error) }
         } catch  where requests.count > 1 && error.mayBeOneMembers {
             let middle = requests.count / 2
             let first = await registerImpatiently(Array(requests[..<middle]), of: sourceID)
@@ -282,7 +286,7 @@ extension StoreError {
             case SQLState.Class.dataException?, SQLState.Class.integrityConstraintViolation?,
                 SQLState.Class.programLimitExceeded?, SQLState.Class.raisedInFunction?, .outOfMemory?:
                 true
-            default: error.code == .invalidParameter
+            default: error.code == .invalidParameter || error.code == .unexpectedColumn
             }
         default: false
         }

@@ -90,20 +90,31 @@ struct IntakePlan: Sendable {
             members.append(admit(request, index, fresh[index]))
         }
         let heads = Dictionary(grouping: waiting, by: \.sourceID)
-        var decidedSources: Set<Int> = []
+        let newcomers = Dictionary(grouping: rows.indices) { rows[$0].contact.sourceID }
+        // Source by source, which takes one record of the candidates each; but where the order between sources matters,
+        // first all who wait and then the newcomers as they came.
+        var runs = newcomers.sorted { $0.key < $1.key }.map {
+            (sourceID: $0.key, heads: heads[$0.key] ?? [], rows: $0.value)
+        }
+        if sources.count > 1, sharesScarcePlaces || sharesReturningLeads {
+            runs =
+                runs.filter { !$0.heads.isEmpty }.map { ($0.sourceID, $0.heads, []) }
+                + runsByArrival.map { ($0, [], $1) }
+        }
         var unserved: Set<Int> = []
         for run in runs {
-            let sourceID = rows[run[0]].contact.sourceID
-            guard let source = sources[sourceID] else { continue }
-            let heads = heads[sourceID] ?? []
+            guard let source = sources[run.sourceID] else { continue }
             // More may wait behind as many heads as were asked for, whether or not those are still there.
-            let lastHead = Round.LastHead(of: heads, limit: queueHead)
-            let isFirst = decidedSources.insert(sourceID).inserted
+            let lastHead = Round.LastHead(of: heads[run.sourceID] ?? [], limit: queueHead)
             let capacityLeft = round.decide(
-                sourceID: sourceID, source,
-                queue: (isFirst ? heads.filter(\.isStillWaiting).map(\.queued) : []) + run.map { queued(rows[$0]) },
+                sourceID: run.sourceID, source,
+                queue: run.heads.filter(\.isStillWaiting).map(\.queued) + run.rows.map { queued(rows[$0]) },
                 lastHead: lastHead, using: &generator)
-            if lastHead != nil && capacityLeft > 0 { unserved.insert(sourceID) } else { unserved.remove(sourceID) }
+            if lastHead != nil && capacityLeft > 0 {
+                unserved.insert(run.sourceID)
+            } else {
+                unserved.remove(run.sourceID)
+            }
         }
         var outcomes: [Int: Decision.Outcome] = [:]
         for decided in round.decided where decided.standing == .newcomer {
@@ -115,21 +126,15 @@ struct IntakePlan: Sendable {
         return unserved.sorted()
     }
 
-    /// The newcomers in the order in which they are decided, those of one source in a row together.
-    ///
-    /// Source by source, which takes one record of the candidates each; but in order of arrival where the order between
-    /// sources matters.
-    private var runs: [[Int]] {
-        guard sources.count > 1, sharesScarcePlaces || sharesReturningLeads else {
-            return Dictionary(grouping: rows.indices) { rows[$0].contact.sourceID }.sorted { $0.key < $1.key }
-                .map(\.value)
-        }
-        var runs: [[Int]] = []
+    /// The newcomers as they came, those of one source in a row together.
+    private var runsByArrival: [(sourceID: Int, rows: [Int])] {
+        var runs: [(sourceID: Int, rows: [Int])] = []
         for index in rows.indices {
-            if let last = runs.last, rows[last[0]].contact.sourceID == rows[index].contact.sourceID {
-                runs[runs.count - 1].append(index)
+            let sourceID = rows[index].contact.sourceID
+            if runs.last?.sourceID == sourceID {
+                runs[runs.count - 1].rows.append(index)
             } else {
-                runs.append([index])
+                runs.append((sourceID, [index]))
             }
         }
         return runs
@@ -138,9 +143,10 @@ struct IntakePlan: Sendable {
     /// Whether a source's first newcomers could take places from those of another that arrived before its last.
     private var sharesScarcePlaces: Bool {
         var sourcesOf: [Int: Int] = [:]
-        for candidate in sources.values.lazy.flatMap(\.candidates)
-        where candidate.isActive && candidate.maxLoad - candidate.load < rows.count + waiting.count {
-            sourcesOf[candidate.operatorID, default: 0] += 1
+        // Who has no place at all is nobody to compete for.
+        for candidate in sources.values.lazy.flatMap(\.candidates) where candidate.isActive {
+            let places = candidate.maxLoad - candidate.load
+            if places > 0 && places < rows.count + waiting.count { sourcesOf[candidate.operatorID, default: 0] += 1 }
         }
         return sourcesOf.values.contains { $0 > 1 }
     }

@@ -1,6 +1,6 @@
 import DequeModule
 
-/// What waits for a transaction, in lines (of a source, of an operator) that take turns, so that a flood in one makes nobody
+/// What waits for a transaction, in lines (those of a source) that take turns, so that a flood in one makes nobody
 /// else wait longer than a turn; in order of arrival within a line.
 ///
 /// Pure and bounded. An entry weighs as many locks as its transaction will hold for it: PostgreSQL has room for a fixed

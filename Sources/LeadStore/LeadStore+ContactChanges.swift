@@ -23,7 +23,7 @@ extension LeadStore {
             case nil:
                 guard edit.changesSomething else { return try await contact(id: id) }
                 changed = try await write(edit)
-            case .close: changed = try await closeWithOthers(edit)
+            case .close: changed = try await close(edit)
             case .reopen: changed = try await reopen(edit)
             case .assign(let assignment): changed = try await assign(edit, assignment)
             case .release(let reason): changed = try await release(edit, reason: reason)
@@ -46,7 +46,7 @@ extension LeadStore {
         }
     }
 
-    func close(_ edit: ContactEdit) async throws(StoreError) -> Contact? {
+    private func close(_ edit: ContactEdit) async throws(StoreError) -> Contact? {
         let operatorID = edit.seen.operatorID
         let (contact, drains) = try await transaction { (transaction) throws(StoreError) -> (Contact?, Bool) in
             let lock = operatorID.map { [Locks.operators([$0])] } ?? []
@@ -272,7 +272,7 @@ extension LeadStore {
 }
 
 /// A change of a contact as it was seen, reduced to what it really changes.
-struct ContactEdit: Sendable {
+private struct ContactEdit: Sendable {
     /// What decides which locks a change needs, and whether it changes anything.
     struct Standing: Sendable {
         let sourceID: Int

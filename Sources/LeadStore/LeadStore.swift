@@ -9,16 +9,11 @@ public import Postgres
 public struct LeadStore: Sendable {
     let pool: Pool
     private let longReads: Turnstile
-    /// Closings that arrive together; nil in the store that carries them out.
-    private(set) var closings: Lanes<Closing>?
-    let heldOperators = HeldUp()
 
     /// - Parameter parallelLongReads: how many lists and reports may be read at once; less than the pool's connections.
     public init(pool: Pool, parallelLongReads: Int = 3) {
         self.pool = pool
         longReads = Turnstile(places: parallelLongReads)
-        let store = self
-        closings = Lanes(Intake.Configuration(), executor: pool.taskExecutor) { await store.close($0) }
     }
 
     /// How the store's sessions are set up. A transaction pooler refuses such options: `roles.sql` gives the role

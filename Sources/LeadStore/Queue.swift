@@ -260,7 +260,7 @@ extension LeadStore {
         while try await drainOnce(operatorID: operatorID) {}
     }
 
-    func drainOnce(operatorID: Int) async throws(StoreError) -> Bool {
+    private func drainOnce(operatorID: Int) async throws(StoreError) -> Bool {
         try await transaction { (transaction) throws(StoreError) in
             let found = try await transaction.run(
                 [Locks.operators([operatorID])] + Self.lookUpQueue(ofOperator: operatorID))

@@ -1,4 +1,4 @@
-"""Which of Schemathesis' cases are left out, and why. There are three kinds.
+"""Which of Schemathesis' cases are left out, and why. There are these kinds.
 
 **What pydantic takes all the same.** A JSON schema is strict and pydantic is lax: `"7"` is 7, `0` is false, fields
 nobody knows are ignored. The document says what is right; the server, as the references do, takes a little more. So a
@@ -9,6 +9,8 @@ the server to those models.
 `None`, and expect to find one.
 
 **A lead merged into itself.** It is refused, which no schema of a body can say.
+
+**An `Idempotency-Key` that was sent before.** With another body it is refused, which no schema can say either.
 """
 
 import atexit
@@ -25,7 +27,8 @@ import schemathesis
 from reference_models import APPLICATIONS, Reference
 
 _own = threading.local()
-_counts: Counter = Counter({"kept": 0, "lax": 0, "nobody": 0, "itself": 0})
+_counts: Counter = Counter({"kept": 0, "lax": 0, "nobody": 0, "itself": 0, "key": 0})
+_keys: set[str] = set()
 
 
 @atexit.register
@@ -64,10 +67,18 @@ def merges_a_lead_into_itself(case) -> bool:
     return case.operation.path.endswith("/merge") and str((case.path_parameters or {}).get("lead_id")) == str(into)
 
 
+def repeats_a_key(case) -> bool:
+    keys = {str(value) for name, value in (case.headers or {}).items() if name.lower() == "idempotency-key"}
+    is_known = bool(keys & _keys)
+    _keys.update(keys)
+    return is_known
+
+
 @schemathesis.hook
 def filter_case(context, case) -> bool:
     if case.meta is None or not case.meta.generation.mode.is_negative:
-        kind = "nobody" if leads_to_nobody(case) else "itself" if merges_a_lead_into_itself(case) else None
+        kind = "nobody" if leads_to_nobody(case) else "itself" if merges_a_lead_into_itself(case) else (
+            "key" if repeats_a_key(case) else None)
     else:
         kind = "lax" if is_taken_by_the_references(case) else "kept"
     if kind:

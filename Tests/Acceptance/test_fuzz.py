@@ -373,6 +373,8 @@ def complaint(endpoint: Endpoint, request: Request, answer: Answer | None) -> st
         content = json.loads(answer.body.decode(), parse_int=str, parse_constant=lambda word: 1 / 0)
     except (ValueError, ZeroDivisionError):
         return "this is no JSON"
+    if answer.status == 422 and content.get("code") == "idempotency_key_reused":
+        return None if b"idempotency-key" in request.raw.lower() else "no key was sent"
     if answer.status == 422:
         faults = content["detail"]
         if not (isinstance(faults, list) and faults and all(list(fault)[:4] == ["type", "loc", "msg", "input"] for fault in faults)):

@@ -1,3 +1,6 @@
+-- Before leads: registrations read lead_identities and then write leads, and would wait for this migration, which waits for them.
+lock table lead_identities, possible_duplicates in access exclusive mode;
+
 comment on column leads.merged_into is
     'The lead this one was merged into, which is never a merged one itself: whoever asks for this one is shown that one.';
 

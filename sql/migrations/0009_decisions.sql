@@ -1,3 +1,6 @@
+-- In the order in which they are written.
+lock table contacts, decision_snapshots, decisions in access exclusive mode;
+
 -- Checking both for every decision took a tenth of a registration's time. Decisions are written by the product alone, together
 -- with what they refer to; remove_decisions() takes them along when that is deleted.
 alter table decisions
