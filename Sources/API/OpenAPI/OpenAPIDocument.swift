@@ -192,10 +192,9 @@ struct OpenAPIDocument: Sendable {
                     "name": "Idempotency-Key", "in": "header", "required": false,
                     "description": """
                     Requests with the same key are made once: whoever repeats it within 72 hours gets the first answer \
-                    again, with `Idempotent-Replayed: true`. 1 to 255 printable ASCII characters.
+                    again, with `Idempotent-Replayed: true`. 1 to 255 printable ASCII characters, for instance a UUID.
                     """,
                     "schema": ["type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"],
-                    "example": "5f0c6d0e-1f5e-4a0c-9d1c-2f0a3b4c5d6e",
                 ],
                 "IfMatch": [
                     "name": "If-Match", "in": "header", "required": false,
