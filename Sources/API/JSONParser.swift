@@ -269,6 +269,8 @@ extension JSONParser {
             }
             unit = unit << 4 | UInt16(digit)
         }
+        // So says Python's scanner of an escape that nothing follows.
+        guard byte(at: offset + 6) != nil else { throw Flaw(reason: .unicodeEscape, offset: offset + 1) }
         offset += 6
         return unit
     }

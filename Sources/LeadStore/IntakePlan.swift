@@ -97,9 +97,7 @@ struct IntakePlan: Sendable {
             (sourceID: $0.key, heads: heads[$0.key] ?? [], rows: $0.value)
         }
         if sources.count > 1, sharesScarcePlaces || sharesReturningLeads {
-            runs =
-                runs.filter { !$0.heads.isEmpty }.map { ($0.sourceID, $0.heads, []) }
-                + runsByArrival.map { ($0, [], $1) }
+            runs = runsOfWaiting.map { ($0, $1, []) } + runsByArrival.map { ($0, [], $1) }
         }
         var unserved: Set<Int> = []
         for run in runs {
@@ -124,6 +122,19 @@ struct IntakePlan: Sendable {
             if let outcome = outcomes[rows[index].fresh.contactID] { rows[index].outcome = outcome }
         }
         return unserved.sorted()
+    }
+
+    /// Those who wait as they are to be served, whatever their source, those of one source in a row together.
+    private var runsOfWaiting: [(sourceID: Int, heads: [Queue.Head])] {
+        var runs: [(sourceID: Int, heads: [Queue.Head])] = []
+        for head in waiting.sorted(by: { ($1.priority, $0.arrival) < ($0.priority, $1.arrival) }) {
+            if runs.last?.sourceID == head.sourceID {
+                runs[runs.count - 1].heads.append(head)
+            } else {
+                runs.append((head.sourceID, [head]))
+            }
+        }
+        return runs
     }
 
     /// The newcomers as they came, those of one source in a row together.

@@ -11,7 +11,7 @@ struct JSONParserTests {
         (#"{"a":{"b":1,"c":2,"b":3}}"#, .duplicateName, 18),
         (#"["\ud800"]"#, .loneSurrogate, 3), (#""\udc00""#, .loneSurrogate, 2), (#""\ud83d\n""#, .loneSurrogate, 2),
         (#""\ud83d\ud83d""#, .loneSurrogate, 2), (#""\ude00\ud83d""#, .loneSurrogate, 2),
-        (#""\ud83d"#, .loneSurrogate, 2),
+        (#""\ud83d"#, .unicodeEscape, 2),
         ("NaN", .value, 0), ("[Infinity]", .value, 1), (#"{"a":-Infinity}"#, .value, 5),
         ("\u{FEFF}{}", .byteOrderMark, 0),
         ("{\0}\0", .name, 1), ("\u{1E}1", .value, 0),
