@@ -55,6 +55,8 @@ let package = Package(
                 .embedInCode("migrations/0007_idempotency.sql"),
                 .embedInCode("migrations/0008_lists.sql"),
                 .embedInCode("migrations/0009_decisions.sql"),
+                .embedInCode("migrations/0010_event_kinds.sql"),
+                .embedInCode("migrations/0011_event_kinds_validated.sql"),
                 .embedInCode("functions/contact_waiting_reason.sql"),
                 .embedInCode("functions/count_contact_loads.sql"),
                 .embedInCode("functions/note_contact_spans.sql"),

@@ -24,6 +24,8 @@ public enum Schema {
         File("migrations/0007_idempotency.sql", PackageResources._007_idempotency_sql),
         File("migrations/0008_lists.sql", PackageResources._008_lists_sql),
         File("migrations/0009_decisions.sql", PackageResources._009_decisions_sql),
+        File("migrations/0010_event_kinds.sql", PackageResources._010_event_kinds_sql),
+        File("migrations/0011_event_kinds_validated.sql", PackageResources._011_event_kinds_validated_sql),
     ]
 
     /// Applied again whenever their text changes, in this order.

@@ -255,6 +255,12 @@ private struct Batches: Sendable {
         let (outcomes, unserved) = try await store.transaction { (transaction) throws(StoreError) in
             let found = try await transaction.run(batch.lookUp(queueHead: queueHead))
             var plan = try reading { () throws(PostgresError) in try batch.plan(found, queueHead: queueHead) }
+            let inQuestion = plan.leadsInQuestion
+            if !inQuestion.isEmpty {
+                let ids = try await transaction.run([IntakeBatch.externalIDs(ofLeads: inQuestion)])[0]
+                try reading { () throws(PostgresError) in try plan.noteExternalIDs(ids) }
+            }
+            plan.admit()
             var generator = SystemRandomNumberGenerator()
             let unserved = plan.decide(using: &generator)
             let outcomes = try plan.outcomes()

@@ -24,36 +24,21 @@ struct IntakeBatch: Sendable {
 
     /// The first round trip: all locks in the product's order, each followed by what must be read under it.
     func lookUp(queueHead: Int) -> [Statement] {
-        let identities = identities
-        let kinds = identities.map(\.kind.rawValue)
-        let values = identities.map(\.value)
         let lockNumbers = Set(requests.lazy.flatMap(\.lockNumbers))
         var statements: [Statement] = [
             isPatient ? Locks.keys(lockNumbers) : Locks.keysWithoutWaiting(lockNumbers),
-            """
-            select id, external_id, phone, email, name, created_at, updated_at, contact_count
-            from leads
-            where id in (
-                select i.lead_id
-                from unnest(\(kinds), \(values)) as k (kind, value)
-                join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value)
-            order by id
-            for no key update \(unsafe: isPatient ? "" : "skip locked")
-            """,
-            """
-            select i.kind::text, i.value, i.lead_id,
-                array(select e.value from lead_identities e where e.lead_id = i.lead_id and e.kind = 'external_id')
-            from unnest(\(kinds), \(values)) as k (kind, value)
-            join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
-            """,
+            leadsByKey,
             Locks.shareSources(sourceIDs),
             Locks.operators(ofSources: sourceIDs),
-            Queue.settings(ofSources: sourceIDs),
-            "select id, name, description, created_at from sources where id = any(\(sourceIDs))",
             """
-            select id, name, created_at, updated_at
-            from operators
-            where id in (select operator_id from weights where source_id = any(\(sourceIDs)))
+            select id, name, description, created_at, strategy, sticky_days > 0 from sources where id = any(\(sourceIDs))
+            """,
+            """
+            select w.source_id, o.id, o.name, o.created_at, o.updated_at, coalesce(t.credit, 0), coalesce(t.last_turn, 0)
+            from weights w
+            join operators o on o.id = w.operator_id
+            left join source_turns t on t.source_id = w.source_id and t.operator_id = w.operator_id
+            where w.source_id = any(\(sourceIDs))
             """,
             Queue.head(ofSources: sourceIDs, limit: queueHead),
             """
@@ -61,10 +46,42 @@ struct IntakeBatch: Sendable {
             from generate_series(1, \(requests.count))
             """,
         ]
+        if !isPatient { statements.append(keysOfLeads) }
         if !keyedRequests.isEmpty { statements.append(replays) }
         if !events.isEmpty { statements.append(knownEvents) }
-        if !identities.isEmpty { statements.append(lastOperators(kinds, values)) }
+        if !identities.isEmpty { statements.append(lastOperators) }
         return isPatient ? statements : [Locks.impatience] + statements
+    }
+
+    /// The leads that have keys of the batch.
+    ///
+    /// The keys' rows are locked after the leads': whoever takes a key from a lead holds the lead's row, and once that has
+    /// been committed, the key is not found any more.
+    private var leadsByKey: Statement {
+        """
+        select i.kind::text, i.value, l.id, l.external_id, l.phone, l.email, l.name, l.created_at, l.updated_at,
+            l.contact_count
+        from unnest(\(identities.map(\.kind.rawValue)), \(identities.map(\.value))) as k (kind, value)
+        join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
+        join leads l on l.id = i.lead_id
+        order by l.id
+        for no key update of l \(unsafe: isPatient ? "" : "skip locked")
+        for key share of i \(unsafe: isPatient ? "" : "skip locked")
+        """
+    }
+
+    /// The external ids of leads that are locked.
+    static func externalIDs(ofLeads ids: Set<Int>) -> Statement {
+        "select lead_id, value from lead_identities where lead_id = any(\(ids.sorted())) and kind = 'external_id'"
+    }
+
+    /// Those of the batch's keys that some lead has, whether or not it could be locked.
+    private var keysOfLeads: Statement {
+        """
+        select i.kind::text, i.value
+        from unnest(\(identities.map(\.kind.rawValue)), \(identities.map(\.value))) as k (kind, value)
+        join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
+        """
     }
 
     /// The answers to requests that come again. Giving one is a write: a transaction that only read would not wait until
@@ -103,15 +120,16 @@ struct IntakeBatch: Sendable {
     }
 
     /// Whom a returning lead is to go back to: who has or had its latest contact, if that is recent enough. Of a lead with
-    /// hundreds of contacts nobody ever had, the latest are looked at.
-    private func lastOperators(_ kinds: [String], _ values: [String]) -> Statement {
+    /// hundreds of contacts nobody ever had, the latest are looked at. Leads are looked for only where a source wants them.
+    private var lastOperators: Statement {
         """
         select s.id, l.lead_id, c.operator_id
         from sources s
-        cross join (
+        cross join lateral (
             select distinct i.lead_id
-            from unnest(\(kinds), \(values)) as k (kind, value)
+            from unnest(\(identities.map(\.kind.rawValue)), \(identities.map(\.value))) as k (kind, value)
             join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
+            where s.sticky_days > 0
         ) l
         cross join lateral (
             select latest.operator_id, latest.created_at
@@ -137,27 +155,40 @@ struct IntakeBatch: Sendable {
                 if !isLocked { plan.heldByOthers.insert(number) }
             }
         }
-        (plan.matching, plan.keysOfHeldLeads) = try matching(leads: found[1], identities: found[2])
-        plan.sources = try Queue.sources(settings: found[5], operators: found[4])
-        for row in found[6] {
-            let (id, name, description, createdAt) = try row.decode(
-                Int.self, String.self, String?.self, Timestamp.self)
-            plan.summaries[id] = SourceSummary(id: id, name: name, description: description, createdAt: createdAt)
+        let (owners, leads) = try knownLeads(found[1])
+        plan.matching = LeadMatching(owners: owners, leads: leads)
+        for row in found[4] {
+            var column = row.reader
+            let id: Int = try column.next()
+            plan.summaries[id] = SourceSummary(
+                id: id, name: try column.next(), description: try column.next(), createdAt: try column.next())
+            plan.sources[id] = Queue.LockedSource(strategy: try column.next(), keepsReturningLeads: try column.next())
         }
+        var turns: [Int: [Int: (credit: Int, lastTurn: Int)]] = [:]
+        for row in found[5] {
+            var column = row.reader
+            let sourceID: Int = try column.next()
+            let id: Int = try column.next()
+            plan.people[id] = IntakePlan.Person(
+                name: try column.next(), createdAt: try column.next(), updatedAt: try column.next())
+            turns[sourceID, default: [:]][id] = (try column.next(), try column.next())
+        }
+        try Queue.add(found[3], turns, to: &plan.sources)
+        plan.waiting = try Queue.heads(found[6])
         for row in found[7] {
-            let (id, name, createdAt, updatedAt) = try row.decode(
-                Int.self, String.self, Timestamp.self, Timestamp?.self)
-            plan.people[id] = IntakePlan.Person(name: name, createdAt: createdAt, updatedAt: updatedAt)
-        }
-        plan.waiting = try Queue.heads(found[8])
-        for row in found[9] {
             var column = row.reader
             plan.fresh.append(
                 IntakePlan.Fresh(
                     contactID: try column.next(), leadID: try column.next(), arrival: try column.next(),
                     time: try column.next()))
         }
-        var rest = found.dropFirst(10)
+        var rest = found.dropFirst(8)
+        if !isPatient {
+            for row in rest.removeFirst() {
+                var column = row.reader
+                if let key = try Self.identity(&column), owners[key] == nil { plan.keysOfHeldLeads.insert(key) }
+            }
+        }
         if !keyedRequests.isEmpty {
             for row in rest.removeFirst() {
                 let (index, isSame, status, body) = try row.decode(Int.self, Bool.self, Int.self, Bytes.self)
@@ -180,31 +211,26 @@ struct IntakeBatch: Sendable {
         return plan
     }
 
-    /// - Returns: the matching, and the keys of leads that were not locked because others hold them.
-    private func matching(
-        leads: QueryResult, identities: QueryResult
-    ) throws(PostgresError) -> (LeadMatching, held: Set<LeadIdentity>) {
-        var known: [Int: LeadMatching.KnownLead] = [:]
-        for row in leads {
-            var column = row.reader
-            let lead = try ContactReading.lead(&column)
-            known[lead.id] = LeadMatching.KnownLead(lead)
-        }
+    private func knownLeads(
+        _ result: QueryResult
+    ) throws(PostgresError) -> (owners: [LeadIdentity: Int], leads: [Int: LeadMatching.KnownLead]) {
         var owners: [LeadIdentity: Int] = [:]
-        var held: Set<LeadIdentity> = []
-        for row in identities {
-            let (kind, value, leadID, externalIDs) = try row.decode(
-                String.self, String.self, Int.self, [String].self)
-            guard let kind = IdentityKind(rawValue: kind) else { continue }
-            let identity = LeadIdentity(kind: kind, value: value)
-            guard known[leadID] != nil else {
-                held.insert(identity)
-                continue
-            }
-            owners[identity] = leadID
-            known[leadID]?.externalIDs = Set(externalIDs)
+        var leads: [Int: LeadMatching.KnownLead] = [:]
+        for row in result {
+            var column = row.reader
+            let key = try Self.identity(&column)
+            let lead = try ContactReading.lead(&column)
+            guard let key else { continue }
+            owners[key] = lead.id
+            leads[lead.id] = LeadMatching.KnownLead(lead)
         }
-        return (LeadMatching(owners: owners, leads: known), held)
+        return (owners, leads)
+    }
+
+    private static func identity(_ column: inout RowReader) throws(PostgresError) -> LeadIdentity? {
+        let kind: String = try column.next()
+        let value: String = try column.next()
+        return IdentityKind(rawValue: kind).map { LeadIdentity(kind: $0, value: value) }
     }
 }
 

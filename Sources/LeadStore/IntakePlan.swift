@@ -84,11 +84,26 @@ struct IntakePlan: Sendable {
         self.queueHead = queueHead
     }
 
-    /// Decides every member. Returns the sources in which contacts still wait beside free capacity.
-    mutating func decide(using generator: inout some RandomNumberGenerator) -> [Int] {
+    /// Known leads whose external ids have to be noted before the members are admitted.
+    var leadsInQuestion: Set<Int> { Set(batch.requests.lazy.flatMap { matching.leadsInQuestion(by: $0.keys) }) }
+
+    /// Reads what `IntakeBatch.externalIDs(ofLeads:)` returned.
+    mutating func noteExternalIDs(_ found: QueryResult) throws(PostgresError) {
+        for row in found {
+            let (leadID, value) = try row.decode(Int.self, String.self)
+            matching.note(externalID: value, of: leadID)
+        }
+    }
+
+    /// Tells what each member is: a contact to register, and whose, or one that comes again, or none.
+    mutating func admit() {
         for (index, request) in batch.requests.enumerated() {
             members.append(admit(request, index, fresh[index]))
         }
+    }
+
+    /// Decides every contact of the admitted members. Returns the sources in which contacts still wait beside free capacity.
+    mutating func decide(using generator: inout some RandomNumberGenerator) -> [Int] {
         let heads = Dictionary(grouping: waiting, by: \.sourceID)
         let newcomers = Dictionary(grouping: rows.indices) { rows[$0].contact.sourceID }
         // Source by source, which takes one record of the candidates each; but where the order between sources matters,
@@ -293,8 +308,8 @@ struct IntakePlan: Sendable {
 
     /// The second round trip.
     func statements(storing outcomes: [Result<Intake.Outcome, StoreError>]) -> [Statement] {
-        matching.statements + (rows.isEmpty ? [] : [contactStatement]) + round.statements
-            + (rows.isEmpty ? [] : [eventStatement]) + answerStatements(outcomes)
+        matching.leadStatements + (rows.isEmpty ? [] : [contactStatement]) + round.statements
+            + (rows.isEmpty ? [] : [eventStatement]) + matching.duplicateStatements + answerStatements(outcomes)
     }
 
     private var contactStatement: Statement {

@@ -40,6 +40,18 @@ struct LeadMatching {
         self.leads = leads
     }
 
+    /// Known leads that could be told from a contact's by their external ids, which `note(externalID:of:)` must be told then.
+    func leadsInQuestion(by keys: [LeadIdentity]) -> [Int] {
+        guard let externalID = keys.first(where: { $0.kind == .externalID }), owners[externalID] == nil else {
+            return []
+        }
+        return keys.compactMap { owners[$0] }
+    }
+
+    mutating func note(externalID: String, of leadID: Int) {
+        leads[leadID]?.externalIDs.insert(externalID)
+    }
+
     /// Returns the id of the contact's lead.
     /// - Parameters:
     ///   - freshID: the id to use if a lead has to be made.
@@ -92,8 +104,8 @@ struct LeadMatching {
         leads.values.lazy.filter { $0.state == state }.map(\.lead).sorted { $0.id < $1.id }
     }
 
-    /// What stores the leads that are new or were given something, the new identities and the pairs to look at.
-    var statements: [Statement] {
+    /// What stores the leads that are new or were given something, and the new identities.
+    var leadStatements: [Statement] {
         var statements: [Statement] = []
         let new = newLeads
         let filled = filledLeads
@@ -130,19 +142,22 @@ struct LeadMatching {
                     \(newIdentities.map(\.leadID))) as i (kind, value, lead_id)
                 """)
         }
-        let pairs = Array(possibleDuplicates)
-        if !pairs.isEmpty {
-            statements.append(
-                """
-                insert into possible_duplicates (lead_id, other_lead_id, kind)
-                select d.lead_id, d.other_lead_id, d.kind::identity_kind
-                from unnest(
-                    \(pairs.map(\.leadID)), \(pairs.map(\.otherLeadID)), \(pairs.map(\.kind.rawValue)))
-                    as d (lead_id, other_lead_id, kind)
-                on conflict do nothing
-                """)
-        }
         return statements
+    }
+
+    /// What stores the pairs to look at. Last of all, because a merge locks their table after the contacts it moves.
+    var duplicateStatements: [Statement] {
+        let pairs = Array(possibleDuplicates)
+        guard !pairs.isEmpty else { return [] }
+        return [
+            """
+            insert into possible_duplicates (lead_id, other_lead_id, kind)
+            select d.lead_id, d.other_lead_id, d.kind::identity_kind
+            from unnest(\(pairs.map(\.leadID)), \(pairs.map(\.otherLeadID)), \(pairs.map(\.kind.rawValue)))
+                as d (lead_id, other_lead_id, kind)
+            on conflict do nothing
+            """
+        ]
     }
 }
 

@@ -56,16 +56,24 @@ enum Queue {
             }
             if let operatorID { turns[id, default: [:]][operatorID] = (credit ?? 0, lastTurn ?? 0) }
         }
+        try add(operators, turns, to: &locked)
+        return locked
+    }
+
+    /// Adds the candidates that `Locks.operators(ofSources:)` returned, with what is remembered of them by source.
+    static func add(
+        _ operators: QueryResult, _ turns: [Int: [Int: (credit: Int, lastTurn: Int)]],
+        to sources: inout [Int: LockedSource]
+    ) throws(PostgresError) {
         for row in operators {
             let (sourceID, operatorID, weight, load, maxLoad, isActive, lastAssignment) = try row.decode(
                 Int.self, Int.self, Int.self, Int.self, Int.self, Bool.self, Int.self)
             let turn = turns[sourceID]?[operatorID]
-            locked[sourceID]?.candidates.append(
+            sources[sourceID]?.candidates.append(
                 Candidate(
                     operatorID: operatorID, weight: weight, load: load, maxLoad: maxLoad, isActive: isActive,
                     credit: turn?.credit ?? 0, lastTurn: turn?.lastTurn ?? 0, lastAssignment: lastAssignment))
         }
-        return locked
     }
 
     /// Locks the first waiting contacts of each source that somebody could take.

@@ -155,7 +155,7 @@ struct Round {
     /// The statements that store what was decided: placements of contacts that waited, the turns of the strategies,
     /// decisions and events.
     var statements: [Statement] {
-        placementStatements + idlenessStatements + turnStatements + snapshots.map(\.statement)
+        placementStatements + turnStatements + snapshots.map(\.statement)
     }
 
     private var placementStatements: [Statement] {
@@ -194,28 +194,6 @@ struct Round {
                 """)
         }
         return statements
-    }
-
-    /// Who was given something last, in the order of the decisions. The trigger that counts loads knows no order among the
-    /// operators of one statement; where only one was given something there is none.
-    private var idlenessStatements: [Statement] {
-        var order: [Int] = []
-        var seen: Set<Int> = []
-        for decided in decided.reversed() {
-            if case .placed(let operatorID) = decided.outcome, seen.insert(operatorID).inserted {
-                order.append(operatorID)
-            }
-        }
-        guard order.count > 1 else { return [] }
-        return [
-            """
-            with drawn as materialized (
-                select given.operator_id, nextval('operator_assignments') as number
-                from unnest(\(Array(order.reversed()))) as given (operator_id)
-            )
-            update operator_loads l set last_assignment = d.number from drawn d where l.operator_id = d.operator_id
-            """
-        ]
     }
 
     private var turnStatements: [Statement] {

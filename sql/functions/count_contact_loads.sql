@@ -4,7 +4,8 @@
 -- One pass per statement over the transition tables. An ordinary assignment may not lift load above ceiling: the
 -- constraint operator_loads_load_within_ceiling then fails the whole statement. A forced one lifts the ceiling first.
 -- Whoever assigns through the product already holds the operators' rows, locked in order of id. An operator that gains
--- contacts also gets the next number of operator_assignments: the least is idle the longest.
+-- contacts also gets the next number of operator_assignments: the least is idle the longest. Of several in one statement
+-- the one whose last contact came last gets the highest.
 --
 -- SECURITY DEFINER, so that an application role can write contacts without being able to write loads.
 create or replace function count_contact_loads() returns trigger
@@ -19,12 +20,16 @@ as $$
 begin
     if tg_op = 'INSERT' then
         update operator_loads l
-        set load = l.load + c.assigned, last_assignment = nextval('operator_assignments')
+        set load = l.load + c.assigned, last_assignment = c.number
         from (
-            select operator_id, count(*)::integer as assigned
-            from new_contacts
-            where status = 'active' and not is_forced
-            group by operator_id
+            select operator_id, assigned, nextval('operator_assignments') as number
+            from (
+                select operator_id, count(*)::integer as assigned
+                from new_contacts
+                where status = 'active' and not is_forced
+                group by operator_id
+                order by max(arrival)
+            ) given
         ) c
         where l.operator_id = c.operator_id;
 
@@ -53,26 +58,27 @@ begin
                 when c.change < 0 then greatest(l.max_load, least(l.ceiling, l.load + c.change))
                 else l.ceiling
             end,
-            last_assignment = case
-                when c.change > 0 then nextval('operator_assignments')
-                else l.last_assignment
-            end
+            last_assignment = coalesce(c.number, l.last_assignment)
         from (
-            select operator_id, sum(change)::integer as change
+            select operator_id, change, case when change > 0 then nextval('operator_assignments') end as number
             from (
-                select operator_id, -1 as change from old_contacts where status = 'active'
-                union all
-                select operator_id, 1 from new_contacts where status = 'active' and not is_forced
-                union all
-                select operator_id, 1
+                select operator_id, sum(change)::integer as change
                 from (
-                    select id, operator_id from new_contacts where status = 'active' and is_forced
-                    intersect
-                    select id, operator_id from old_contacts where status = 'active'
-                ) kept
-            ) changes
-            group by operator_id
-            having sum(change) <> 0
+                    select operator_id, arrival, -1 as change from old_contacts where status = 'active'
+                    union all
+                    select operator_id, arrival, 1 from new_contacts where status = 'active' and not is_forced
+                    union all
+                    select operator_id, null, 1
+                    from (
+                        select id, operator_id from new_contacts where status = 'active' and is_forced
+                        intersect
+                        select id, operator_id from old_contacts where status = 'active'
+                    ) kept
+                ) changes
+                group by operator_id
+                having sum(change) <> 0
+                order by max(arrival)
+            ) changed
         ) c
         where l.operator_id = c.operator_id;
 
