@@ -25,7 +25,8 @@ public enum Schema {
         File("migrations/0008_lists.sql", PackageResources._008_lists_sql),
         File("migrations/0009_decisions.sql", PackageResources._009_decisions_sql),
         File("migrations/0010_event_kinds.sql", PackageResources._010_event_kinds_sql),
-        File("migrations/0011_event_kinds_validated.sql", PackageResources._011_event_kinds_validated_sql),
+        File("migrations/0011_large_pools.sql", PackageResources._011_large_pools_sql),
+        File("migrations/0012_checked.sql", PackageResources._012_checked_sql),
     ]
 
     /// Applied again whenever their text changes, in this order.
@@ -33,6 +34,7 @@ public enum Schema {
         File("functions/count_contact_loads.sql", PackageResources.count_contact_loads_sql),
         File("functions/tally_contacts.sql", PackageResources.tally_contacts_sql),
         File("functions/note_contact_spans.sql", PackageResources.note_contact_spans_sql),
+        File("functions/note_pool_changes.sql", PackageResources.note_pool_changes_sql),
         File("functions/contact_waiting_reason.sql", PackageResources.contact_waiting_reason_sql),
         File("functions/remove_decision_details.sql", PackageResources.remove_decision_details_sql),
         File("functions/flush_lead_names.sql", PackageResources.flush_lead_names_sql),

@@ -13,6 +13,7 @@ public struct Distributor: Sendable {
     private var shares: RandomShares?
     private var rotation: SmoothRotation?
     private var line: Line?
+    private var drawn: DrawnShares?
 
     /// - Parameter candidates: the operators of the source, in any order, each once.
     public init(strategy: Strategy, candidates: [Candidate]) {
@@ -26,6 +27,17 @@ public struct Distributor: Sendable {
         }
     }
 
+    /// A distributor for `weighted_random` among operators that were drawn from a ``WeightLine``.
+    /// - Parameters:
+    ///   - drawn: those that were drawn.
+    ///   - starts: where the weight of each begins on the line, by operator.
+    ///   - total: all weights on the line together.
+    public init(drawn: [Candidate], starts: [Int: Int], total: Int) {
+        strategy = .weightedRandom
+        pool = Pool(drawn)
+        self.drawn = DrawnShares(pool, starts: starts, total: total)
+    }
+
     /// The candidates as they were given, in order of operator id.
     public var candidates: [Candidate] { pool.candidates }
 
@@ -34,6 +46,17 @@ public struct Distributor: Sendable {
         _ circumstances: Circumstances = Circumstances(), using generator: inout some RandomNumberGenerator
     ) -> Decision {
         decide(circumstances) { Int.random(in: 0..<$0, using: &generator) }
+    }
+
+    /// Decides the next contact by the first of some places on the line that belongs to a candidate with room, and takes
+    /// what it has looked at out of them.
+    /// - Returns: nil when there is none, which says nothing about those that were not drawn.
+    public mutating func decide(at positions: inout ArraySlice<Int>) -> Decision? {
+        while let position = positions.popFirst() {
+            guard let index = drawn?.index(at: position), pool.isOpen(index) else { continue }
+            return assign(candidates[index].operatorID, at: index, by: .strategy, draw: position, excluded: [])
+        }
+        return nil
     }
 
     /// Puts the next contact behind those that wait, without looking for an operator.
@@ -82,7 +105,9 @@ public struct Distributor: Sendable {
     ///
     /// Probabilities are those of the strategy, whether or not somebody is preferred.
     public func considerations(_ circumstances: Circumstances = Circumstances()) -> [Consideration] {
-        let probabilities = shares?.probabilities(without: pool.open(among: circumstances.excluded))
+        let setAside = pool.open(among: circumstances.excluded)
+        let probabilities =
+            shares?.probabilities(without: setAside) ?? drawn?.probabilities(of: pool, without: setAside)
         return pool.indices.map { index in
             let candidate = candidates[index]
             return Consideration(
@@ -132,7 +157,11 @@ public struct Distributor: Sendable {
     private mutating func choose(
         _ excluded: Set<Int>, setAside: [Int], draw: (Int) -> Int
     ) -> (index: Int, draw: Int?)? {
-        switch strategy {
+        if let drawn {
+            let position = draw(drawn.total)
+            return drawn.index(at: position).flatMap { pool.isOpen($0) ? ($0, position) : nil }
+        }
+        return switch strategy {
         case .weightedRandom, .weightedCapacity:
             shares?.choose(without: setAside, draw: draw).map { ($0.index, $0.draw) }
         case .smoothWeighted:

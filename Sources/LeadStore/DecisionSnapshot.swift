@@ -9,6 +9,8 @@ struct DecisionSnapshot {
     let candidates: [Candidate]
     /// As they are on the source, where a candidate chosen by hand may have none: 0. A `Candidate` has at least 1.
     var weights: [Int]?
+    /// Where the candidates were drawn from a large pool, what they were drawn from.
+    var drawn: Queue.Drawn?
     var decisions: [(contactID: Int, decision: Decision)] = []
 
     /// Stores the candidates once for all the decisions. Of what strategies remember, only what this one decides by.
@@ -17,14 +19,15 @@ struct DecisionSnapshot {
         with snapshot as (
             insert into decision_snapshots (
                 source_id, strategy, operator_ids, weights, loads, max_loads, are_active, credits, last_turns,
-                last_assignments)
+                last_assignments, starts, total_weight)
             values (
                 \(sourceID), \(strategy.rawValue), \(candidates.map(\.operatorID)),
                 \((weights ?? candidates.map(\.weight)).map { Int32($0) }), \(candidates.map { Int32($0.load) }),
                 \(candidates.map { Int32($0.maxLoad) }), \(candidates.map(\.isActive)),
                 \(strategy == .smoothWeighted ? candidates.map(\.credit) : nil),
                 \(strategy == .roundRobin ? candidates.map(\.lastTurn) : nil),
-                \(strategy == .leastLoaded || strategy == .mostFree ? candidates.map(\.lastAssignment) : nil))
+                \(strategy == .leastLoaded || strategy == .mostFree ? candidates.map(\.lastAssignment) : nil),
+                \(drawn.map { drawn in candidates.map { drawn.starts[$0.operatorID] ?? 0 } }), \(drawn?.total))
             returning id
         )
         insert into decisions (contact_id, snapshot_id, ordinal, operator_id, reason, draw, rule, excluded)

@@ -183,6 +183,7 @@ private struct Batches: Sendable {
     let store: LeadStore
     let queueHead: Int
     let held = HeldUp()
+    private let largePools = LargePools()
 
     init(store: LeadStore, queueHead: Int) {
         self.store = store
@@ -247,29 +248,84 @@ private struct Batches: Sendable {
         }
     }
 
-    /// One transaction.
+    /// One transaction; two where those drawn from a large pool do not do.
     private func commit(
         _ requests: [Intake.Request], isPatient: Bool
     ) async throws(StoreError) -> [Result<Intake.Outcome, StoreError>] {
         let batch = IntakeBatch(requests, isPatient: isPatient)
+        if largePools.containsAny(of: batch.sourceIDs), let outcomes = try await commit(drawingFor: batch) {
+            return outcomes
+        }
         let (outcomes, unserved) = try await store.transaction { (transaction) throws(StoreError) in
-            let found = try await transaction.run(batch.lookUp(queueHead: queueHead))
-            var plan = try reading { () throws(PostgresError) in try batch.plan(found, queueHead: queueHead) }
-            let inQuestion = plan.leadsInQuestion
-            if !inQuestion.isEmpty {
-                let ids = try await transaction.run([IntakeBatch.externalIDs(ofLeads: inQuestion)])[0]
-                try reading { () throws(PostgresError) in try plan.noteExternalIDs(ids) }
-            }
-            plan.admit()
+            let leads = batch.leadStatements
+            let found = try await transaction.run(leads + batch.operatorStatements(queueHead: queueHead))
+            var plan = try await admit(batch, found.prefix(leads.count), transaction)
+            try reading { () throws(PostgresError) in try batch.read(found.dropFirst(leads.count), into: &plan) }
+            notePools(plan)
             var generator = SystemRandomNumberGenerator()
             let unserved = plan.decide(using: &generator)
             let outcomes = try plan.outcomes()
-            _ = try await transaction.finish(with: plan.statements(storing: outcomes))
+            _ = try await transaction.finish(with: plan.leadStatements + plan.statements(storing: outcomes))
             return (outcomes, unserved)
         }
         // More contacts waited than one transaction serves, beside free capacity: go on at once.
         for source in unserved { store.goOnDraining(sourceID: source) }
         return outcomes
+    }
+
+    /// The same, but of large pools only those operators are locked that were drawn.
+    ///
+    /// Takes one trip more, because whom to draw from is known only when the source is shared.
+    /// - Returns: nil when somebody waits in a large pool's source, or too few had room: nothing was written then.
+    private func commit(
+        drawingFor batch: IntakeBatch
+    ) async throws(StoreError) -> [Result<Intake.Outcome, StoreError>]? {
+        let decided = try await store.transaction {
+            (transaction) throws(StoreError) -> (outcomes: [Result<Intake.Outcome, StoreError>], unserved: [Int])? in
+            var plan = try await admit(batch, try await transaction.run(batch.leadStatements), transaction)
+            var drawn: [Int: Queue.Drawn] = [:]
+            for (sourceID, count) in plan.contactCounts {
+                guard let version = plan.poolVersions[sourceID] else { continue }
+                drawn[sourceID] = largePools.line(of: sourceID, version: version)?.draws(for: count)
+            }
+            let found = try await transaction.run(batch.operatorStatements(drawn: drawn, queueHead: queueHead))
+            try reading { () throws(PostgresError) in try batch.read(found, drawn: drawn, into: &plan) }
+            var generator = SystemRandomNumberGenerator()
+            let unserved = plan.queuedLargePools.isEmpty ? plan.decide(using: &generator) : []
+            guard plan.queuedLargePools.isEmpty, !plan.isOutOfDraws else {
+                for sourceID in drawn.keys { largePools.forget(sourceID) }
+                await transaction.rollBack()
+                return nil
+            }
+            notePools(plan)
+            let outcomes = try plan.outcomes()
+            _ = try await transaction.finish(with: plan.leadStatements + plan.statements(storing: outcomes))
+            return (outcomes, unserved)
+        }
+        for source in decided?.unserved ?? [] { store.goOnDraining(sourceID: source) }
+        return decided?.outcomes
+    }
+
+    /// Finds out what the members are and whose, once their keys and leads are locked.
+    private func admit(
+        _ batch: IntakeBatch, _ found: some Sequence<QueryResult> & Sendable, _ transaction: Transaction
+    ) async throws(StoreError) -> IntakePlan {
+        var plan = try reading { () throws(PostgresError) in try batch.plan(found, queueHead: queueHead) }
+        let inQuestion = plan.leadsInQuestion
+        if !inQuestion.isEmpty {
+            let ids = try await transaction.run([IntakeBatch.externalIDs(ofLeads: inQuestion)])[0]
+            try reading { () throws(PostgresError) in try plan.noteExternalIDs(ids) }
+        }
+        plan.admit()
+        return plan
+    }
+
+    private func notePools(_ plan: IntakePlan) {
+        let queued = Set(plan.waiting.lazy.map(\.sourceID))
+        for (sourceID, source) in plan.sources where source.drawn == nil {
+            guard let version = plan.poolVersions[sourceID] else { continue }
+            largePools.note(sourceID, source, version: version, isAnybodyWaiting: queued.contains(sourceID))
+        }
     }
 }
 

@@ -22,35 +22,57 @@ struct IntakeBatch: Sendable {
         requests.enumerated().compactMap { index, request in request.idempotency.map { (index, $0) } }
     }
 
-    /// The first round trip: all locks in the product's order, each followed by what must be read under it.
-    func lookUp(queueHead: Int) -> [Statement] {
+    /// Locks the keys and their leads, shares the sources, and reads what tells whom the contacts are from.
+    var leadStatements: [Statement] {
         let lockNumbers = Set(requests.lazy.flatMap(\.lockNumbers))
         var statements: [Statement] = [
             isPatient ? Locks.keys(lockNumbers) : Locks.keysWithoutWaiting(lockNumbers),
             leadsByKey,
             Locks.shareSources(sourceIDs),
-            Locks.operators(ofSources: sourceIDs),
             """
-            select id, name, description, created_at, strategy, sticky_days > 0 from sources where id = any(\(sourceIDs))
+            select id, name, description, created_at, strategy, sticky_days > 0, pool_version
+            from sources
+            where id = any(\(sourceIDs))
             """,
+            "select nextval('leads_id_seq'), clock_timestamp() from generate_series(1, \(requests.count))",
+        ]
+        if !isPatient { statements.append(keysOfLeads) }
+        if !keyedRequests.isEmpty { statements.append(replays) }
+        if !events.isEmpty { statements.append(knownEvents) }
+        return isPatient ? statements : [Locks.impatience] + statements
+    }
+
+    /// Locks the operators, once the sources are shared, and reads what is decided by.
+    /// - Parameter drawn: of the sources with a large pool, who was drawn; these are locked of theirs, all of the others'.
+    func operatorStatements(drawn: [Int: Queue.Drawn] = [:], queueHead: Int) -> [Statement] {
+        let whole = sourceIDs.filter { drawn[$0] == nil }
+        let large = drawn.keys.sorted()
+        let drawnIDs = Set(drawn.values.lazy.flatMap(\.starts.keys)).sorted()
+        var statements: [Statement] = [
+            Locks.operators(ofSources: whole, and: drawnIDs, of: sourceIDs),
             """
             select w.source_id, o.id, o.name, o.created_at, o.updated_at, coalesce(t.credit, 0), coalesce(t.last_turn, 0)
             from weights w
             join operators o on o.id = w.operator_id
             left join source_turns t on t.source_id = w.source_id and t.operator_id = w.operator_id
-            where w.source_id = any(\(sourceIDs))
+            where w.source_id = any(\(whole))
             """,
-            Queue.head(ofSources: sourceIDs, limit: queueHead),
+            Queue.head(ofSources: whole, limit: queueHead),
             """
-            select nextval('contacts_id_seq'), nextval('leads_id_seq'), nextval('contact_arrivals'), clock_timestamp()
+            select nextval('contacts_id_seq'), nextval('contact_arrivals'), clock_timestamp()
             from generate_series(1, \(requests.count))
             """,
         ]
-        if !isPatient { statements.append(keysOfLeads) }
-        if !keyedRequests.isEmpty { statements.append(replays) }
-        if !events.isEmpty { statements.append(knownEvents) }
         if !identities.isEmpty { statements.append(lastOperators) }
-        return isPatient ? statements : [Locks.impatience] + statements
+        if !drawn.isEmpty {
+            statements.append("select id, name, created_at, updated_at from operators where id = any(\(drawnIDs))")
+            statements.append(
+                """
+                select s.id from unnest(\(large)) as s (id)
+                where exists (select from contacts c where c.source_id = s.id and c.status = 'new')
+                """)
+        }
+        return statements
     }
 
     /// The leads that have keys of the batch.
@@ -145,44 +167,33 @@ struct IntakeBatch: Sendable {
         """
     }
 
-    /// Reads what the first round trip returned.
-    func plan(_ found: [QueryResult], queueHead: Int) throws(PostgresError) -> IntakePlan {
-        let found = isPatient ? found : Array(found.dropFirst())
+    /// Reads what `leadStatements` returned.
+    func plan(_ found: some Sequence<QueryResult>, queueHead: Int) throws(PostgresError) -> IntakePlan {
+        var rest = Array(found)[...]
+        if !isPatient { rest.removeFirst() }
         var plan = IntakePlan(batch: self, queueHead: queueHead)
+        let keys = rest.removeFirst()
         if !isPatient {
-            for row in found[0] {
+            for row in keys {
                 let (number, isLocked) = try row.decode(Int.self, Bool.self)
                 if !isLocked { plan.heldByOthers.insert(number) }
             }
         }
-        let (owners, leads) = try knownLeads(found[1])
+        let (owners, leads) = try knownLeads(rest.removeFirst())
         plan.matching = LeadMatching(owners: owners, leads: leads)
-        for row in found[4] {
+        rest.removeFirst()
+        for row in rest.removeFirst() {
             var column = row.reader
             let id: Int = try column.next()
             plan.summaries[id] = SourceSummary(
                 id: id, name: try column.next(), description: try column.next(), createdAt: try column.next())
             plan.sources[id] = Queue.LockedSource(strategy: try column.next(), keepsReturningLeads: try column.next())
+            plan.poolVersions[id] = try column.next()
         }
-        var turns: [Int: [Int: (credit: Int, lastTurn: Int)]] = [:]
-        for row in found[5] {
-            var column = row.reader
-            let sourceID: Int = try column.next()
-            let id: Int = try column.next()
-            plan.people[id] = IntakePlan.Person(
-                name: try column.next(), createdAt: try column.next(), updatedAt: try column.next())
-            turns[sourceID, default: [:]][id] = (try column.next(), try column.next())
+        for row in rest.removeFirst() {
+            let (id, time) = try row.decode(Int.self, Timestamp.self)
+            plan.freshLeads.append((id, time))
         }
-        try Queue.add(found[3], turns, to: &plan.sources)
-        plan.waiting = try Queue.heads(found[6])
-        for row in found[7] {
-            var column = row.reader
-            plan.fresh.append(
-                IntakePlan.Fresh(
-                    contactID: try column.next(), leadID: try column.next(), arrival: try column.next(),
-                    time: try column.next()))
-        }
-        var rest = found.dropFirst(8)
         if !isPatient {
             for row in rest.removeFirst() {
                 var column = row.reader
@@ -204,11 +215,48 @@ struct IntakeBatch: Sendable {
                 plan.contactsByEvent[event] = .known(contact)
             }
         }
-        for row in rest.joined() {
-            let (sourceID, leadID, operatorID) = try row.decode(Int.self, Int.self, Int.self)
-            plan.lastOperators[IntakePlan.Returning(sourceID: sourceID, leadID: leadID)] = operatorID
-        }
         return plan
+    }
+
+    /// Adds what `operatorStatements` returned.
+    func read(
+        _ found: some Sequence<QueryResult>, drawn: [Int: Queue.Drawn] = [:], into plan: inout IntakePlan
+    ) throws(PostgresError) {
+        var rest = Array(found)[...]
+        for (sourceID, drawn) in drawn { plan.sources[sourceID]?.drawn = drawn }
+        let operators = rest.removeFirst()
+        var turns: [Int: [Int: (credit: Int, lastTurn: Int)]] = [:]
+        for row in rest.removeFirst() {
+            var column = row.reader
+            let sourceID: Int = try column.next()
+            let person = try Self.person(&column)
+            plan.people[person.id] = person
+            turns[sourceID, default: [:]][person.id] = (try column.next(), try column.next())
+        }
+        try Queue.add(operators, turns, to: &plan.sources)
+        plan.waiting = try Queue.heads(rest.removeFirst())
+        for row in rest.removeFirst() {
+            let (contactID, arrival, time) = try row.decode(Int.self, Int.self, Timestamp.self)
+            plan.numbers.append(IntakePlan.Numbers(contactID: contactID, arrival: arrival, time: time))
+        }
+        if !identities.isEmpty {
+            for row in rest.removeFirst() {
+                let (sourceID, leadID, operatorID) = try row.decode(Int.self, Int.self, Int.self)
+                plan.lastOperators[IntakePlan.Returning(sourceID: sourceID, leadID: leadID)] = operatorID
+            }
+        }
+        guard !drawn.isEmpty else { return }
+        for row in rest.removeFirst() {
+            var column = row.reader
+            let person = try Self.person(&column)
+            plan.people[person.id] = person
+        }
+        for row in rest.removeFirst() { plan.queuedLargePools.append(try row.decode(Int.self)) }
+    }
+
+    private static func person(_ column: inout RowReader) throws(PostgresError) -> IntakePlan.Person {
+        IntakePlan.Person(
+            id: try column.next(), name: try column.next(), createdAt: try column.next(), updatedAt: try column.next())
     }
 
     private func knownLeads(

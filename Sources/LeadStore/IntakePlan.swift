@@ -4,16 +4,16 @@ import Postgres
 
 /// What becomes of a batch: decided from what was read under the locks, without looking again.
 struct IntakePlan: Sendable {
-    /// Numbers drawn under the locks, one set per member whether it turns out to need them or not.
-    struct Fresh {
+    /// Numbers for a contact, drawn under the operators' locks.
+    struct Numbers {
         let contactID: Int
-        let leadID: Int
         let arrival: Int
         let time: Timestamp
     }
 
     /// What an answer shows of an operator beside its load.
     struct Person {
+        let id: Int
         let name: String
         let createdAt: Timestamp
         let updatedAt: Timestamp?
@@ -52,7 +52,7 @@ struct IntakePlan: Sendable {
     }
 
     private struct Row {
-        let fresh: Fresh
+        let member: Int
         let leadID: Int
         let contact: NewContact
         var outcome = Decision.Outcome.waiting(.noOperators)
@@ -73,7 +73,14 @@ struct IntakePlan: Sendable {
     var people: [Int: Person] = [:]
     var waiting: [Queue.Head] = []
     var lastOperators: [Returning: Int] = [:]
-    var fresh: [Fresh] = []
+    /// Of each source, its `pool_version`, read before the operators were locked or later.
+    var poolVersions: [Int: Int] = [:]
+    /// Sources with a large pool, of which only those drawn are locked, although somebody waits there.
+    var queuedLargePools: [Int] = []
+    /// For each member, likewise.
+    var freshLeads: [(id: Int, time: Timestamp)] = []
+    /// For each member, whether it turns out to need them or not.
+    var numbers: [Numbers] = []
     private var members: [Member] = []
     private var membersByKey: [RequestKey: Int] = [:]
     private var rows: [Row] = []
@@ -98,9 +105,20 @@ struct IntakePlan: Sendable {
     /// Tells what each member is: a contact to register, and whose, or one that comes again, or none.
     mutating func admit() {
         for (index, request) in batch.requests.enumerated() {
-            members.append(admit(request, index, fresh[index]))
+            members.append(admit(request, index))
         }
     }
+
+    /// How many contacts are to be registered, by source.
+    var contactCounts: [Int: Int] {
+        rows.reduce(into: [:]) { $0[$1.contact.sourceID, default: 0] += 1 }
+    }
+
+    /// Whether too few of those drawn from a large pool had room: then nothing of this may be written.
+    var isOutOfDraws: Bool { round.isOutOfDraws }
+
+    /// What stores the leads of the admitted members.
+    var leadStatements: [Statement] { matching.leadStatements }
 
     /// Decides every contact of the admitted members. Returns the sources in which contacts still wait beside free capacity.
     mutating func decide(using generator: inout some RandomNumberGenerator) -> [Int] {
@@ -134,7 +152,7 @@ struct IntakePlan: Sendable {
             outcomes[decided.contactID] = decided.outcome
         }
         for index in rows.indices {
-            if let outcome = outcomes[rows[index].fresh.contactID] { rows[index].outcome = outcome }
+            if let outcome = outcomes[numbers[rows[index].member].contactID] { rows[index].outcome = outcome }
         }
         return unserved.sorted()
     }
@@ -189,13 +207,14 @@ struct IntakePlan: Sendable {
     private func queued(_ row: Row) -> Round.Queued {
         let lastOperator = lastOperators[Returning(sourceID: row.contact.sourceID, leadID: row.leadID)]
         return Round.Queued(
-            contactID: row.fresh.contactID, priority: row.contact.priority, arrival: row.fresh.arrival,
+            contactID: numbers[row.member].contactID, priority: row.contact.priority,
+            arrival: numbers[row.member].arrival,
             standing: .newcomer,
             preferred: lastOperator.map { Circumstances.Preference(operatorID: $0, rule: .sticky) },
             leadID: row.leadID)
     }
 
-    private mutating func admit(_ request: Intake.Request, _ index: Int, _ fresh: Fresh) -> Member {
+    private mutating func admit(_ request: Intake.Request, _ index: Int) -> Member {
         let contact = request.contact
         if let number = request.idempotency?.lockNumber, heldByOthers.contains(number) {
             return .rejected(.idempotencyKeyInUse)
@@ -219,8 +238,9 @@ struct IntakePlan: Sendable {
             if let known = contactsByEvent[event] { return .repeated(known) }
             contactsByEvent[event] = .fresh(row: rows.count)
         }
-        let leadID = matching.lead(of: contact, keys: request.keys, freshID: fresh.leadID, at: fresh.time)
-        rows.append(Row(fresh: fresh, leadID: leadID, contact: contact))
+        let fresh = freshLeads[index]
+        let leadID = matching.lead(of: contact, keys: request.keys, freshID: fresh.id, at: fresh.time)
+        rows.append(Row(member: index, leadID: leadID, contact: contact))
         return .registered(row: rows.count - 1)
     }
 
@@ -230,7 +250,7 @@ struct IntakePlan: Sendable {
         let reasons = waitingReasons()
         var contacts: [Contact] = []
         contacts.reserveCapacity(rows.count)
-        for row in rows { contacts.append(try contact(row, reasons)) }
+        for row in rows { contacts.append(try contact(row, numbers[row.member], reasons)) }
         var outcomes: [Result<Intake.Outcome, StoreError>] = []
         for (index, member) in members.enumerated() {
             func registered(_ contact: Contact, isRepetition: Bool) -> Result<Intake.Outcome, StoreError> {
@@ -281,7 +301,9 @@ struct IntakePlan: Sendable {
         return reasons
     }
 
-    private func contact(_ row: Row, _ reasons: [Int: WaitingReason]) throws(StoreError) -> Contact {
+    private func contact(
+        _ row: Row, _ numbers: Numbers, _ reasons: [Int: WaitingReason]
+    ) throws(StoreError) -> Contact {
         guard let lead = matching.lead(row.leadID) else { throw .leadNotFound }
         guard let source = summaries[row.contact.sourceID] else { throw .sourceNotFound }
         var placed: Operator?
@@ -295,10 +317,10 @@ struct IntakePlan: Sendable {
                 updatedAt: person.updatedAt)
         }
         return Contact(
-            id: row.fresh.contactID, status: placed == nil ? .new : .active, message: row.contact.message,
+            id: numbers.contactID, status: placed == nil ? .new : .active, message: row.contact.message,
             priority: row.contact.priority, sourceEventID: row.contact.sourceEventID,
             waitingReason: placed == nil ? reasons[row.contact.sourceID] : nil, version: 1,
-            createdAt: row.fresh.time, assignedAt: placed == nil ? nil : row.fresh.time, closedAt: nil, updatedAt: nil,
+            createdAt: numbers.time, assignedAt: placed == nil ? nil : numbers.time, closedAt: nil, updatedAt: nil,
             lead: lead, operator: placed, source: source)
     }
 
@@ -306,10 +328,10 @@ struct IntakePlan: Sendable {
         sources[sourceID]?.candidates.first { $0.operatorID == id }
     }
 
-    /// The second round trip.
+    /// What stores everything but the leads, which come first.
     func statements(storing outcomes: [Result<Intake.Outcome, StoreError>]) -> [Statement] {
-        matching.leadStatements + (rows.isEmpty ? [] : [contactStatement]) + round.statements
-            + (rows.isEmpty ? [] : [eventStatement]) + matching.duplicateStatements + answerStatements(outcomes)
+        (rows.isEmpty ? [] : [contactStatement]) + round.statements + (rows.isEmpty ? [] : [eventStatement])
+            + matching.duplicateStatements + answerStatements(outcomes)
     }
 
     private var contactStatement: Statement {
@@ -319,6 +341,7 @@ struct IntakePlan: Sendable {
         func reason(_ row: Row) -> String? {
             if case .waiting(let reason) = row.outcome { reason.rawValue } else { nil }
         }
+        let numbers = rows.map { self.numbers[$0.member] }
         return """
             insert into contacts (
                 id, lead_id, source_id, operator_id, status, priority, arrival, message, source_event_id,
@@ -331,10 +354,10 @@ struct IntakePlan: Sendable {
                 case when c.operator_id is not null then c.created_at end,
                 case when c.operator_id is not null then c.created_at end
             from unnest(
-                \(rows.map(\.fresh.contactID)), \(rows.map(\.leadID)), \(rows.map(\.contact.sourceID)),
-                \(rows.map(operatorID)), \(rows.map { Int32($0.contact.priority) }), \(rows.map(\.fresh.arrival)),
+                \(numbers.map(\.contactID)), \(rows.map(\.leadID)), \(rows.map(\.contact.sourceID)),
+                \(rows.map(operatorID)), \(rows.map { Int32($0.contact.priority) }), \(numbers.map(\.arrival)),
                 \(rows.map(\.contact.message)), \(rows.map(\.contact.sourceEventID)), \(rows.map(reason)),
-                \(rows.map(\.fresh.time)))
+                \(numbers.map(\.time)))
                 as c (id, lead_id, source_id, operator_id, priority, arrival, message, source_event_id, reason, created_at)
             """
     }
@@ -342,11 +365,12 @@ struct IntakePlan: Sendable {
     private var eventStatement: Statement {
         Events.record(
             rows.map { row in
+                let contactID = numbers[row.member].contactID
                 switch row.outcome {
                 case .placed(let operatorID):
-                    Events.New(.registered, contactID: row.fresh.contactID, toOperatorID: operatorID, by: .api)
+                    return Events.New(.registered, contactID: contactID, toOperatorID: operatorID, by: .api)
                 case .waiting(let reason):
-                    Events.New(.registered, contactID: row.fresh.contactID, reason: reason.rawValue, by: .api)
+                    return Events.New(.registered, contactID: contactID, reason: reason.rawValue, by: .api)
                 }
             })
     }

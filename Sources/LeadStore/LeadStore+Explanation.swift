@@ -17,7 +17,7 @@ extension LeadStore {
             "select status::text from contacts where id = \(contactID)",
             """
             select s.strategy, s.operator_ids, s.weights, s.loads, s.max_loads, s.are_active, s.credits, s.last_turns,
-                s.last_assignments, s.details_removed_at is not null
+                s.last_assignments, s.starts, s.total_weight, s.details_removed_at is not null
             from (\(last)) l
             join decision_snapshots s on s.id = l.snapshot_id
             """,
@@ -108,6 +108,8 @@ extension LeadStore {
 struct DecisionRecord {
     let strategy: Strategy
     let candidates: [Candidate]
+    /// Where the candidates were drawn from a large pool: where each one's weight begins, and all weights together.
+    private let drawn: (starts: [Int: Int], total: Int)?
     /// By operator, 0 for none: a candidate has at least 1.
     private let weights: [Int: Int]
     let isWithoutDetails: Bool
@@ -127,10 +129,18 @@ struct DecisionRecord {
         let credits: [Int]? = try column.next()
         let lastTurns: [Int]? = try column.next()
         let lastAssignments: [Int]? = try column.next()
+        let starts: [Int]? = try column.next()
+        let total: Int? = try column.next()
         isWithoutDetails = try column.next()
         // Constraints say so; a row written by hand past them must not end the program.
-        let lengths = [weights, loads, maxLoads, credits, lastTurns, lastAssignments].compactMap { $0?.count }
+        let lengths = [weights, loads, maxLoads, credits, lastTurns, lastAssignments, starts].compactMap { $0?.count }
         guard lengths.allSatisfy({ $0 == operatorIDs.count }), areActive.count == operatorIDs.count else { return nil }
+        drawn =
+            if let starts, let total {
+                (Dictionary(zip(operatorIDs, starts), uniquingKeysWith: { $1 }), total)
+            } else {
+                nil
+            }
         self.weights = Dictionary(zip(operatorIDs, weights), uniquingKeysWith: { $1 })
         candidates = operatorIDs.indices.map { index in
             Candidate(
@@ -182,7 +192,9 @@ struct DecisionRecord {
 
     /// Makes the decision again: who was considered, and what came out; nothing came out of a choice by hand.
     private func replay() -> (considerations: [Consideration], decision: Decision?) {
-        var distributor = Distributor(strategy: strategy, candidates: candidates)
+        var distributor =
+            drawn.map { Distributor(drawn: candidates, starts: $0.starts, total: $0.total) }
+            ?? Distributor(strategy: strategy, candidates: candidates)
         for decision in decisions.dropLast() { _ = distributor.replay(decision) }
         guard let last = decisions.last else { return ([], nil) }
         let considerations = distributor.considerations(Circumstances(excluded: last.excluded))

@@ -50,9 +50,9 @@ enum Locks {
     /// cannot change because the source is shared. No condition on load or activity may be added to the locking
     /// part: an operator who frees up while we wait would be missed, and an unlocked one could fill up.
     ///
-    /// `others` are locked along with them, because a transaction must lock all it may ever want at once; they are
-    /// returned only where they are operators of the sources.
-    static func operators(ofSources ids: [Int], and others: [Int] = []) -> Statement {
+    /// `others` are locked along with them, because a transaction must lock all it may ever want at once. They are
+    /// returned only where they are operators of the sources, or of `returned`.
+    static func operators(ofSources ids: [Int], and others: [Int] = [], of returned: [Int]? = nil) -> Statement {
         """
         with locked as materialized (
             select l.operator_id, l.is_active, l.max_load, l.load, l.last_assignment
@@ -64,7 +64,7 @@ enum Locks {
         )
         select w.source_id, l.operator_id, w.weight, l.load, l.max_load, l.is_active, l.last_assignment
         from locked l
-        join weights w on w.operator_id = l.operator_id and w.source_id = any(\(ids))
+        join weights w on w.operator_id = l.operator_id and w.source_id = any(\(returned ?? ids))
         order by w.source_id, l.operator_id
         """
     }

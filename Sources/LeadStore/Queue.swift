@@ -13,6 +13,18 @@ enum Queue {
         /// Whether only one of its operators is a candidate, the one whose capacity became free. The contacts were then
         /// chosen so that this one may take them.
         var isPartial = false
+        /// Where the candidates are only those of a large pool that were drawn from it.
+        var drawn: Drawn?
+    }
+
+    /// What was drawn from a large pool's `WeightLine`.
+    struct Drawn {
+        /// All weights on the line together.
+        let total: Int
+        /// In order of drawing.
+        let positions: [Int]
+        /// Where the weight of each operator that was drawn begins on the line.
+        let starts: [Int: Int]
     }
 
     /// A contact at the head of a queue. Between being seen and being locked it may have been taken or closed.
@@ -68,6 +80,7 @@ enum Queue {
         for row in operators {
             let (sourceID, operatorID, weight, load, maxLoad, isActive, lastAssignment) = try row.decode(
                 Int.self, Int.self, Int.self, Int.self, Int.self, Bool.self, Int.self)
+            if let drawn = sources[sourceID]?.drawn, drawn.starts[operatorID] == nil { continue }
             let turn = turns[sourceID]?[operatorID]
             sources[sourceID]?.candidates.append(
                 Candidate(

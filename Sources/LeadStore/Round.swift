@@ -67,6 +67,10 @@ struct Round {
     private var memories: [Int: Memory] = [:]
     private var snapshots: [DecisionSnapshot] = []
     private(set) var decided: [Decided] = []
+    /// How many places on the line of each source with a large pool have been looked at.
+    private var drawsUsed: [Int: Int] = [:]
+    /// Whether too few of those that were drawn had room, so that nothing of this may be written.
+    private(set) var isOutOfDraws = false
 
     /// Decides the queue of one source: higher priority first, then arrival.
     ///
@@ -79,12 +83,13 @@ struct Round {
         sourceID: Int, _ source: Queue.LockedSource, queue: [Queued], lastHead: LastHead? = nil,
         using generator: inout some RandomNumberGenerator
     ) -> Int {
+        let ordered = queue.sorted { ($1.priority, $0.arrival) < ($0.priority, $1.arrival) }
+        if let drawn = source.drawn { return decide(sourceID: sourceID, source, drawn, ordered) }
         let candidates = candidates(of: source, sourceID)
         let configured = candidates.map(\.operatorID)
         var distributor = Distributor(strategy: source.strategy, candidates: candidates)
         var snapshot = DecisionSnapshot(
             sourceID: sourceID, strategy: source.strategy, candidates: distributor.candidates)
-        let ordered = queue.sorted { ($1.priority, $0.arrival) < ($0.priority, $1.arrival) }
         for contact in ordered {
             let circumstances = Circumstances(
                 excluded: source.isPartial
@@ -106,6 +111,30 @@ struct Round {
         }
         loads.merge(distributor.loadsByOperator) { $1 }
         remember(distributor, sourceID)
+        if !snapshot.decisions.isEmpty { snapshots.append(snapshot) }
+        return distributor.capacity
+    }
+
+    /// Decides newcomers of a source with a large pool, in which nobody waits.
+    private mutating func decide(
+        sourceID: Int, _ source: Queue.LockedSource, _ drawn: Queue.Drawn, _ newcomers: [Queued]
+    ) -> Int {
+        var distributor = Distributor(
+            drawn: candidates(of: source, sourceID), starts: drawn.starts, total: drawn.total)
+        var snapshot = DecisionSnapshot(
+            sourceID: sourceID, strategy: source.strategy, candidates: distributor.candidates, drawn: drawn)
+        var positions = drawn.positions.dropFirst(drawsUsed[sourceID] ?? 0)
+        for contact in newcomers {
+            guard let decision = distributor.decide(at: &positions) else {
+                isOutOfDraws = true
+                return 0
+            }
+            snapshot.decisions.append((contact.contactID, decision))
+            decided.append(
+                Decided(contactID: contact.contactID, standing: contact.standing, outcome: decision.outcome))
+        }
+        drawsUsed[sourceID] = drawn.positions.count - positions.count
+        loads.merge(distributor.loadsByOperator) { $1 }
         if !snapshot.decisions.isEmpty { snapshots.append(snapshot) }
         return distributor.capacity
     }

@@ -71,7 +71,7 @@ public actor Transaction {
     }
 
     /// Ends the transaction without a trace. A connection on which even that fails is closed by the pool.
-    func rollBack() async {
+    public func rollBack() async {
         guard phase == .open else { return }
         phase = .ended
         // `commits` only because a roll-back must happen although its task was cancelled.

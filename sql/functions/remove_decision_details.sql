@@ -19,7 +19,8 @@ as $$
     removed as (
         update decision_snapshots
         set operator_ids = '{}', weights = '{}', loads = '{}', max_loads = '{}', are_active = '{}', credits = null,
-            last_turns = null, last_assignments = null, details_removed_at = clock_timestamp()
+            last_turns = null, last_assignments = null, starts = null, total_weight = null,
+            details_removed_at = clock_timestamp()
         where id in (select id from old)
         returning id
     )

@@ -1,5 +1,5 @@
--- The same rule as before, but what nearly every event is is recognised without a regular expression: those took 3 % of a
--- registration's time. Not valid: to look at every event would keep writers out for as long. 0011 does so without.
+-- The same rule as before, but what nearly every event is, is recognised without a regular expression: those took 3 % of a
+-- registration's time. Not valid: to look at every event would keep writers out for as long. 0012 does so without.
 alter table events
     drop constraint events_kind_form,
     drop constraint events_actor_kind_form,
