@@ -13,8 +13,18 @@ enum ContactReading {
         source_id, source_name, source_description, source_created_at
         """
 
+    /// Contacts by id, each named once.
+    ///
+    /// The offset has each of them looked up as one by itself would be. Given the choice, a plan made for small tables reads
+    /// all sources and then each one's contacts, at ten times the price.
     static func contacts(ids: [Int]) -> Statement {
-        "select \(unsafe: columns) from contact_objects where id = any(\(ids))"
+        """
+        select found.*
+        from unnest(\(ids)) as wanted (id)
+        cross join lateral (
+            select \(unsafe: columns) from contact_objects where contact_objects.id = wanted.id offset 0
+        ) found
+        """
     }
 
     static func contact(id: Int) -> Statement {
@@ -90,6 +100,17 @@ enum ContactReading {
             waitingReason: waitingReason, version: version, createdAt: createdAt, assignedAt: assignedAt,
             closedAt: closedAt, updatedAt: updatedAt, lead: try lead(&column), operator: try `operator`(&column),
             source: try source(&column))
+    }
+
+    static func contactsByID(_ found: QueryResult) throws(StoreError) -> [Int: Contact] {
+        try reading { () throws(PostgresError) in
+            var contacts: [Int: Contact] = Dictionary(minimumCapacity: found.count)
+            for row in found {
+                let contact = try contact(row)
+                contacts[contact.id] = contact
+            }
+            return contacts
+        }
     }
 
     static func lead(_ column: inout RowReader) throws(PostgresError) -> Lead {

@@ -4,7 +4,8 @@ import Postgres
 extension LeadStore {
     /// - Throws: `StoreError.contactNotFound` and others.
     public func contact(id: Int) async throws(StoreError) -> Contact {
-        try Self.onlyContact(try await read(ContactReading.contact(id: id)))
+        guard let contact = try await singleContacts.value(of: id) else { throw .contactNotFound }
+        return contact
     }
 
     /// Contacts in order of id.

@@ -9,11 +9,19 @@ public import Postgres
 public struct LeadStore: Sendable {
     let pool: Pool
     private let longReads: Turnstile
+    /// Contacts that are asked for by id.
+    let singleContacts: SharedQuery<Contact>
 
     /// - Parameter parallelLongReads: how many lists and reports may be read at once; less than the pool's connections.
     public init(pool: Pool, parallelLongReads: Int = 3) {
         self.pool = pool
         longReads = Turnstile(places: parallelLongReads)
+        singleContacts = SharedQuery(limit: 128, executor: pool.taskExecutor) { (ids) throws(StoreError) in
+            let found = try await storing { () throws(PostgresError) in
+                try await pool.read(ContactReading.contacts(ids: ids))
+            }
+            return try ContactReading.contactsByID(found)
+        }
     }
 
     /// How the store's sessions are set up. A transaction pooler refuses such options: `roles.sql` gives the role

@@ -1,0 +1,93 @@
+import Synchronization
+
+/// Answers those who ask for things of one kind by id at about the same time with one query.
+///
+/// While a query is under way, those who come gather for the next one. There is no timer: whoever finds none under way
+/// begins one at once, so that one alone waits for nobody. Everybody is answered by a query that was sent after they
+/// came, and so sees whatever had been committed before.
+///
+/// A query is a task of its own, not its first caller's, so that a caller who goes away takes nobody along. It is short,
+/// so nobody is called off it.
+final class SharedQuery<Value: Sendable>: Sendable {
+    private struct Caller {
+        let id: Int
+        let continuation: CheckedContinuation<Result<Value?, StoreError>, Never>
+    }
+
+    private struct State {
+        /// In the order in which they came.
+        var callers: [Caller] = []
+        var isUnderWay = false
+    }
+
+    private let limit: Int
+    private let executor: any TaskExecutor
+    private let state = Mutex(State())
+    /// Those of the ids that there are, with what each stands for.
+    private let read: @Sendable ([Int]) async throws(StoreError) -> [Int: Value]
+
+    /// - Parameter limit: how many ids a query may have.
+    init(
+        limit: Int, executor: any TaskExecutor,
+        _ read: @escaping @Sendable ([Int]) async throws(StoreError) -> [Int: Value]
+    ) {
+        self.limit = limit
+        self.executor = executor
+        self.read = read
+    }
+
+    /// How many have not been asked for yet.
+    var waiting: Int { state.withLock { $0.callers.count } }
+
+    /// What an id stands for, nil for an unknown one.
+    /// - Throws: what the query throws.
+    func value(of id: Int) async throws(StoreError) -> Value? {
+        let result = await withCheckedContinuation { continuation in
+            let begins = state.withLock { state in
+                state.callers.append(Caller(id: id, continuation: continuation))
+                defer { state.isUnderWay = true }
+                return !state.isUnderWay
+            }
+            if begins { Task(executorPreference: executor) { await self.answer() } }
+        }
+        return try result.get()
+    }
+
+    /// Sends queries for as long as there is somebody to answer.
+    private func answer() async {
+        while let callers = next() {
+            let ids = Set(callers.map(\.id))
+            do throws(StoreError) {
+                let values = try await read(Array(ids))
+                for caller in callers { caller.continuation.resume(returning: .success(values[caller.id])) }
+            } catch {
+                guard case .unexpected = error, ids.count > 1 else {
+                    for caller in callers { caller.continuation.resume(returning: .failure(error)) }
+                    continue
+                }
+                // Of one of them, something cannot be read: the others are not to suffer for it.
+                for caller in callers { caller.continuation.resume(returning: await answer(caller.id)) }
+            }
+        }
+    }
+
+    private func answer(_ id: Int) async -> Result<Value?, StoreError> {
+        do throws(StoreError) { return .success(try await read([id])[id]) } catch { return .failure(error) }
+    }
+
+    /// Who is answered next; nil when nobody waits: then the next to come begins.
+    private func next() -> [Caller]? {
+        state.withLock { state in
+            guard !state.callers.isEmpty else {
+                state.isUnderWay = false
+                return nil
+            }
+            guard state.callers.count > limit else {
+                defer { state.callers.removeAll() }
+                return state.callers
+            }
+            defer { state.callers.removeFirst(limit) }
+            return Array(state.callers.prefix(limit))
+        }
+    }
+}

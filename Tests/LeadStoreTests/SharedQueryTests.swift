@@ -1,0 +1,189 @@
+import Leads
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import LeadStore
+@testable import Postgres
+
+struct SharedQueryTests {
+    /// A database that answers when it is told to, and notes what it was asked.
+    private final class Database: Sendable {
+        private struct State {
+            var queries: [Set<Int>] = []
+            var answers = 0
+        }
+
+        private let state = Mutex(State())
+        private let unknown: Set<Int>
+        private let unreadable: Set<Int>
+        private let isAway: Bool
+
+        init(unknown: Set<Int> = [], unreadable: Set<Int> = [], isAway: Bool = false) {
+            self.unknown = unknown
+            self.unreadable = unreadable
+            self.isAway = isAway
+        }
+
+        var queries: [Set<Int>] { state.withLock { $0.queries } }
+
+        /// Answers so many more queries.
+        func answer(_ count: Int) {
+            state.withLock { $0.answers += count }
+        }
+
+        /// Each id stands for itself and the number of the query that found it.
+        func query(limit: Int = 100) -> SharedQuery<[Int]> {
+            SharedQuery(limit: limit, executor: globalConcurrentExecutor) { (ids) throws(StoreError) in
+                #expect(Set(ids).count == ids.count)
+                let number = self.state.withLock { state in
+                    state.queries.append(Set(ids))
+                    return state.queries.count
+                }
+                let isAnswered = await eventually { self.state.withLock { $0.answers >= number } }
+                #expect(isAnswered)
+                if self.isAway { throw .unavailable(PostgresError(.unavailable)) }
+                if !self.unreadable.isDisjoint(with: ids) { throw .unexpected(PostgresError(.unexpectedColumn)) }
+                return Dictionary(
+                    uniqueKeysWithValues: ids.filter { !self.unknown.contains($0) }.map { ($0, [$0, number]) })
+            }
+        }
+    }
+
+    private typealias Answer = Result<[Int]?, StoreError>
+
+    private func ask(_ query: SharedQuery<[Int]>, _ ids: [Int]) -> [Task<Answer, Never>] {
+        ids.map { id in
+            Task {
+                do throws(StoreError) { return .success(try await query.value(of: id)) } catch {
+                    return .failure(error)
+                }
+            }
+        }
+    }
+
+    /// What comes of asking for these while a query for another id is under way.
+    private func answers(_ database: Database, _ query: SharedQuery<[Int]>, to ids: [Int]) async throws -> [Answer] {
+        let first = ask(query, [0])
+        #expect(await eventually { database.queries.count == 1 })
+        let others = ask(query, ids)
+        #expect(await eventually { query.waiting == ids.count })
+        #expect(database.queries == [[0]])
+        database.answer(100)
+        _ = await first[0].value
+        var answers: [Answer] = []
+        for other in others { answers.append(await other.value) }
+        return answers
+    }
+
+    @Test func `whoever asks alone is asked for at once`() async throws {
+        let database = Database(unknown: [2])
+        let query = database.query()
+        database.answer(2)
+        #expect(try await query.value(of: 1) == [1, 1])
+        #expect(try await query.value(of: 2) == nil)
+        #expect(database.queries == [[1], [2]])
+    }
+
+    @Test func `those who ask while a query is under way share the next one`() async throws {
+        let database = Database(unknown: [3])
+        let answers = try await answers(database, database.query(), to: [1, 2, 2, 3])
+        #expect(try answers.map { try $0.get() } == [[1, 2], [2, 2], [2, 2], nil])
+        #expect(database.queries == [[0], [1, 2, 3]])
+    }
+
+    @Test func `nobody is answered by a query that was sent before they asked`() async throws {
+        let database = Database()
+        let answers = try await answers(database, database.query(), to: [0])
+        #expect(try answers[0].get() == [0, 2])
+    }
+
+    @Test func `those beyond the limit are in the query after the next, in the order in which they came`() async throws
+    {
+        let database = Database()
+        let query = database.query(limit: 3)
+        let first = ask(query, [0])
+        #expect(await eventually { database.queries.count == 1 })
+        for id in 1...7 {
+            _ = ask(query, [id])
+            #expect(await eventually { query.waiting == id })
+        }
+        database.answer(100)
+        _ = await first[0].value
+        #expect(await eventually { database.queries == [[0], [1, 2, 3], [4, 5, 6], [7]] })
+    }
+
+    @Test func `what cannot be read is a fault for those who asked for it`() async throws {
+        let database = Database(unreadable: [2])
+        let answers = try await answers(database, database.query(), to: [1, 2, 3])
+        #expect(try answers[0].get()?.first == 1 && answers[2].get()?.first == 3)
+        guard case .failure(.unexpected) = answers[1] else { throw try #require(answers[1].failure) }
+    }
+
+    @Test func `a database that is away is asked once for all`() async throws {
+        let database = Database(isAway: true)
+        for answer in try await answers(database, database.query(), to: [1, 2, 3]) {
+            guard case .unavailable = answer.failure else { throw try #require(answer.failure) }
+        }
+        #expect(database.queries == [[0], [1, 2, 3]])
+    }
+
+    @Test func `a caller who goes away takes nobody along`() async throws {
+        let database = Database()
+        let query = database.query()
+        let tasks = ask(query, [1])
+        #expect(await eventually { database.queries.count == 1 })
+        let others = ask(query, [2, 3])
+        #expect(await eventually { query.waiting == 2 })
+        tasks[0].cancel()
+        others[0].cancel()
+        database.answer(2)
+        #expect(try await others[1].value.get() == [3, 2])
+    }
+
+    @Test func `contacts are found by id, each as it was left by the last change that was answered`() async throws {
+        try await TestDatabase.with { database in
+            let store = database.store
+            let (source, _) = try await database.team([5])
+            var ids: [Int] = []
+            for _ in 1...8 { ids.append(try await database.register(source.id).id) }
+            #expect(try await store.contact(id: ids[0]).operator != nil)
+            #expect(try await store.contact(id: ids[7]).waitingReason == .allAtLimit)
+            try await withThrowingTaskGroup { group in
+                for id in ids {
+                    group.addTask { try await changesAreSeen(store, id) }
+                    group.addTask {
+                        for _ in 1...100 { _ = try await store.contact(id: id) }
+                    }
+                }
+                group.addTask {
+                    for _ in 1...50 { try await isUnknown(4711, store) }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+}
+
+private func changesAreSeen(_ store: LeadStore, _ id: Int) async throws {
+    for number in 1...30 {
+        let changed = try await store.changeContact(id: id, ContactChange(message: "\(number)"))
+        let read = try await store.contact(id: id)
+        #expect(read.id == id && read.message == "\(number)" && read.version == changed.version)
+    }
+}
+
+private func isUnknown(_ id: Int, _ store: LeadStore) async throws {
+    do throws(StoreError) {
+        _ = try await store.contact(id: id)
+        Issue.record("there is no such contact")
+    } catch {
+        guard case .contactNotFound = error else { throw error }
+    }
+}
+
+extension Result {
+    fileprivate var failure: Failure? {
+        if case .failure(let error) = self { error } else { nil }
+    }
+}
