@@ -21,14 +21,16 @@ enum ContactReading {
         """
         select found.*
         from unnest(\(ids)) as wanted (id)
-        cross join lateral (
-            select \(unsafe: columns) from contact_objects where contact_objects.id = wanted.id offset 0
-        ) found
+        cross join lateral (\(contact(where: "contact_objects.id = wanted.id")) offset 0) found
         """
     }
 
     static func contact(id: Int) -> Statement {
-        "select \(unsafe: columns) from contact_objects where id = \(id)"
+        contact(where: "id = \(id)")
+    }
+
+    static func contact(where condition: Statement) -> Statement {
+        "select \(unsafe: columns) from contact_objects where \(condition)"
     }
 
     /// The contacts whose ids a query finds, in order of id.
@@ -84,6 +86,10 @@ enum ContactReading {
 
     static func contact(_ row: Row) throws(PostgresError) -> Contact {
         var column = row.reader
+        return try contact(&column)
+    }
+
+    static func contact(_ column: inout RowReader) throws(PostgresError) -> Contact {
         let id: Int = try column.next()
         let status: ContactStatus = try column.next()
         let message: String? = try column.next()

@@ -5,23 +5,20 @@ extension LeadStore {
     /// A lead by id with its latest contacts; of one that was merged, the lead it was merged into.
     /// - Throws: `StoreError.leadNotFound` and others.
     public func lead(id: Int) async throws(StoreError) -> LeadWithContacts {
-        try await lead(where: "id = \(LeadReading.survivor(of: id))")
+        guard let lead = try await singleLeads.value(of: id) else { throw .leadNotFound }
+        return lead
     }
 
     /// A lead by one of its keys, in the form in which two are compared, with its latest contacts.
     /// - Throws: `StoreError.leadNotFound` and others.
     public func lead(_ identity: LeadIdentity) async throws(StoreError) -> LeadWithContacts {
-        try await lead(
-            where: """
-                id = (
-                    select lead_id from lead_identities
-                    where kind = \(identity.kind.rawValue)::identity_kind and value = \(identity.value))
-                """)
-    }
-
-    private func lead(where condition: Statement) async throws(StoreError) -> LeadWithContacts {
-        let results = try await readPage(LeadReading.lead(where: condition))
-        return try LeadReading.only(results[0], contacts: results[1])
+        let found = try await read(
+            """
+            select lead_id from lead_identities
+            where kind = \(identity.kind.rawValue)::identity_kind and value = \(identity.value)
+            """)
+        guard let row = found.first else { throw .leadNotFound }
+        return try await lead(id: try reading { () throws(PostgresError) in try row.decode(Int.self) })
     }
 
     /// Moves the names of new leads to their places in the index that search uses.
@@ -115,6 +112,41 @@ enum LeadReading {
     static func lead(where condition: Statement) -> [Statement] {
         let lead: Statement = "select \(columns) from leads where \(condition)"
         return [lead, contacts(ofLeads: lead, latest: LeadWithContacts.contactsById)]
+    }
+
+    /// Leads by id, each named once, with their latest contacts, for ``leadsByID(_:)``: one statement, so that a lead and its
+    /// contacts are of one moment. The offsets keep the look-ups in this order, whatever the tables' sizes were when its
+    /// plan was made.
+    static func leads(ids: [Int]) -> Statement {
+        """
+        select wanted.id, \(columns(of: "l")), latest.id is not null, found.*
+        from unnest(\(ids)) as wanted (id)
+        cross join lateral (
+            select coalesce(merged_into, id) as id from leads where leads.id = wanted.id offset 0
+        ) survivor
+        cross join lateral (select * from leads where leads.id = survivor.id offset 0) l
+        left join lateral (
+            select id from contacts where lead_id = l.id order by id desc limit \(LeadWithContacts.contactsById)
+        ) latest on true
+        left join lateral (\(ContactReading.contact(where: "contact_objects.id = latest.id")) offset 0) found on true
+        order by wanted.id, latest.id
+        """
+    }
+
+    /// By the ids that were asked for.
+    static func leadsByID(_ found: QueryResult) throws(StoreError) -> [Int: LeadWithContacts] {
+        try reading { () throws(PostgresError) in
+            var leads: [Int: (lead: Lead, contacts: [Contact])] = [:]
+            for row in found {
+                var column = row.reader
+                let id: Int = try column.next()
+                let lead = try ContactReading.lead(&column)
+                let hasContact: Bool = try column.next()
+                let contacts = hasContact ? [try ContactReading.contact(&column)] : []
+                leads[id, default: (lead, [])].contacts += contacts
+            }
+            return leads.mapValues { LeadWithContacts(lead: $0.lead, contacts: $0.contacts) }
+        }
     }
 
     static func only(_ leads: QueryResult, contacts: QueryResult) throws(StoreError) -> LeadWithContacts {

@@ -11,6 +11,8 @@ public struct LeadStore: Sendable {
     private let longReads: Turnstile
     /// Contacts that are asked for by id.
     let singleContacts: SharedQuery<Contact>
+    /// Leads that are asked for by id.
+    let singleLeads: SharedQuery<LeadWithContacts>
 
     /// - Parameter parallelLongReads: how many lists and reports may be read at once; less than the pool's connections.
     public init(pool: Pool, parallelLongReads: Int = 3) {
@@ -21,6 +23,15 @@ public struct LeadStore: Sendable {
                 try await pool.read(ContactReading.contacts(ids: ids))
             }
             return try ContactReading.contactsByID(found)
+        }
+        // Some have a thousand contacts: contacts asked for by themselves are not to wait behind them.
+        singleLeads = SharedQuery(limit: 16, executor: pool.taskExecutor) { (ids) throws(StoreError) in
+            let found = try await storing { () throws(PostgresError) in
+                try await pool.withConnection { (connection) throws(PostgresError) in
+                    try await connection.execute(LeadReading.leads(ids: ids))
+                }
+            }
+            return try LeadReading.leadsByID(found)
         }
     }
 

@@ -33,8 +33,8 @@ BY_ID = {
     "sources/{source}/weights": 2,
     "contacts/{contact}": 1,
     "contacts/{contact}/history": 5,
-    "leads/{lead}": 3,
-    "leads/by-external/{external}": 3,
+    "leads/{lead}": 1,
+    "leads/by-external/{external}": 2,
     "stats/distribution": 4,
     "contacts/stats/distribution": 2,
 }
