@@ -28,6 +28,10 @@ struct Metrics {
             "leads_stranded_sources_total",
             "Sources the sweep found contacts waiting in beside capacity; 0 is expected.",
             [([], totals.strandedSources)])
+        counter(
+            "leads_background_faults_total",
+            "Times that waiting contacts could not be placed in the background through a fault; 0 is expected.",
+            [([], totals.faultsInBackground)])
         gauge(
             "leads_pool_connections", "Database connections by state.",
             [

@@ -95,6 +95,7 @@ public final class Observation: Sendable {
         fileprivate(set) var refusedInBatches = 0
         fileprivate(set) var failedInBatches = 0
         fileprivate(set) var strandedSources = 0
+        fileprivate(set) var faultsInBackground = 0
 
         var requests: [Series: Int] {
             var counts: [Series: Int] = [:]
@@ -125,6 +126,7 @@ public final class Observation: Sendable {
     private let state = Mutex(Totals())
     private let inFlight = Atomic(0)
     private let floodgate = Mutex(Floodgate())
+    private let backgroundFloodgate = Mutex(Floodgate())
     private static let slow: Duration = .seconds(1)
     private static let floodInterval: Duration = .seconds(1)
 
@@ -190,20 +192,20 @@ public final class Observation: Sendable {
             logger.log(level: level, "answered", metadata: metadata)
             return
         }
-        guard let suppressed = passFloodgate() else { return }
+        guard let suppressed = Self.pass(floodgate) else { return }
         if suppressed > 0 { metadata["not_logged"] = "\(suppressed)" }
         logger.log(level: level, "answered", metadata: metadata)
     }
 
     /// How many were suppressed since the last one that passed; nil when this one is suppressed too.
-    private func passFloodgate() -> Int? {
+    private static func pass(_ floodgate: borrowing Mutex<Floodgate>) -> Int? {
         let now = ContinuousClock.now
         return floodgate.withLock { gate in
             if let next = gate.openAgainAt, now < next {
                 gate.suppressed += 1
                 return nil
             }
-            defer { gate = Floodgate(openAgainAt: now + Self.floodInterval) }
+            defer { gate = Floodgate(openAgainAt: now + floodInterval) }
             return gate.suppressed
         }
     }
@@ -216,5 +218,15 @@ extension Observation {
         state.withLock { $0.strandedSources += sources }
         logger.notice(
             "the sweep found contacts waiting beside capacity and placed them", metadata: ["sources": "\(sources)"])
+    }
+
+    /// Notes that waiting contacts could not be placed in the background, through a fault of this program or its
+    /// rights. Every transaction that leaves some of them behind may meet the same one: one a second is logged.
+    public func faultInBackground(_ error: any Error) {
+        state.withLock { $0.faultsInBackground += 1 }
+        guard let suppressed = Self.pass(backgroundFloodgate) else { return }
+        logger.error(
+            "waiting contacts could not be placed in the background",
+            metadata: ["cause": "\(error)", "not_logged": "\(suppressed)"])
     }
 }

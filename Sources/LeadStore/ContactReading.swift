@@ -15,8 +15,8 @@ enum ContactReading {
 
     /// Contacts by id, each named once.
     ///
-    /// The offset has each of them looked up as one by itself would be. Given the choice, a plan made for small tables reads
-    /// all sources and then each one's contacts, at ten times the price.
+    /// The offset has each of them looked up as one by itself would be. Given the choice, a plan made for small tables
+    /// reads all sources and then each one's contacts, at ten times the price.
     static func contacts(ids: [Int]) -> Statement {
         """
         select found.*

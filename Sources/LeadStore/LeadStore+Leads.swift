@@ -114,9 +114,9 @@ enum LeadReading {
         return [lead, contacts(ofLeads: lead, latest: LeadWithContacts.contactsById)]
     }
 
-    /// Leads by id, each named once, with their latest contacts, for ``leadsByID(_:)``: one statement, so that a lead and its
-    /// contacts are of one moment. The offsets keep the look-ups in this order, whatever the tables' sizes were when its
-    /// plan was made.
+    /// Leads by id, each named once, with their latest contacts, for ``leadsByID(_:)``: one statement, so that a lead and
+    /// its contacts are of one moment. The offsets keep the look-ups in this order, whatever the tables' sizes were when
+    /// its plan was made.
     static func leads(ids: [Int]) -> Statement {
         """
         select wanted.id, \(columns(of: "l")), latest.id is not null, found.*

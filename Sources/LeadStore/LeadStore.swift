@@ -14,9 +14,18 @@ public struct LeadStore: Sendable {
     /// Leads that are asked for by id.
     let singleLeads: SharedQuery<LeadWithContacts>
 
-    /// - Parameter parallelLongReads: how many lists and reports may be read at once; less than the pool's connections.
-    public init(pool: Pool, parallelLongReads: Int = 3) {
+    /// Waiting contacts that are placed when nobody is asked to wait for it.
+    let drains: BackgroundDrains
+
+    /// - Parameters:
+    ///   - parallelLongReads: how many lists and reports may be read at once; less than the pool's connections.
+    ///   - faultInBackground: is told of what no request can be told: a fault of this program or its schema that ended
+    ///     the placing of waiting contacts in the background.
+    public init(
+        pool: Pool, parallelLongReads: Int = 3, faultInBackground: @escaping @Sendable (StoreError) -> Void = { _ in }
+    ) {
         self.pool = pool
+        drains = BackgroundDrains(faultFound: faultInBackground)
         longReads = Turnstile(places: parallelLongReads)
         singleContacts = SharedQuery(limit: 128, executor: pool.taskExecutor) { (ids) throws(StoreError) in
             let found = try await storing { () throws(PostgresError) in

@@ -251,28 +251,13 @@ extension LeadStore {
     static let drainBatch = 500
 
     /// Goes on placing waiting contacts on an operator, in the background.
-    ///
-    /// What released the capacity is committed and answered for: neither may the request fail by this, nor wait for a
-    /// queue of any length. What cannot be done for a while, the sweep does.
     func goOnDraining(operatorID: Int) {
-        Task { await persist { () throws(StoreError) in try await drain(operatorID: operatorID) } }
+        drains.begin(.operator(operatorID)) { () throws(StoreError) in try await drain(operatorID: operatorID) }
     }
 
-    /// Goes on placing a source's waiting contacts, in the background, as above.
+    /// Goes on placing a source's waiting contacts, in the background.
     func goOnDraining(sourceID: Int) {
-        Task { await persist { () throws(StoreError) in try await drain(sourceID: sourceID) } }
-    }
-
-    /// Tries again for some seconds while locks are held or the database is away.
-    private func persist(_ work: () async throws(StoreError) -> Void) async {
-        for attempt in 0..<6 {
-            do throws(StoreError) {
-                return try await work()
-            } catch {
-                guard case .unavailable = error else { return }
-                try? await Task.sleep(for: .milliseconds(50 << attempt))
-            }
-        }
+        drains.begin(.source(sourceID)) { () throws(StoreError) in try await drain(sourceID: sourceID) }
     }
 
     /// Places waiting contacts on an operator that has capacity, until one of the two runs out.

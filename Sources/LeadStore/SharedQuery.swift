@@ -6,8 +6,8 @@ import Synchronization
 /// begins one at once, so that one alone waits for nobody. Everybody is answered by a query that was sent after they
 /// came, and so sees whatever had been committed before.
 ///
-/// A query is a task of its own, not its first caller's, so that a caller who goes away takes nobody along. It is short,
-/// so nobody is called off it.
+/// A query is a task of its own, not its first caller's, so that a caller who goes away takes nobody along. It is
+/// short, so nobody is called off it.
 final class SharedQuery<Value: Sendable>: Sendable {
     private struct Caller {
         let id: Int

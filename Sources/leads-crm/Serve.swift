@@ -59,8 +59,10 @@ struct Serve: AsyncParsableCommand {
     ) async throws {
         let pool = database.pool(size: settings.poolSize)
         await pool.start()
-        let store = LeadStore(pool: pool, parallelLongReads: max(1, settings.poolSize / 2))
         let observation = Observation(logger: logger)
+        let store = LeadStore(pool: pool, parallelLongReads: max(1, settings.poolSize / 2)) { error in
+            observation.faultInBackground(error)
+        }
         let readiness = Readiness()
         let server = Server(
             store: store,

@@ -60,6 +60,7 @@ def test_a_fresh_instance_has_counted_nothing(empty_api):
     own, metrics = empty_api, Metrics(empty_api)
     assert metrics.registrations() == dict.fromkeys(["placed", "waiting", "repeated", "replayed", "refused", "failed"], 0)
     assert metrics.get("leads_database_up") == 1 and metrics.get("leads_contacts_waiting") == 0
+    assert metrics.get("leads_background_faults_total") == 0
     assert metrics.get("leads_stranded_sources_total") == 0 and metrics.get("leads_http_requests_in_flight") == 1
     [(labels, value)] = metrics.all("leads_build_info")
     assert labels == {"version": own.get("/").json["version"]} and value == 1
