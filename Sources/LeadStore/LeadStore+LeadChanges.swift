@@ -27,7 +27,7 @@ extension LeadStore {
         let wanted = keys(change.externalID, change.phone, change.email)
         return try await transaction { (transaction) throws(StoreError) -> LeadWithContacts? in
             let found = try await transaction.run([
-                Locks.keys(Set(wanted.map { Locks.number(for: $0) })),
+                Locks.keys(Set(wanted.map { Locks.number(for: $0) })), LeadMerging.shareKeys,
                 """
                 select \(LeadReading.columns) from leads
                 where id = \(id) and merged_into is null
@@ -39,10 +39,10 @@ extension LeadStore {
                 join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
                 """,
             ])
-            guard let row = found[1].first else { return nil }
+            guard let row = found[2].first else { return nil }
             let (lead, owners) = try reading { () throws(PostgresError) in
                 var column = row.reader
-                return (try ContactReading.lead(&column), try Self.owners(found[2]))
+                return (try ContactReading.lead(&column), try Self.owners(found[3]))
             }
             let edit = LeadEdit(lead, change, wanted: wanted, keys)
             if let owner = edit.added.compactMap({ owners[$0] }).first(where: { $0 != id }) {
@@ -84,12 +84,12 @@ extension LeadStore {
         try await transaction { (transaction) throws(StoreError) -> LeadWithContacts? in
             let found = try await transaction.run(merge.locks)
             let isAsSeen = try reading { () throws(PostgresError) -> Bool in
-                let keys = try merge.keysToCheck(found[2])
-                return found[1].count == 2 && Set(keys).isSubset(of: merge.keys)
+                let keys = try merge.keysToCheck(found[3])
+                return found[2].count == 2 && Set(keys).isSubset(of: merge.keys)
             }
             guard isAsSeen else { return nil }
-            if !found[3].isEmpty { _ = try await transaction.run([LeadMerging.lockDuplicates]) }
             while try await transaction.run([merge.moveContacts])[0].affectedRows == LeadMerging.contactBatch {}
+            if !found[4].isEmpty { _ = try await transaction.run([LeadMerging.lockDuplicates]) }
             let stored = try await transaction.finish(
                 with: merge.statements + LeadReading.lead(where: "id = \(merge.survivor)"))
             return try LeadReading.only(stored[stored.count - 2], contacts: stored[stored.count - 1])
@@ -205,20 +205,23 @@ private struct LeadMerging: Sendable {
     private var locksAllKeys: Bool { keys.count > Self.keyLimit }
     private var both: [Int] { [merged, survivor] }
 
-    /// Takes every key by which one of the leads is found, so that no registration is about to find it, then the leads. The
-    /// last two statements tell whether the keys were all, and whether the merged lead is of a possible duplicate.
+    /// Takes every key by which one of the leads is found, so that no registration is about to find it, then the leads.
+    /// The last two statements tell whether the keys were all, and whether the merged lead is of a possible duplicate.
     ///
     /// The leads' keys in the foreign keys' sense stay, so that two merges at once may point to each other's leads.
     var locks: [Statement] {
         [
-            locksAllKeys
-                ? "lock table lead_identities in access exclusive mode"
-                : Locks.keys(Set(keys.map { Locks.number(for: $0) })),
+            Locks.keys(locksAllKeys ? [] : Set(keys.map { Locks.number(for: $0) })),
+            locksAllKeys ? "lock table lead_identities in access exclusive mode" : Self.shareKeys,
             "select id from leads where id = any(\(both)) and merged_into is null order by id for no key update",
             locksAllKeys ? "select where false" : Self.keys(of: both),
             "select from possible_duplicates where lead_id = \(merged) or other_lead_id = \(merged) limit 1",
         ]
     }
+
+    /// Keeps a merge that locks all keys away. Whoever came to the keys with a lead in its hands would wait for that
+    /// merge, and that merge for the lead.
+    static let shareKeys: Statement = "lock table lead_identities in row exclusive mode"
 
     func keysToCheck(_ found: QueryResult) throws(PostgresError) -> [LeadIdentity] {
         locksAllKeys ? [] : try Self.keys(found)
@@ -236,7 +239,10 @@ private struct LeadMerging: Sendable {
     }
 
     /// Another merge may be about the other lead of a pair, and two must not each write a pair with a lead that the other
-    /// takes away.
+    /// takes away. Registrations write pairs with waiting contacts in their hands, so this comes after the contacts.
+    ///
+    /// Whether the merged lead has a pair is known before: who could find a new one needs its keys, and other merges
+    /// only put one lead of a pair in the place of another.
     static let lockDuplicates: Statement = "lock table possible_duplicates in share row exclusive mode"
 
     /// Moves some of the contacts, in order of id as everybody locks them. A contact's version stays: nothing changes about

@@ -1,8 +1,9 @@
-import LeadStore
 import Leads
 import Postgres
 import TestSupport
 import Testing
+
+@testable import LeadStore
 
 /// Leads that are changed and merged, also while contacts are registered for them.
 struct LeadChangeTests {
@@ -255,6 +256,94 @@ struct LeadChangeTests {
                         == round)
             }
             #expect(try await unsound(database) == [])
+        }
+    }
+
+    /// Runs `body` while another transaction has done something that makes it wait; what that one does then has to
+    /// wait for nobody.
+    private func beside(
+        _ database: TestDatabase, holding first: String, _ body: @escaping @Sendable () async throws -> Void,
+        waitsFor lockType: String = "%", then: String
+    ) async throws {
+        let other = try await Connection.open(database.connectionConfiguration)
+        try await other.runScript("begin; \(first)")
+        async let done: Void = body()
+        let isWaiting = try await eventually {
+            try await database.value(
+                """
+                select exists (
+                    select from pg_locks l join pg_stat_activity a using (pid)
+                    where not l.granted and a.datname = current_database() and l.locktype like \(lockType))
+                """)
+        }
+        #expect(isWaiting)
+        do {
+            // Nobody else is to find the deadlock first.
+            try await other.runScript("set local lock_timeout = '20ms'; \(then)")
+        } catch {
+            Issue.record("each waits for the other: \(error)")
+        }
+        try await other.runScript("commit")
+        await other.close()
+        try await done
+    }
+
+    @Test func `a merge does not hold the pairs while it waits for contacts`() async throws {
+        try await TestDatabase.with { database in
+            let store = database.store
+            let (source, _) = try await database.team([1])
+            var ids: [Int] = []
+            for _ in 1...4 { ids.append(try await database.register(source.id).lead.id) }
+            let waiting = try await database.register(source.id)
+            try await database.byHand(
+                """
+                insert into possible_duplicates (lead_id, other_lead_id, kind)
+                values (\(ids[0]), \(waiting.lead.id), 'phone')
+                """
+            )
+            // As a registration of others that is about to place the one who waits.
+            try await beside(
+                database, holding: "select from contacts where id = \(waiting.id) for update",
+                { [ids] in _ = try await store.mergeLead(id: waiting.lead.id, into: ids[1]) },
+                then: """
+                    insert into possible_duplicates (lead_id, other_lead_id, kind)
+                    values (\(ids[2]), \(ids[3]), 'phone')
+                    """)
+            let pairs = try await store.possibleDuplicates(Page()).elements
+            #expect(Set(pairs.map { [$0.lead.id, $0.otherLead.id] }) == [[ids[0], ids[1]], [ids[2], ids[3]]])
+            #expect(try await unsound(database) == [])
+        }
+    }
+
+    @Test func `a changed lead is not held while a merge has all keys`() async throws {
+        try await TestDatabase.with { database in
+            let (source, _) = try await database.team([10])
+            let id = try await register(database, source.id, phone: "1").lead.id
+            try await beside(
+                database, holding: "lock table lead_identities in access exclusive mode",
+                { try await change(database, id, LeadChange(name: "Anna", phone: "2")) },
+                then: "select from leads where id = \(id) for no key update")
+            #expect(try await identities(database, of: id) == ["1", "2"])
+        }
+    }
+
+    @Test func `a merge of few keys holds no lead while one of many keys has them all`() async throws {
+        try await TestDatabase.with { database in
+            let store = database.store
+            let (source, _) = try await database.team([10])
+            let merged = try await register(database, source.id, phone: "1").lead.id
+            let survivor = try await register(database, source.id, phone: "2").lead.id
+            let key = Locks.number(for: LeadIdentity(kind: .phone, value: "1"))
+            let registration = try await Connection.open(database.connectionConfiguration)
+            try await registration.runScript("begin; select pg_advisory_xact_lock(\(key))")
+            async let done = store.mergeLead(id: merged, into: survivor)
+            #expect(try await eventually { try await database.somebodyWaits() })
+            try await beside(
+                database, holding: "lock table lead_identities in access exclusive mode",
+                { try await registration.runScript("commit") }, waitsFor: "relation",
+                then: "select from leads where id = \(survivor) for no key update")
+            await registration.close()
+            #expect(try await done.contacts.count == 2)
         }
     }
 }
