@@ -16,6 +16,8 @@ struct Call: Sendable {
     /// An id from the path.
     /// - Throws: a 422 when it is no whole number.
     func id(_ name: String) throws(Problem) -> Int {
+        // As ids are written; how else a whole number may be, and what is wrong with one, `Fields` knows.
+        if let id = pathValues[name].flatMap({ Int($0) }) { return id }
         var fields = pathFields(name)
         let id = fields.integer(name)
         guard fields.faults.isEmpty else { throw .invalid(fields.faults) }
