@@ -126,7 +126,7 @@ public final class Observation: Sendable {
     private let state = Mutex(Totals())
     private let inFlight = Atomic(0)
     private let floodgate = Mutex(Floodgate())
-    private let backgroundFloodgate = Mutex(Floodgate())
+    private let backgroundFaultLogged = Mutex<ContinuousClock.Instant?>(nil)
     private static let slow: Duration = .seconds(1)
     private static let floodInterval: Duration = .seconds(1)
 
@@ -192,20 +192,20 @@ public final class Observation: Sendable {
             logger.log(level: level, "answered", metadata: metadata)
             return
         }
-        guard let suppressed = Self.pass(floodgate) else { return }
+        guard let suppressed = passFloodgate() else { return }
         if suppressed > 0 { metadata["not_logged"] = "\(suppressed)" }
         logger.log(level: level, "answered", metadata: metadata)
     }
 
     /// How many were suppressed since the last one that passed; nil when this one is suppressed too.
-    private static func pass(_ floodgate: borrowing Mutex<Floodgate>) -> Int? {
+    private func passFloodgate() -> Int? {
         let now = ContinuousClock.now
         return floodgate.withLock { gate in
             if let next = gate.openAgainAt, now < next {
                 gate.suppressed += 1
                 return nil
             }
-            defer { gate = Floodgate(openAgainAt: now + floodInterval) }
+            defer { gate = Floodgate(openAgainAt: now + Self.floodInterval) }
             return gate.suppressed
         }
     }
@@ -221,12 +221,17 @@ extension Observation {
     }
 
     /// Notes that waiting contacts could not be placed in the background, through a fault of this program or its
-    /// rights. Every transaction that leaves some of them behind may meet the same one: one a second is logged.
+    /// rights. Every transaction that leaves some of them behind may meet the same one: all are counted, one a second
+    /// is logged.
     public func faultInBackground(_ error: any Error) {
         state.withLock { $0.faultsInBackground += 1 }
-        guard let suppressed = Self.pass(backgroundFloodgate) else { return }
-        logger.error(
-            "waiting contacts could not be placed in the background",
-            metadata: ["cause": "\(error)", "not_logged": "\(suppressed)"])
+        let now = ContinuousClock.now
+        let isLogged = backgroundFaultLogged.withLock { last in
+            if let last, now - last < Self.floodInterval { return false }
+            last = now
+            return true
+        }
+        guard isLogged else { return }
+        logger.error("waiting contacts could not be placed in the background", metadata: ["cause": "\(error)"])
     }
 }
