@@ -106,9 +106,7 @@ struct CSVHeader: Equatable {
     /// The field of a contact that each column holds; nil for a column that is not used.
     let fields: [String?]
 
-    /// The fields of `POST /contacts`.
-    static let fieldNames = NewContact.fieldNames
-    /// Of files with the lines that failed.
+    /// The first of files with the lines that failed. Elsewhere columns of these names are like any others.
     static let addedColumns = ["line", "error"]
 
     /// Finds the delimiter by which the line has most fields of a contact.
@@ -133,22 +131,27 @@ struct CSVHeader: Equatable {
         self.columns = columns
         fields = columns.map { column in
             let name = column.trimmingBlanks.lowercased()
-            return Self.fieldNames.contains(name) ? name : nil
+            return NewContact.fieldNames.contains(name) ? name : nil
         }
     }
 
     private var known: [String] { fields.compactMap(\.self) }
 
+    private var added: Int { columns.starts(with: Self.addedColumns) ? Self.addedColumns.count : 0 }
+
     /// Columns whose content is not imported.
     var unused: [String] {
-        zip(columns, fields).filter { $1 == nil && !Self.addedColumns.contains($0) }.map(\.0)
+        zip(columns, fields).dropFirst(added).filter { $1 == nil }.map(\.0)
     }
 
     /// The fields of a record without those that were added when it failed before.
     func original(_ record: [String]) -> [String] {
-        record.enumerated().filter { index, _ in
-            index >= columns.count || !Self.addedColumns.contains(columns[index])
-        }.map(\.element)
+        Array(record.dropFirst(added))
+    }
+
+    /// The members of a line of JSON without those that were added when it failed before.
+    static func original(_ members: [JSONValue.Member]) -> [JSONValue.Member] {
+        Array(members.dropFirst(members.map(\.name).starts(with: addedColumns) ? addedColumns.count : 0))
     }
 }
 

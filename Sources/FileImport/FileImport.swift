@@ -28,8 +28,10 @@ public struct FileImport: Sendable {
         public let isFinished: Bool
         /// Whether an earlier run has finished it.
         public let wasFinished: Bool
-        /// The file with the lines that failed; nil when none has.
+        /// The file with the lines that failed; nil when none has, or when somebody took it away.
         public let errorsPath: String?
+        /// The names now of what somebody else had written where those lines belong.
+        public let setAside: [String]
         /// Columns whose content is not imported.
         public let unusedColumns: [String]
         /// Whether somebody wrote to the file meanwhile.
@@ -59,6 +61,7 @@ public struct FileImport: Sendable {
     }
 
     private let file: ImportFile
+    private let records: RecordReader
     private let sourceID: Int?
     private let phoneRegion: PhoneRegion
     private let surroundings: Surroundings
@@ -74,6 +77,7 @@ public struct FileImport: Sendable {
         path: String, sourceID: Int?, phoneRegion: PhoneRegion, surroundings: Surroundings
     ) throws(ImportError) {
         file = try ImportFile(path: path)
+        records = try RecordReader(file)
         self.sourceID = sourceID
         self.phoneRegion = phoneRegion
         self.surroundings = surroundings
@@ -81,8 +85,6 @@ public struct FileImport: Sendable {
 
     /// Reads all lines and stores nothing, neither in the database nor beside the file.
     public func validate() async throws(ImportError) -> Summary {
-        let records = try RecordReader(file)
-        let header = records.header
         let reader = PartReader(records, sourceID: sourceID, phoneRegion: phoneRegion, fingerprint: "")
         var counts = ImportCounts()
         var isFinished = false
@@ -105,16 +107,15 @@ public struct FileImport: Sendable {
         }
         return Summary(
             counts: counts, countsOfRun: counts, isFinished: isFinished, wasFinished: false, errorsPath: nil,
-            unusedColumns: header?.unused ?? [], hasFileChanged: !file.isUnchanged)
+            setAside: [], unusedColumns: records.header?.unused ?? [], hasFileChanged: !file.isUnchanged)
     }
 
     /// Registers what no earlier run has.
     /// - Parameter isAnew: whether to import the file although another content of it has been imported.
     public func run(into store: LeadStore, anew isAnew: Bool) async throws(ImportError) -> Summary {
-        var records = try RecordReader(file)
-        let header = records.header
         let stateFile = try StateFile(for: file.path)
-        let earlier = try await earlierState(stateFile.load(), in: store)
+        let found = stateFile.load()
+        let earlier = try await earlierState(found, in: store)
         var fingerprint = ""
         if let earlier, earlier.stamp == file.stamp {
             fingerprint = earlier.fingerprint
@@ -132,26 +133,28 @@ public struct FileImport: Sendable {
             state = earlier
             state.stamp = file.stamp
         }
+        let rejected = RejectedLines(for: file.path, header: records.header, after: state.rejected)
         if surroundings.isStopping() || state.isFinished {
-            return summary(
-                state, since: state.counts, wasFinished: state.isFinished, header: header,
-                errorsPath: file.path.inserting(RejectedLines.word))
+            return summary(state, since: state.counts, wasFinished: state.isFinished, rejected)
         }
-        records.skip(to: state.offset, line: state.line)
-        let rejected = try RejectedLines(for: file.path, header: header, keeping: state.errorBytes)
         let before = state
+        // A run that was killed may have stored a part more than it could note.
+        var mayBeStored = found?.fingerprint == fingerprint && found?.sourceID == sourceID
+        try stateFile.store(state)
         let reader = PartReader(
-            records, sourceID: sourceID, phoneRegion: phoneRegion, fingerprint: state.fingerprint)
+            records.skipping(to: state.offset, line: state.line), sourceID: sourceID, phoneRegion: phoneRegion,
+            fingerprint: state.fingerprint)
         let intake = Intake(store: store)
         var part = try await reader.next(Self.linesPerPart)
         while !part.lines.isEmpty && !surroundings.isStopping() {
             let lines = part.lines
             async let following = Result { () async throws(ImportError) in try await reader.next(Self.linesPerPart) }
-            guard let outcomes = try await register(lines, with: intake, on: store) else { break }
-            try rejected.append(count(outcomes, of: part, in: &state))
+            guard let outcomes = try await register(lines, with: intake, on: store, &mayBeStored) else { break }
+            try rejected.append(count(outcomes, of: part, mayBeStored: mayBeStored, in: &state))
+            mayBeStored = false
             state.offset = part.end
             state.line = part.nextLine
-            state.errorBytes = rejected.length
+            state.rejected = rejected.written
             try stateFile.store(state)
             surroundings.progress(
                 Progress(
@@ -160,8 +163,9 @@ public struct FileImport: Sendable {
             part = try await following.get()
         }
         state.isFinished = part.lines.isEmpty
+        if state.isFinished { try rejected.finish() }
         try stateFile.store(state)
-        return summary(state, since: before.counts, wasFinished: false, header: header, errorsPath: rejected.path)
+        return summary(state, since: before.counts, wasFinished: false, rejected)
     }
 
     /// What an earlier run stored of this import, unless that went into another database or one that has lost it.
@@ -177,15 +181,23 @@ public struct FileImport: Sendable {
     }
 
     /// What became of the lines; nil when the import is to stop before the database could take them.
+    /// - Parameter mayBeStored: whether some of them may have been registered before the answer came that says so.
     private func register(
-        _ lines: [PartReader.Part.Line], with intake: Intake, on store: LeadStore
+        _ lines: [PartReader.Part.Line], with intake: Intake, on store: LeadStore, _ mayBeStored: inout Bool
     ) async throws(ImportError) -> [Result<Intake.Registered, StoreError>]? {
         let requests = lines.compactMap { try? $0.outcome.get() }
+        var outcomes: [Result<Intake.Registered, StoreError>] = []
+        var missing = Array(requests.indices)
         var pauses = Self.pauses[...]
         while true {
-            let outcomes = await withTaskExecutorPreference(store.taskExecutor) { await intake.register(requests) }
+            let sent = missing.map { requests[$0] }
+            let answers = await withTaskExecutorPreference(store.taskExecutor) { await intake.register(sent) }
+            if outcomes.isEmpty { outcomes = answers }
+            for (index, answer) in zip(missing, answers) { outcomes[index] = answer }
             // Whether stored or not: what has an event id can be sent again.
-            guard let error = outcomes.lazy.compactMap(\.passingFailure).first else { return outcomes }
+            missing = missing.filter { outcomes[$0].passingFailure != nil }
+            guard let error = missing.first.flatMap({ outcomes[$0].passingFailure }) else { return outcomes }
+            mayBeStored = true
             guard let pause = pauses.popFirst() else { throw notStored(lines, error) }
             surroundings.isWaiting(error)
             let end = ContinuousClock.now + pause
@@ -203,7 +215,8 @@ public struct FileImport: Sendable {
 
     /// Counts what became of a part's lines. Returns those that failed.
     private func count(
-        _ outcomes: [Result<Intake.Registered, StoreError>], of part: PartReader.Part, in state: inout ImportState
+        _ outcomes: [Result<Intake.Registered, StoreError>], of part: PartReader.Part, mayBeStored: Bool,
+        in state: inout ImportState
     ) -> [(Record, Rejection)] {
         var outcomes = outcomes[...]
         var rejected: [(Record, Rejection)] = []
@@ -215,7 +228,8 @@ public struct FileImport: Sendable {
             case .success(let request):
                 switch outcomes.removeFirst() {
                 case .success(let registered):
-                    if registered.isRepetition {
+                    // Whose id names this file, the import has made itself.
+                    if registered.isRepetition && !(mayBeStored && request.isNumberedByImport) {
                         state.counts.repeated += 1
                     } else {
                         state.counts.registered += 1
@@ -236,12 +250,13 @@ public struct FileImport: Sendable {
     }
 
     private func summary(
-        _ state: ImportState, since before: ImportCounts, wasFinished: Bool, header: CSVHeader?, errorsPath: String
+        _ state: ImportState, since before: ImportCounts, wasFinished: Bool, _ rejected: RejectedLines
     ) -> Summary {
-        Summary(
+        let hasErrors = state.counts.failed > 0 && ImportFile.stamp(of: rejected.path) != nil
+        return Summary(
             counts: state.counts, countsOfRun: state.counts - before, isFinished: state.isFinished,
-            wasFinished: wasFinished, errorsPath: state.counts.failed > 0 ? errorsPath : nil,
-            unusedColumns: header?.unused ?? [], hasFileChanged: !file.isUnchanged)
+            wasFinished: wasFinished, errorsPath: hasErrors ? rejected.path : nil, setAside: rejected.setAside,
+            unusedColumns: records.header?.unused ?? [], hasFileChanged: !file.isUnchanged)
     }
 }
 

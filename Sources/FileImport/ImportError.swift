@@ -1,3 +1,5 @@
+import Leads
+
 /// Why an import cannot begin or go on. Says nothing of what stands in the file.
 public enum ImportError: Error, Equatable, CustomStringConvertible {
     /// The name tells neither CSV nor JSON lines.
@@ -36,7 +38,7 @@ public enum ImportError: Error, Equatable, CustomStringConvertible {
             "\(path) is UTF-16: save it as UTF-8"
         case .unknownColumns(let path):
             "the first line of \(path) has to name the columns, with names out of: "
-                + CSVHeader.fieldNames.joined(separator: ", ")
+                + NewContact.fieldNames.joined(separator: ", ")
         case .repeatedColumn(let path, let name):
             "\(path) has two columns \(name)"
         case .inUse(let path):

@@ -38,12 +38,15 @@ final class ImportFile: Sendable {
         close(descriptor)
     }
 
-    private static func stamp(of descriptor: Int32) -> Stamp? {
+    /// Nil for what is no regular file.
+    static func stamp(of descriptor: Int32) -> Stamp? {
         var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        return Stamp(
-            size: Int(status.st_size), inode: UInt64(status.st_ino),
-            modified: status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec)
+        return fstat(descriptor, &status) == 0 ? Stamp(status) : nil
+    }
+
+    static func stamp(of path: String) -> Stamp? {
+        var status = stat()
+        return stat(path, &status) == 0 ? Stamp(status) : nil
     }
 
     /// Whether nobody has written to it since it was opened.
@@ -77,27 +80,28 @@ final class ImportFile: Sendable {
         return first == Self.byteOrderMark ? 3 : 0
     }
 
-    /// A number for the file's content: FNV-1a with 128 bits, in hexadecimal.
-    ///
-    /// It tells a file from others of the same owner; it is no protection against one made to have the same number.
+    /// That of the whole content, unless there is no more time for it.
     func fingerprint(unless isCancelled: () -> Bool) throws(ImportError) -> String {
-        var hash = Self.offsetBasis
+        var fingerprint = Fingerprint()
         var offset = 0
         var bytes: [UInt8] = []
         while offset < size && !isCancelled() {
             bytes.removeAll(keepingCapacity: true)
             try read(at: offset, 1 << 20, into: &bytes)
-            bytes.withUnsafeBufferPointer { bytes in
-                for byte in bytes { hash = (hash ^ UInt128(byte)) &* Self.prime }
-            }
+            fingerprint.add(bytes)
             offset += bytes.count
         }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 32 - digits.count) + digits
+        return fingerprint.digits
     }
+}
 
-    private static let offsetBasis: UInt128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d
-    private static let prime: UInt128 = 0x0000_0000_0100_0000_0000_0000_0000_013b
+extension ImportFile.Stamp {
+    fileprivate init?(_ status: stat) {
+        guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+        self.init(
+            size: Int(status.st_size), inode: UInt64(status.st_ino),
+            modified: status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec)
+    }
 }
 
 /// What the last failed system call said.

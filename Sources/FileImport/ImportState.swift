@@ -11,8 +11,8 @@ struct ImportState: Codable, Equatable {
     var offset: Int
     var line: Int
     var counts = ImportCounts()
-    /// How long the file with the lines that failed is.
-    var errorBytes = 0
+    /// Of the file with the lines that failed.
+    var rejected = RejectedLines.Written()
     /// The last contact stored: by it a database shows that it is the one imported into.
     var lastEvent: Event?
     var isFinished = false

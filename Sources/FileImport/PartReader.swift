@@ -58,7 +58,7 @@ actor PartReader {
             var contact = try read(.object(members))
             if contact.sourceEventID == nil {
                 part.unnumbered += 1
-                contact.sourceEventID = "import:\(fingerprint):\(record.line)"
+                contact.sourceEventID = "\(Intake.Request.importPrefix)\(fingerprint):\(record.line)"
             }
             let keys = LeadKeys(
                 externalID: contact.leadExternalID, phone: contact.leadPhone, email: contact.leadEmail,
@@ -74,4 +74,11 @@ actor PartReader {
             throw .faults(error)
         }
     }
+}
+
+extension Intake.Request {
+    /// How event ids begin that are made of a file's content and the number of a line.
+    fileprivate static let importPrefix = "import:"
+
+    var isNumberedByImport: Bool { contact.sourceEventID?.hasPrefix(Self.importPrefix) ?? false }
 }

@@ -24,7 +24,7 @@ public struct ProgressLine: Sendable {
     public func bar(width: Int) -> String {
         let figures = plain
         let cells = min(width - figures.count - 3, 30)
-        guard cells >= 5 else { return String(figures.prefix(width)) }
+        guard cells >= 5 else { return String(figures.prefix(max(width, 0))) }
         let filled = progress.size > 0 ? min(cells, cells * progress.done / progress.size) : cells
         let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: cells - filled)
         return "[\(bar)] \(figures)"

@@ -23,6 +23,7 @@ struct Rejection: Error, Equatable {
     static let openQuote = Rejection(reason: "a quote is opened and not closed")
     static let textAfterQuote = Rejection(reason: "text follows a closing quote")
     static let tooLong = Rejection(reason: "it is longer than 1 MiB")
+    static let tooLongInQuotes = Rejection(reason: "it is longer than 1 MiB: is a quote opened and not closed?")
     static let notUTF8 = Rejection(reason: "it is not UTF-8")
     static let notAnObject = Rejection(reason: "it is no JSON object")
     static let unknownSource = Rejection(reason: "source_id: there is no such source")

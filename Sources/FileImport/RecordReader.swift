@@ -40,12 +40,14 @@ struct RecordReader {
     /// How many bytes of the file are in memory.
     var held: Int { bytes.count }
 
-    /// Goes on where another reader of the same file had come to.
-    mutating func skip(to offset: Int, line: Int) {
-        self.offset = offset
-        self.line = line
-        bytes = []
-        start = 0
+    /// One that goes on where another of the same file had come to.
+    func skipping(to offset: Int, line: Int) -> RecordReader {
+        var reader = self
+        reader.offset = offset
+        reader.line = line
+        reader.bytes = []
+        reader.start = 0
+        return reader
     }
 
     private enum Cut {
@@ -67,7 +69,9 @@ struct RecordReader {
             case .malformed(let rejection):
                 return try rejectLine(rejection)
             case .incomplete where bytes.count - start > Self.longestRecord:
-                return try rejectLine(.tooLong)
+                // A line of a table ends where it ends, but within quotes.
+                let isInQuotes = header != nil && bytes[start...].contains(Self.lineFeed)
+                return try rejectLine(isInQuotes ? .tooLongInQuotes : .tooLong)
             case .incomplete:
                 try readOn()
             }

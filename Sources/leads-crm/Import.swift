@@ -63,7 +63,8 @@ struct Import: AsyncParsableCommand {
             let reason = "\(error)".trimmingCharacters(in: .whitespacesAndNewlines)
             screen.say("leads-crm could not import: \(reason)", to: .standardError)
             guard (error as? ImportError)?.isMisuse ?? (error is UnknownSource) else {
-                if !dryRun { screen.say("Run it again to go on.", to: .standardError) }
+                let canGoOn = if case .cannotRead? = error as? ImportError { false } else { !dryRun }
+                if canGoOn { screen.say("Run it again to go on.", to: .standardError) }
                 throw Self.couldNotFinish
             }
             throw ExitCode.validationFailure
@@ -145,6 +146,9 @@ struct Import: AsyncParsableCommand {
         if !summary.wasFinished { lines.append(screen.timing(summary.countsOfRun.lines)) }
         if !summary.unusedColumns.isEmpty {
             lines.append("Columns not imported: \(summary.unusedColumns.joined(separator: ", "))")
+        }
+        for path in summary.setAside {
+            lines.append("What somebody else had written where lines that failed belong is \(path) now.")
         }
         if let path = summary.errorsPath { lines.append("Lines that failed are in \(path); mend and import that.") }
         if summary.hasFileChanged { lines.append("\(file) was written to meanwhile.") }

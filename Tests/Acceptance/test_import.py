@@ -164,6 +164,56 @@ def test_faulty_objects_go_to_a_file_that_can_be_mended_and_imported(files, data
     assert [row[0] for row in contacts_of(database, source)] == ["Anna", "Vera", "Boris", None]
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_mended_lines_are_never_lost_to_another_import_of_the_file(files, api, kept):
+    """Into another source, anew, or with the state gone."""
+    imported = files("people.csv", "lead_name,priority\nAnna,x\nBoris,1\n")
+    imported.must(SOME_FAILED)
+    mended = imported.errors.read_text().replace("x", "2")
+    imported.errors.write_text(mended)
+    if not kept:
+        imported.state.unlink()
+    again = files("people.csv", "lead_name,priority\nAnna,x\nBoris,1\n", api.source()["id"])
+    output = again.must(SOME_FAILED)
+    [other] = again.path.parent.glob("people.errors.1.csv")
+    assert other.read_text() == mended and other.name in output
+    assert again.rejected()[0]["priority"] == "x"
+    files("people.csv", "lead_name,priority\nAnna,3\n", api.source()["id"]).must(ALL_IN)
+    assert again.rejected()[0]["priority"] == "x", "with nothing to write, nothing is touched"
+
+
+def stopped(imported: Import, database, source: int, until: int) -> int:
+    """How many contacts were stored when a signal stopped the import."""
+    process = imported.start()
+    eventually(lambda: len(contacts_of(database, source)) >= until, 30, "it does not go on")
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=20)[0].decode()
+    assert process.returncode == STOPPED, output
+    return len(contacts_of(database, source))
+
+
+def test_mended_lines_are_never_lost_to_an_import_that_goes_on(files, database, source):
+    imported = files("people.csv", table(many(NUMBER, FAULTY)))
+    stopped(imported, database, source, 1000)
+    mended = imported.errors.read_text().replace(",x", ",1")
+    imported.errors.write_text(mended)
+    output = imported.must(SOME_FAILED)
+    [other] = imported.path.parent.glob("people.errors.1.csv")
+    assert other.read_text() == mended and other.name in output
+    assert imported.errors.read_text().startswith("line,error,lead_phone")
+    assert len(imported.rejected()) == NUMBER // FAULTY - len(list(csv.DictReader(io.StringIO(mended, newline=""))))
+
+
+def test_a_file_of_errors_taken_away_begins_again(files, database, source):
+    imported = files("people.csv", table(many(NUMBER, FAULTY)))
+    stopped(imported, database, source, 1000)
+    taken = imported.rejected()
+    imported.errors.rename(imported.errors.with_name("taken.csv"))
+    imported.must(SOME_FAILED)
+    assert imported.errors.read_bytes().startswith(b"line,error,lead_phone")
+    assert len(taken) + len(imported.rejected()) == NUMBER // FAULTY
+
+
 def test_what_stands_in_a_file_is_repeated_nowhere_but_in_the_file_of_errors(files):
     imported = files("people.csv", f"lead_name,priority\n{CANARY},{CANARY}\n\"{CANARY}\" x,1\n{CANARY}\n")
     for options in ((), ("--dry-run",)):
@@ -238,9 +288,14 @@ def test_what_makes_no_sense_is_a_misuse(files, database, name, text, options):
 
 def test_a_file_or_a_database_that_is_not_there_is_named(files, tmp_path):
     code, output = run("import", str(tmp_path / "absent.csv"))
-    assert code == UNFINISHED and "absent.csv" in output
+    assert code == UNFINISHED and "absent.csv" in output and "go on" not in output
     code, output = files("people.csv", "lead_name\nAnna\n").run(DATABASE_URL=f"postgresql://leads:{CANARY}@127.0.0.1:1/leads")
     assert code == UNFINISHED and "127.0.0.1" in output and CANARY not in output
+
+
+@pytest.mark.parametrize("text", ["name\nAnna\n", "lead_name,lead_name\n", b"\xff\xfel\0"])
+def test_what_is_wrong_with_a_file_is_said_before_a_database_is_asked(files, text):
+    assert files("people.csv", text).run(DATABASE_URL="postgresql://127.0.0.1:1/nowhere")[0] == MISUSE
 
 
 def many(number: int, faulty: int) -> list[dict]:
@@ -283,6 +338,8 @@ def test_killed_at_any_point_it_goes_on_and_takes_each_line_once(files, database
     first = 2 if kind == "csv" else 1
     assert [int(row["line"]) for row in imported.rejected()] == [first + step * n for n in range(0, LINES, FAULTY)]
     assert api.load(operator["id"]) == LINES // 2 and database.broken_loads() == []
+    # What a killed run stored and could not note was not there before the import.
+    assert " 0 there already" in output
     assert f"{LINES // 1000} 000 lines" in output and f" {len(range(0, LINES, FAULTY)):,} failed".replace(",", " ") in output
 
 
@@ -309,7 +366,7 @@ def test_lost_connections_do_not_end_it(files, database, source):
         with database.connect() as connection:
             terminate_others(connection)
     output = process.communicate(timeout=60)[0].decode()
-    assert process.returncode == SOME_FAILED, output
+    assert process.returncode == SOME_FAILED and " 0 there already" in output, output
     assert len(contacts_of(database, source)) == NUMBER - NUMBER // FAULTY
 
 

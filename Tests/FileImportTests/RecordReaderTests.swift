@@ -91,6 +91,13 @@ struct RecordReaderTests {
         #expect(try csv("lead_name\n\(long)") == ["2 ! it is longer than 1 MiB"])
     }
 
+    @Test func `a quote that is never closed is named, and costs its own line alone`() throws {
+        let number = 140_000
+        let found = try csv("lead_name,message\n\"open,hi\n" + String(repeating: "Anna,hi\n", count: number))
+        #expect(found.first == "2 ! it is longer than 1 MiB: is a quote opened and not closed?")
+        #expect(found.count == 1 + number)
+    }
+
     @Test func `records that lie across the pieces of a file are whole`() throws {
         let number = 30_000
         let lines = (0..<number).map {
@@ -191,7 +198,7 @@ struct ImportStateTests {
         stamp: .init(size: .max, inode: .max, modified: .max), fingerprint: String(repeating: "f", count: 32),
         sourceID: .max, offset: .max, line: .max,
         counts: ImportCounts(registered: .max, placed: .max, repeated: .max, failed: .max, unnumbered: .max),
-        errorBytes: .max,
+        rejected: .init(length: .max, fingerprint: String(repeating: "f", count: 32)),
         lastEvent: .init(sourceID: .max, id: String(repeating: "\u{10FFFF}", count: 200)), isFinished: true)
 
     @Test func `any state fits, and is read back`() throws {
@@ -240,9 +247,9 @@ struct ProgressLineTests {
         #expect(line(done: 2000).bar(width: 69).hasPrefix("[########--------] 50 %"))
     }
 
-    @Test(arguments: [10, 40, 60, 100])
+    @Test(arguments: [-2, 0, 10, 40, 60, 100])
     func `it fits the terminal`(width: Int) {
-        #expect(line(done: 2000).bar(width: width).count <= width)
+        #expect(line(done: 2000).bar(width: width).count <= max(width, 0))
     }
 }
 
