@@ -42,7 +42,10 @@ struct Metrics {
         gauge("leads_pool_requests_waiting", "Requests that wait for a database connection.", [([], pool.waiting)])
         gauge("leads_intake_requests_waiting", "Registrations that wait for a transaction.", [([], intake.waiting)])
         gauge("leads_intake_lanes_busy", "Transactions of registrations under way.", [([], intake.busyLanes)])
-        counter("leads_intake_batches_total", "Transactions of registrations begun.", [([], intake.batches)])
+        counter(
+            "leads_intake_batches_total",
+            "Transactions begun of registrations that came one by one; those of POST /contacts/batch are not counted.",
+            [([], intake.batches)])
         counter(
             "leads_intake_members_total", "Registrations in these transactions: by batches, how many share one.",
             [([], intake.members)])

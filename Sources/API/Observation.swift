@@ -5,8 +5,8 @@ import Synchronization
 /// What happens, told once: everything that logs and metrics say about requests comes through here.
 ///
 /// Successful requests are counted and logged at debug, slow ones at notice; an answer of 5xx is logged at warning or
-/// error with its cause. Answers of 503 come in floods while a database is away: one a second is logged, with the number
-/// of those that were not; at debug, all. Nothing a caller sent is kept but the request's id, and paths are those of the
+/// error with its cause. Answers of 503 come in floods while a database is away: one warning a second is logged, with the
+/// number of those that were not; at debug, all. Nothing a caller sent is kept but the request's id, and paths are those of the
 /// route table.
 public final class Observation: Sendable {
     /// What became of a contact somebody wanted to register.
@@ -171,8 +171,7 @@ public final class Observation: Sendable {
             $0.failedInBatches += failed
         }
         guard failed > 0 else { return }
-        logger.warning(
-            "a batch was registered in part", metadata: ["failed": "\(failed)", "cause": "\(cause ?? "unknown")"])
+        warn("a batch was registered in part", ["failed": "\(failed)", "cause": "\(cause ?? "unknown")"])
     }
 
     private func log(_ exchange: Exchange) {
@@ -188,13 +187,16 @@ public final class Observation: Sendable {
             "status": "\(exchange.status)", "milliseconds": "\(Int(exchange.duration / .milliseconds(1)))",
         ]
         if let cause = exchange.cause { metadata["cause"] = "\(cause)" }
-        guard level == .warning, logger.logLevel > .debug else {
-            logger.log(level: level, "answered", metadata: metadata)
-            return
-        }
+        guard level == .warning else { return logger.log(level: level, "answered", metadata: metadata) }
+        warn("answered", metadata)
+    }
+
+    /// Tells of one among what may be thousands.
+    private func warn(_ message: Logger.Message, _ metadata: Logger.Metadata) {
+        guard logger.logLevel > .debug else { return logger.warning(message, metadata: metadata) }
         guard let suppressed = passFloodgate() else { return }
-        if suppressed > 0 { metadata["not_logged"] = "\(suppressed)" }
-        logger.log(level: level, "answered", metadata: metadata)
+        let metadata = suppressed > 0 ? metadata.merging(["not_logged": "\(suppressed)"]) { $1 } : metadata
+        logger.warning(message, metadata: metadata)
     }
 
     /// How many were suppressed since the last one that passed; nil when this one is suppressed too.

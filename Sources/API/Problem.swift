@@ -57,6 +57,7 @@ enum Problem: Error {
             case .leadKeyTaken(let id): .leadKeyTaken(leadID: id)
             case .unavailable(let error): .unavailable(cause: "\(error)")
             case .tooManyLongReads: .unavailable(cause: "too many lists and reports at once")
+            case .notTried: .unavailable(cause: "the transaction before it was lost")
             case .cancelled: .unavailable(cause: nil)
             case .outcomeUnknown: .outcomeUnknown
             case .unexpected(let error): .internalError(cause: "\(error)")
@@ -68,6 +69,7 @@ enum Problem: Error {
         switch self {
         case .unavailable(let cause): cause ?? "the caller went away"
         case .outcomeUnknown: "the connection broke during COMMIT"
+        case .intakeFull: "more registrations wait than the intake takes"
         case .internalError(let cause): cause
         default: nil
         }

@@ -82,6 +82,7 @@ struct RouteTree: Sendable {
     /// The endpoint of a path, which may end in a slash. Nil when there is none.
     ///
     /// A literal goes before a parameter; where it leads nowhere, the parameter is tried: `/contacts/stats` is a contact.
+    /// Nothing between two slashes is no parameter.
     func match(_ path: String) -> Match? {
         var path = path
         var values: [(name: String, segment: Range<Int>)] = []
@@ -118,7 +119,7 @@ struct RouteTree: Sendable {
         where literal.segment.count == segment.count && literal.segment.elementsEqual(bytes[segment]) {
             if let found = find(following, of: bytes, behind: literal.next, &values) { return found }
         }
-        guard let parameter = nodes[node].parameter else { return nil }
+        guard !segment.isEmpty, let parameter = nodes[node].parameter else { return nil }
         values.append((parameter.name, segment))
         if let found = find(following, of: bytes, behind: parameter.next, &values) { return found }
         values.removeLast()

@@ -89,7 +89,7 @@ func routes(
         Route(
             .post, "/api/v1/contacts/batch", bodyLimit: massive, isMassive: true, contacts.registerMany,
             .registerContacts),
-        Route(.post, "/api/v1/contacts/bulk", contacts.changeMany, .changeContacts),
+        Route(.post, "/api/v1/contacts/bulk", isMassive: true, contacts.changeMany, .changeContacts),
         Route(.get, "/api/v1/contacts/{contact_id}/explain", contacts.explain, .explainContact),
         Route(.get, "/api/v1/contacts/{contact_id}/history", events.history, .showContactHistory),
 

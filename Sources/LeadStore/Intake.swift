@@ -170,7 +170,7 @@ public struct Intake: Sendable {
                     })
             }
             guard case .failure(let error)? = outcomes.last, error.concernsAll else { continue }
-            let cause: StoreError = if case .outcomeUnknown = error { .cancelled } else { error }
+            let cause: StoreError = if case .outcomeUnknown = error { .notTried } else { error }
             outcomes += rest.map { _ in .failure(cause) }
             rest = []
         }

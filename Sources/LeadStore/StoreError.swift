@@ -38,6 +38,8 @@ public enum StoreError: Error, Sendable {
     case idempotencyKeyInUse
     /// The answer to the COMMIT was lost: the change may have happened or not.
     case outcomeUnknown
+    /// What came before it failed for a reason that is likely to concern it, too: it was not tried.
+    case notTried
     /// The caller went away.
     case cancelled
     /// A fault of this program or its schema.

@@ -3,11 +3,11 @@ import LeadStore
 import Logging
 import ServiceLifecycle
 
-/// Now and then sums up the counts of contacts, indexes names, numbers the events, drops the details of old decisions and the answers to
-/// old requests, and looks for contacts left waiting beside free capacity: a safety net, not the mechanism.
+/// Now and then looks for contacts left waiting beside free capacity, sums up the counts of contacts, indexes names,
+/// numbers the events, and drops the details of old decisions and the answers to old requests.
 ///
-/// The last finds something only when a drain in the background failed, an instance died between two batches of one, or
-/// somebody freed capacity by SQL.
+/// The first is a safety net, not the mechanism: it finds something only when a drain in the background failed, an instance
+/// died between two batches of one, or somebody freed capacity by SQL.
 struct Sweeper: Service {
     let store: LeadStore
     let interval: Duration
@@ -21,6 +21,9 @@ struct Sweeper: Service {
             while !Task.isCancelled {
                 try? await Task.sleep(for: interval)
                 guard !Task.isCancelled else { return }
+                await attempt("sweep") { () throws(StoreError) in
+                    observation.swept(sources: try await store.sweep())
+                }
                 await attempt("sum up the counts") { () throws(StoreError) in try await store.foldTallies() }
                 await attempt("index the names of leads") { () throws(StoreError) in try await store.flushNames() }
                 await attempt("number the events") { () throws(StoreError) in try await store.sequenceEvents() }
@@ -29,9 +32,6 @@ struct Sweeper: Service {
                 }
                 await attempt("forget old idempotency keys") { () throws(StoreError) in
                     try await store.removeIdempotencyKeys()
-                }
-                await attempt("sweep") { () throws(StoreError) in
-                    observation.swept(sources: try await store.sweep())
                 }
             }
         }

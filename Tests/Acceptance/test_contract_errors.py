@@ -101,7 +101,8 @@ def test_head_of_something_unknown_is_a_404_without_a_body(api):
 
 @pytest.mark.parametrize("path", ["/nowhere", "/api/v1", "/api/v1/nowhere/1", "/api/v2/operators",
                                   OPERATORS + "/1/nowhere", "/API/V1/operators", "/api/v1/stats",
-                                  "/api/v1/contacts/stats/nowhere", "/api/v1/leads/by-external/a/b", "/metrics/x"])
+                                  "/api/v1/contacts/stats/nowhere", "/api/v1/leads/by-external/a/b", "/metrics/x",
+                                  "/api/v1/contacts//", "/api/v1/leads/by-external//", "/api/v1//1", "/docs//"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_an_unknown_path_is_a_404(api, method, path):
     answer = api.request(method, path).must_be(404)

@@ -237,6 +237,40 @@ def test_a_slow_answer_is_logged_at_notice(servers, empty_database):
     assert (record["level"], record["status"]) == ("notice", "201") and 1000 <= int(record["milliseconds"]) <= 2000
 
 
+def test_batches_that_are_registered_in_part_are_logged_about_once_a_second(servers, empty_database):
+    [server] = servers(1, LEADS_LOG_FORMAT="json", LEADS_LOG_LEVEL="info")
+    api = server.client()
+    source = api.source()["id"]
+    with empty_database.connect() as connection:
+        connection.execute("alter table leads add constraint leads_nobody check (name <> 'nobody')")
+    began, sent = time.monotonic(), 0
+    while time.monotonic() - began < 1.5:
+        answer = api.post("/api/v1/contacts/batch", [{"source_id": source}, {"source_id": source, "lead_name": "nobody"}])
+        assert [item["status"] for item in answer.must_be(200).json] == [201, 500]
+        sent += 1
+    found = [record for record in records(server) if record["message"] == "a batch was registered in part"]
+    assert sent > 5 and len(found) == 2 and "23514" in found[0]["cause"]
+    assert "not_logged" not in found[0] and 0 < int(found[1]["not_logged"]) < sent
+
+
+def test_a_full_intake_is_logged_with_its_cause(servers, empty_database):
+    [server] = servers(1, LEADS_LOG_FORMAT="json", LEADS_LOG_LEVEL="info", LEADS_INTAKE_LANES=1, LEADS_INTAKE_QUEUE=1)
+    source, operator = server.client().staffed_source()
+
+    def register(stop):
+        server.client().post("/api/v1/contacts", {"source_id": source["id"]})
+
+    with empty_database.operator_held(operator["id"]) as release, Background(register):
+        eventually(empty_database.blocked_sessions, 5, "it does not begin")
+        with Background(register):
+            eventually(lambda: "leads_intake_requests_waiting 1" in server.client().get("/metrics").text, 5, "nobody waits")
+            answer = server.client().post("/api/v1/contacts", {"source_id": source["id"]}, headers={"X-Request-ID": "full-1"})
+            release()
+    assert answer.must_be(503).json["code"] == "intake_full"
+    record = answer_to(server, "full-1")
+    assert record["level"] == "warning" and record["cause"] == "more registrations wait than the intake takes"
+
+
 @pytest.mark.faults
 def test_a_flood_of_503_is_logged_about_once_a_second(instances, stoppable):
     cluster, database = stoppable
