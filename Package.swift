@@ -174,7 +174,13 @@ let package = Package(
         ),
         .testTarget(
             name: "APITests",
-            dependencies: ["API", "Leads", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")],
+            dependencies: [
+                "API", "Identity", "LeadStore", "Leads", "Postgres", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
             exclude: ["make_fixtures.py"],
             resources: [.embedInCode("faults.json"), .embedInCode("documents.json")],
             swiftSettings: settings

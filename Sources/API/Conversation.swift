@@ -6,9 +6,9 @@ import NIOHTTP1
 /// Answers the requests that come on one connection, one after the other.
 ///
 /// Stands behind the decoder of the connection's pipeline and does itself what a general server does with streams and
-/// tasks: a body is gathered as it comes, its deadline is a timer that only a body in several pieces needs, and what
-/// changes threads is the finished call and the finished reply. Requests that come before the last one is answered wait,
-/// and with them the reading of the socket.
+/// tasks: a body is gathered as it comes, and what changes threads is the finished call and the finished reply. Requests
+/// that come before the last one is answered wait, and with them the reading of the socket. Nothing is waited for without
+/// end: once a second the connection looks at what it is waiting for, so that a request needs no timer.
 ///
 /// Everything here happens on the connection's event loop.
 final class Conversation: ChannelDuplexHandler {
@@ -80,18 +80,37 @@ final class Conversation: ChannelDuplexHandler {
     private var endsAfterAnswer = false
     /// Of the request's body, in bytes.
     private var bodyLimit = 0
-    private var deadline: Scheduled<Void>?
+    /// Of the body that is thrown away, in bytes.
+    private var discarded = 0
+    /// Something has come that is no whole head yet.
+    private var hasHalfHead = false
+    private var hasPartOfRead = false
+    private var watch: Scheduled<Void>?
+    /// How often the connection has looked at itself since it began to wait for what it waits for.
+    private var looks = 0
+    /// The same since it saw something leave, and how much was left then.
+    private var looksAtUnsent = 0
+    private var unsent = 0
     private var date = DateHeader()
     /// Who works on the answer, or did so last.
     private(set) var handler: Task<Void, Never>?
 
     private static let largestBodyOnDatabaseThread = 65_536
-    /// How long a body may take, beside a second for each MiB it may have: a silent caller must not keep an instance from
-    /// stopping.
-    private static let bodyPatience: TimeAmount = .seconds(10)
-    /// How long a caller has to close its side after the last answer. Closing both at once may lose that answer when the
-    /// caller is still sending.
-    private static let closePatience: TimeAmount = .seconds(2)
+    /// Twice as much of a refused body as any route takes; who sends more loses the connection.
+    private static let mostDiscarded = 67_108_864
+
+    /// How long what is waited for may take, in seconds.
+    private enum Patience {
+        static let head = 10
+        /// Beside a second for each MiB it may have: a silent caller must not keep an instance from stopping.
+        static let body = 10
+        /// For a caller who takes nothing of its answer. Several hundred kilobytes of it may be on their way through the
+        /// system's buffers, unseen.
+        static let reader = 60
+        /// For the caller to close its side after the last answer. Closing both at once may lose that answer when the
+        /// caller is still sending.
+        static let close = 2
+    }
 
     init(server: Server) {
         self.server = server
@@ -99,12 +118,13 @@ final class Conversation: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        lookLater(context)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
-        deadline?.cancel()
-        deadline = nil
+        watch?.cancel()
+        watch = nil
     }
 
     /// Gives up at once whatever is under way.
@@ -118,6 +138,7 @@ final class Conversation: ChannelDuplexHandler {
 extension Conversation {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
+        hasPartOfRead = true
         if isTaking, pending.isEmpty { take(part) } else { pending.append(part) }
     }
 
@@ -134,6 +155,9 @@ extension Conversation {
         case (.idle, .head(let head)): begin(head)
         case (.reading, .body(let piece)): append(piece)
         case (.reading, .end): handle()
+        case (.discarding, .body(let piece)):
+            discarded += piece.readableBytes
+            if discarded > Self.mostDiscarded { close(after: ByteBuffer()) }
         case (.discarding, .end):
             state = .idle
             // With more to come, whoever takes the parts goes on by itself.
@@ -143,20 +167,18 @@ extension Conversation {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        setDeadline(context)
-    }
-
-    private func setDeadline(_ context: ChannelHandlerContext) {
-        guard case .reading = state, deadline == nil else { return }
-        let patience = Self.bodyPatience + .seconds(Int64(bodyLimit / 1_048_576))
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: patience) { [self] in
-            deadline = nil
-            if case .reading = state { refuse(.bodyTooSlow) }
+        defer { hasPartOfRead = false }
+        guard !hasPartOfRead, !hasHalfHead else { return }
+        switch state {
+        case .idle, .answering, .writing:
+            hasHalfHead = true
+            looks = 0
+        case .reading, .discarding, .closing: break
         }
     }
 
-    /// Goes on while a request is answered: not to would be two system calls for each request. Only who sends the next ones
-    /// ahead is not read any further.
+    /// Reading goes on while a request is answered, because pausing it costs two system calls a request; it pauses only for
+    /// callers who send further requests ahead.
     func read(context: ChannelHandlerContext) {
         if pending.isEmpty { context.read() } else { isReadWanted = true }
     }
@@ -164,6 +186,8 @@ extension Conversation {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // After its first error the decoder has another one for whatever comes.
         if case ByteToMessageDecoderError.dataReceivedInErrorState = error { return }
+        // Of a connection that is gone, what is left undecoded is no matter.
+        guard context.channel.isActive else { return }
         guard error is HTTPParserError else {
             context.close(promise: nil)
             return
@@ -213,9 +237,40 @@ extension Conversation {
     }
 }
 
+// What does not come.
+extension Conversation {
+    private func lookLater(_ context: ChannelHandlerContext) {
+        watch = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [self] in look() }
+    }
+
+    /// Gives up what has taken too long. The first look may follow at once, so that one more is needed than seconds.
+    private func look() {
+        guard let context else { return }
+        lookLater(context)
+        looks += 1
+        let left = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        looksAtUnsent = left > 0 && left == unsent ? looksAtUnsent + 1 : 0
+        unsent = left
+        guard looksAtUnsent <= Patience.reader else { return context.close(promise: nil) }
+        switch state {
+        case .idle where left == 0 && looks > (hasHalfHead ? Patience.head : server.idleSeconds):
+            context.close(promise: nil)
+        case .reading where looks > bodyPatience: refuse(.bodyTooSlow)
+        case .discarding where looks > bodyPatience: close(after: ByteBuffer())
+        case .closing where !isFlushing && looks > Patience.close: context.close(promise: nil)
+        case .idle, .reading, .discarding, .closing, .answering, .writing: break
+        }
+    }
+
+    private var bodyPatience: Int { Patience.body + bodyLimit / 1_048_576 }
+}
+
 // From a request to its answer.
 extension Conversation {
     private func begin(_ head: HTTPRequestHead) {
+        hasHalfHead = false
+        looks = 0
+        discarded = 0
         server.observation.requestBegan()
         let exchange = Exchange(head, server)
         self.exchange = exchange
@@ -271,7 +326,6 @@ extension Conversation {
     /// and batches, whose parsing and writing takes milliseconds, are kept off it.
     private func handle() {
         guard let context, let exchange, let route = exchange.route else { return }
-        cancelDeadline()
         state = .answering
         let call = Call(
             path: exchange.path, pathValues: exchange.match?.pathValues ?? PathValues([]),
@@ -318,7 +372,6 @@ extension Conversation {
     private func answer(_ reply: Reply, cause: String?, then next: State) {
         guard let exchange else { return }
         self.exchange = nil
-        cancelDeadline()
         observe(exchange, reply.status, cause: cause)
         guard let context, context.channel.isActive else {
             state = .closing
@@ -335,16 +388,24 @@ extension Conversation {
         if case .idle = next { becomeIdle() }
     }
 
+    /// The answer to what is no HTTP. It is not known whether a body would be wanted; here it ends the connection.
+    private func refuseNonsense(_ context: ChannelHandlerContext) {
+        let id = RequestID.of(RequestHeaders(HTTPHeaders()))
+        let problem = Problem.notHTTP
+        server.observation.requestBegan()
+        server.observation.requestEnded(
+            Observation.Exchange(
+                id: id, method: .none, endpoint: nil, status: problem.status.code, duration: .zero, cause: nil))
+        let answer = problem.reply(in: server.language).encoded(
+            for: .none, id: id, connection: "close", date: date.value, context.channel.allocator)
+        close(after: answer)
+    }
+
     private func observe(_ exchange: Exchange, _ status: HTTPResponse.Status, cause: String?) {
         server.observation.requestEnded(
             Observation.Exchange(
                 id: exchange.id, method: exchange.method, endpoint: exchange.match?.endpoint, status: status.code,
                 duration: exchange.began.duration(to: .now), cause: cause))
-    }
-
-    private func cancelDeadline() {
-        deadline?.cancel()
-        deadline = nil
     }
 
     /// Goes on with what has come meanwhile, or waits for more.
@@ -355,6 +416,7 @@ extension Conversation {
             return
         }
         state = .idle
+        looks = 0
         while isTaking, let part = pending.popFirst() { take(part) }
         guard isTaking else { return }
         if case .reading = state {
@@ -362,15 +424,10 @@ extension Conversation {
                 endsAfterAnswer = true
                 return refuse(.bodyIncomplete)
             }
-            setDeadline(context)
         }
         if case .discarding = state, isInputBroken { return closeWhenWritten() }
         if case .idle = state {
-            if isInputBroken {
-                return close(
-                    after: ByteBuffer(
-                        string: "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
-            }
+            if isInputBroken { return refuseNonsense(context) }
             if endsWhenIdle { return closeWhenWritten() }
         }
         if isReadWanted {
@@ -390,9 +447,7 @@ extension Conversation {
             guard let context = self.context else { return }
             guard !isAtOnce, !isStopping, !endsWhenIdle else { return context.close(promise: nil) }
             context.close(mode: .output, promise: nil)
-            deadline = context.eventLoop.assumeIsolated().scheduleTask(in: Self.closePatience) { [self] in
-                self.context?.close(promise: nil)
-            }
+            looks = 0
             if isReadWanted {
                 isReadWanted = false
                 context.read()
@@ -409,6 +464,9 @@ extension Conversation {
 }
 
 extension HTTPRequest.Method {
+    /// Of what is no request.
+    fileprivate static let none = Self("-")!
+
     fileprivate init(_ method: HTTPMethod) {
         self =
             switch method {

@@ -8,6 +8,7 @@ enum Problem: Error {
     case methodNotAllowed(allowed: [HTTPRequest.Method])
     case invalid([Fault])
     case notUTF8
+    case notHTTP
     case bodyTooLarge(limit: Int)
     case bodyIncomplete
     case bodyTooSlow
@@ -96,6 +97,10 @@ enum Problem: Error {
             Entry(
                 status: .badRequest, code: "body_not_utf8", english: "The body is not valid UTF-8",
                 russian: "Тело запроса не в кодировке UTF-8")
+        case .notHTTP:
+            Entry(
+                status: .badRequest, code: "not_http", english: "This is no HTTP/1.1 request",
+                russian: "Это не запрос HTTP/1.1")
         case .bodyTooLarge(let limit):
             Entry(
                 status: .contentTooLarge, code: "body_too_large", english: "The body exceeds \(limit) bytes",

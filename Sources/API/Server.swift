@@ -18,12 +18,15 @@ public struct Server: ServerChildChannel {
         public var observation: Observation
         public var readiness: Readiness
         public var intake: Intake.Configuration
+        /// How long a connection may stay open on which nothing is asked: longer than balancers keep theirs.
+        public var idleSeconds: Int
         /// What makes `/docs` interactive; without it, `/docs` is a page of our own.
         public var swaggerUI: SwaggerUI?
 
         public init(
             language: Language, phoneRegion: PhoneRegion, version: String, schemaVersion: Int, observation: Observation,
-            readiness: Readiness, intake: Intake.Configuration = Intake.Configuration(), swaggerUI: SwaggerUI? = nil
+            readiness: Readiness, intake: Intake.Configuration = Intake.Configuration(), idleSeconds: Int = 120,
+            swaggerUI: SwaggerUI? = nil
         ) {
             self.language = language
             self.phoneRegion = phoneRegion
@@ -32,6 +35,7 @@ public struct Server: ServerChildChannel {
             self.observation = observation
             self.readiness = readiness
             self.intake = intake
+            self.idleSeconds = idleSeconds
             self.swaggerUI = swaggerUI
         }
     }
@@ -41,6 +45,7 @@ public struct Server: ServerChildChannel {
     let taskExecutor: any TaskExecutor
     let observation: Observation
     let readiness: Readiness
+    let idleSeconds: Int
 
     public init(store: LeadStore, _ configuration: Configuration) {
         self.init(store: store, intake: Intake(store: store, configuration.intake), configuration)
@@ -54,6 +59,7 @@ public struct Server: ServerChildChannel {
         taskExecutor = store.taskExecutor
         observation = configuration.observation
         readiness = configuration.readiness
+        idleSeconds = configuration.idleSeconds
         let service = ServiceHandlers(
             store: store, intake: intake, version: configuration.version,
             schemaVersion: configuration.schemaVersion, observation: configuration.observation,

@@ -69,7 +69,8 @@ struct Serve: AsyncParsableCommand {
             Server.Configuration(
                 language: settings.language, phoneRegion: settings.phoneRegion, version: LeadsCRM.version,
                 schemaVersion: LeadStore.migrations.count, observation: observation, readiness: readiness,
-                intake: settings.intake, swaggerUI: SwaggerUI(directory: Setting.swaggerUI.value)))
+                intake: settings.intake, idleSeconds: settings.idleSeconds,
+                swaggerUI: SwaggerUI(directory: Setting.swaggerUI.value)))
         var services: [any Service] = [
             Sweeper(
                 store: store, interval: settings.sweepInterval, decisionDays: settings.decisionDays,
@@ -127,6 +128,7 @@ private struct ServeSettings {
     let port: Int
     let poolSize: Int
     let intake: Intake.Configuration
+    let idleSeconds: Int
     let eventLoops: Int
     let sweepInterval: Duration
     let decisionDays: Int
@@ -144,6 +146,7 @@ private struct ServeSettings {
             lanes: try Setting.intakeLanes.integer(in: 1...16),
             batchLimit: try Setting.intakeBatch.integer(in: 1...512),
             queueLimit: try Setting.intakeQueue.integer(in: 1...100_000))
+        idleSeconds = try Setting.idleSeconds.integer(in: 1...86_400)
         eventLoops = try Setting.eventLoops.integer(in: 1...64)
         sweepInterval = .seconds(try Setting.sweepSeconds.integer(in: 1...3600))
         decisionDays = try Setting.decisionDays.integer(in: 1...36_500)

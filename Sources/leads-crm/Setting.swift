@@ -36,6 +36,9 @@ struct Setting: Sendable {
     static let intakeBatch = Setting("LEADS_INTAKE_BATCH", "512", "the most registrations that share one, 1…512")
     static let intakeQueue = Setting(
         "LEADS_INTAKE_QUEUE", "4096", "registrations that may wait for one; further ones are answered 503, 1…100000")
+    static let idleSeconds = Setting(
+        "LEADS_IDLE_SECONDS", "120",
+        "how long a connection may stay open on which nothing is asked, longer than a balancer keeps its own, 1…86400")
     static let eventLoops = Setting("LEADS_EVENT_LOOPS", "1", "threads that read and write HTTP, 1…64")
     static let sweepSeconds = Setting(
         "LEADS_SWEEP_SECONDS", "5", "how often to look for contacts left waiting beside free capacity, 1…3600")
@@ -54,7 +57,8 @@ struct Setting: Sendable {
 
     static let all = [
         databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, language, phoneRegion, poolSize,
-        intakeLanes, intakeBatch, intakeQueue, eventLoops, sweepSeconds, decisionDays, drainSeconds, swaggerUI,
+        intakeLanes, intakeBatch, intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays, drainSeconds,
+        swaggerUI,
         logFormat, logLevel,
     ]
 

@@ -132,7 +132,9 @@ def test_thousands_sent_ahead_are_answered(connect):
 def test_what_is_no_http_ends_the_connection_after_what_came_before(connect):
     connection = connect()
     connection.socket.sendall(LIVE + b"GET /api/v1/operators HTTP/1.1\r\nHost: x\r\n\r\n" + b"no http at all\r\n\r\n")
-    assert [connection.read("GET").status for _ in range(3)] == [200, 200, 400]
+    answers = [connection.read("GET") for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 400]
+    assert answers[2].headers["x-request-id"] and answers[2].headers["date"] and b'"code":"not_http"' in answers[2].body
     assert is_closed(connection)
 
 
@@ -179,3 +181,52 @@ def test_a_caller_gone_in_the_middle_of_anything_harms_nobody(connect, server):
 def test_a_date_is_on_every_answer(api):
     date = api.get("/nowhere").headers["Date"]
     assert abs(time.time() - time.mktime(time.strptime(date, "%a, %d %b %Y %H:%M:%S GMT")) + time.timezone) < 5
+
+
+@pytest.fixture
+def impatient(instances, database):
+    """An instance that keeps no idle connection for more than a second."""
+    server = instances(database, LEADS_IDLE_SECONDS=1)
+    yield server
+    server.end()
+
+
+def seconds_to_close(*connections: _Connection) -> float:
+    began = time.monotonic()
+    assert all(is_closed(connection, 20) for connection in connections)
+    return time.monotonic() - began
+
+
+def test_an_idle_connection_is_closed_and_one_at_work_is_not(impatient, database):
+    with contextlib.ExitStack() as stack:
+        silent, asked, working = (
+            stack.enter_context(contextlib.closing(_Connection(impatient.port, timeout=15))) for _ in range(3))
+        asked.socket.sendall(LIVE)
+        assert asked.read("GET").status == 200
+        source, operator = impatient.client().staffed_source()
+        with database.operator_held(operator["id"]):
+            body = b'{"source_id": %d}' % source["id"]
+            working.socket.sendall(post(body, path=b"/api/v1/contacts"))
+            assert 0.5 < seconds_to_close(silent, asked) < 4
+            # The lock timeout is longer than the second.
+            assert working.read("POST").status == 503
+        assert seconds_to_close(working) < 4
+
+
+def test_who_reads_slowly_gets_all_of_it(impatient, database):
+    with contextlib.closing(_Connection(impatient.port, timeout=15)) as connection:
+        connection.socket.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+        for number in range(200):
+            if number in (0, 1, 100):
+                time.sleep(2)
+            assert connection.read("GET").body.endswith(b"}")
+        assert seconds_to_close(connection) < 4
+
+
+def test_half_a_head_is_given_ten_seconds(connect):
+    half, first = connect(), connect()
+    first.socket.sendall(LIVE)
+    assert first.read("GET").status == 200
+    for connection in (half, first):
+        connection.socket.sendall(b"GET /livez HTTP/1.1\r\nHost:")
+    assert 9 < seconds_to_close(half, first) < 14
