@@ -65,7 +65,7 @@ else
 	$(PYTEST) Tests/Acceptance
 endif
 
-stress: build $(VENV)/.ready ## The guarantee at length, for 4 settings of the intake: histories of 20 000 commits, shares, a long queue; 500 sequences
+stress: build $(VENV)/.ready ## The guarantee at length, for 4 settings of the intake: histories of 20 000 and 7 000 commits, shares, a long queue; 500 sequences
 	LEADS_INTAKES="1x512 2x512 4x512 2x1" LEADS_COMMITS=27000 LEADS_CONTACTS=20000 LEADS_MODEL_SEQUENCES=500 LEADS_KEYS=1000 \
 	  $(PYTEST) -s -o faulthandler_timeout=600 Tests/Acceptance/test_stress.py Tests/Acceptance/test_concurrency.py \
 	  Tests/Acceptance/test_shares.py Tests/Acceptance/test_drain.py Tests/Acceptance/test_model.py \

@@ -170,6 +170,7 @@ struct Call: Sendable {
         let parts = type.split(separator: "/", omittingEmptySubsequences: false)
         return parts.count == 2 && parts[0] == "application" && (parts[1] == "json" || parts[1].hasSuffix("+json"))
     }
+
     /// The same request for the page that follows an element, whose number the parameter `name` takes.
     func target(after number: Int, as name: StaticString) -> String {
         let kept = query.filter { $0.name != "skip" && $0.name != name.description }

@@ -6,9 +6,9 @@ import NIOHTTP1
 /// Answers the requests that come on one connection, one after the other.
 ///
 /// Stands behind the decoder of the connection's pipeline and does itself what a general server does with streams and
-/// tasks: a body is gathered as it comes, and what changes threads is the finished call and the finished reply. Requests
-/// that come before the last one is answered wait, and with them the reading of the socket. Nothing is waited for without
-/// end: once a second the connection looks at what it is waiting for, so that a request needs no timer.
+/// tasks: a body is gathered as it comes, and what changes threads is the finished call and the finished reply.
+/// Requests that come before the last one is answered wait, and with them the reading of the socket. Nothing is waited
+/// for without end: once a second the connection looks at what it is waiting for, so that a request needs no timer.
 ///
 /// Everything here happens on the connection's event loop.
 final class Conversation: ChannelDuplexHandler {
@@ -44,7 +44,8 @@ final class Conversation: ChannelDuplexHandler {
         let language: Language
         let version: HTTPVersion
         let isKeptAlive: Bool
-        /// Whether it asks for another protocol. We speak none, and what follows such a request the decoder does not read.
+        /// Whether it asks for another protocol. We speak none, and what follows such a request the decoder does not
+        /// read.
         let wantsUpgrade: Bool
         var body = ByteBuffer()
 
@@ -104,8 +105,8 @@ final class Conversation: ChannelDuplexHandler {
         static let head = 10
         /// Beside a second for each MiB it may have: a silent caller must not keep an instance from stopping.
         static let body = 10
-        /// For a caller who takes nothing of its answer. Several hundred kilobytes of it may be on their way through the
-        /// system's buffers, unseen.
+        /// For a caller who takes nothing of its answer. Several hundred kilobytes of it may be on their way through
+        /// the system's buffers, unseen.
         static let reader = 60
         /// For the caller to close its side after the last answer. Closing both at once may lose that answer when the
         /// caller is still sending.
@@ -177,8 +178,8 @@ extension Conversation {
         }
     }
 
-    /// Reading goes on while a request is answered, because pausing it costs two system calls a request; it pauses only for
-    /// callers who send further requests ahead.
+    /// Reading goes on while a request is answered, because pausing it costs two system calls a request; it pauses only
+    /// for callers who send further requests ahead.
     func read(context: ChannelHandlerContext) {
         if pending.isEmpty { context.read() } else { isReadWanted = true }
     }
@@ -274,7 +275,8 @@ extension Conversation {
         server.observation.requestBegan()
         let exchange = Exchange(head, server)
         self.exchange = exchange
-        // RFC 9110, 10.1.1: who has a large body may ask before sending it. Refused, it may send it or the next request.
+        // RFC 9110, 10.1.1: who has a large body may ask before sending it. Refused, it may send it or the next
+        // request.
         let asksFirst = exchange.version == .http1_1 && exchange.headers[.expect]?.lowercased() == "100-continue"
         endsAfterAnswer = endsAfterAnswer || asksFirst
         guard let endpoint = exchange.match?.endpoint else { return refuse(.unknownPath) }
@@ -322,8 +324,8 @@ extension Conversation {
         }
     }
 
-    /// Runs the handler on the database's thread, without a change of threads around each statement; large bodies, lists
-    /// and batches, whose parsing and writing takes milliseconds, are kept off it.
+    /// Runs the handler on the database's thread, without a change of threads around each statement; large bodies,
+    /// lists and batches, whose parsing and writing takes milliseconds, are kept off it.
     private func handle() {
         guard let context, let exchange, let route = exchange.route else { return }
         state = .answering

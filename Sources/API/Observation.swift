@@ -5,9 +5,9 @@ import Synchronization
 /// What happens, told once: everything that logs and metrics say about requests comes through here.
 ///
 /// Successful requests are counted and logged at debug, slow ones at notice; an answer of 5xx is logged at warning or
-/// error with its cause. Answers of 503 come in floods while a database is away: one warning a second is logged, with the
-/// number of those that were not; at debug, all. Nothing a caller sent is kept but the request's id, and paths are those of the
-/// route table.
+/// error with its cause. Answers of 503 come in floods while a database is away: one warning a second is logged, with
+/// the number of those that were not; at debug, all. Nothing a caller sent is kept but the request's id, and paths are
+/// those of the route table.
 public final class Observation: Sendable {
     /// What became of a contact somebody wanted to register.
     enum RegistrationOutcome: String, CaseIterable {

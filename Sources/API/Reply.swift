@@ -33,6 +33,7 @@ struct Reply: Sendable {
     static func message(_ text: String) -> Reply {
         Reply { json in json.object { $0.field("message", text) } }
     }
+
     /// One page of a list, with a `Link` to the next (RFC 8288) where there is one.
     static func listing<Element>(
         _ listing: Listing<Element>, _ call: Call, _ write: (inout JSONWriter, Element) -> Void

@@ -15,8 +15,8 @@ enum RequestID {
 
     private static let counter = Atomic(UInt64.random(in: 0...UInt64.max))
 
-    /// Asking the system for a random number each time is a system call. This is SplitMix64 (Steele, Lea, Flood 2014): a
-    /// permutation of a counter that starts at random. 15 hexadecimal digits are a string without an allocation.
+    /// Asking the system for a random number each time is a system call. This is SplitMix64 (Steele, Lea, Flood 2014):
+    /// a permutation of a counter that starts at random. 15 hexadecimal digits are a string without an allocation.
     private static func unused() -> String {
         var mixed = counter.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9

@@ -81,8 +81,8 @@ struct RouteTree: Sendable {
 
     /// The endpoint of a path, which may end in a slash. Nil when there is none.
     ///
-    /// A literal goes before a parameter; where it leads nowhere, the parameter is tried: `/contacts/stats` is a contact.
-    /// Nothing between two slashes is no parameter.
+    /// A literal goes before a parameter; where it leads nowhere, the parameter is tried: `/contacts/stats` is a
+    /// contact. Nothing between two slashes is no parameter.
     func match(_ path: String) -> Match? {
         var path = path
         var values: [(name: String, segment: Range<Int>)] = []

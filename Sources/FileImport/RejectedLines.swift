@@ -5,8 +5,8 @@ import Leads
 /// The file beside the imported one with the lines that failed, each with its number and the reason: in the same form,
 /// so that it can be mended and imported itself. It is there once a line has failed.
 ///
-/// People are asked to edit it, so nothing that stands there is ever removed or written over. A file that says what this
-/// import writes anyway is gone on with; one that says something else gets another name first.
+/// People are asked to edit it, so nothing that stands there is ever removed or written over. A file that says what
+/// this import writes anyway is gone on with; one that says something else gets another name first.
 final class RejectedLines {
     static let word = "errors"
 

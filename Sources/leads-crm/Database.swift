@@ -30,8 +30,8 @@ struct Database {
             isPooled: false, cluster: cluster, logger: logger)
     }
 
-    /// Opens the database as it is: the embedded one is started if it is not running, but not made; one that an instance
-    /// runs is shared with it.
+    /// Opens the database as it is: the embedded one is started if it is not running, but not made; one that an
+    /// instance runs is shared with it.
     static func existing(dataDirectory: String, logger: Logger) async throws -> Database {
         guard Setting.databaseURL.value.isEmpty else {
             return try await open(dataDirectory: dataDirectory, logger: logger)

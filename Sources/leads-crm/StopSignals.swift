@@ -1,6 +1,7 @@
 import UnixSignals
 
-/// SIGTERM and SIGINT, heard from the first moment on: also while PostgreSQL starts, which would otherwise be left behind.
+/// SIGTERM and SIGINT, heard from the first moment on: also while PostgreSQL starts, which would otherwise be left
+/// behind.
 actor StopSignals {
     private(set) var hasStopped = false
     private var reaction: @Sendable () async -> Void = {}

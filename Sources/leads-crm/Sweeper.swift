@@ -6,8 +6,8 @@ import ServiceLifecycle
 /// Now and then looks for contacts left waiting beside free capacity, sums up the counts of contacts, indexes names,
 /// numbers the events, and drops the details of old decisions and the answers to old requests.
 ///
-/// The first is a safety net, not the mechanism: it finds something only when a drain in the background failed, an instance
-/// died between two batches of one, or somebody freed capacity by SQL.
+/// The first is a safety net, not the mechanism: it finds something only when a drain in the background failed, an
+/// instance died between two batches of one, or somebody freed capacity by SQL.
 struct Sweeper: Service {
     let store: LeadStore
     let interval: Duration

@@ -174,6 +174,16 @@ def test_every_variable_is_a_setting_of_the_program_or_of_libpq(services):
         assert set(services[name]["environment"]) - settings() == {"PGPASSWORD"}, name
 
 
+def test_what_an_instance_is_tuned_by_may_stand_in_the_environment(services):
+    """All settings but those that the composition decides itself, or that mean nothing in it."""
+    decided = {"DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_POOLED", "LEADS_DATA_DIRECTORY", "LEADS_HOST", "LEADS_PORT",
+               "LEADS_DRAIN_SECONDS", "LEADS_IDLE_SECONDS", "LEADS_EVENT_LOOPS", "LEADS_SWEEP_SECONDS", "LEADS_SWAGGER_UI",
+               "LEADS_LOG_FORMAT"}
+    changed = {name: "7" for name in settings() - decided}
+    for name in INSTANCES:
+        assert composition(**changed)["services"][name]["environment"].items() >= changed.items()
+
+
 def test_the_time_to_stop_covers_the_drain(services):
     for name in INSTANCES:
         drain = int(services[name]["environment"]["LEADS_DRAIN_SECONDS"])

@@ -47,9 +47,8 @@ struct Component: Sendable {
 
     /// An object of a request, as `read` reads it; `words` say what each field means.
     ///
-    /// The objects in a list are the component that `nested` has for its field; `rules` are keywords of JSON Schema for what
-    /// `read` asks of several fields together. The example has to be one that `read`
-    /// accepts.
+    /// The objects in a list are the component that `nested` has for its field; `rules` are keywords of JSON Schema for
+    /// what `read` asks of several fields together. The example has to be one that `read` accepts.
     static func request<Value>(
         _ name: String,
         _ words: String,

@@ -123,8 +123,8 @@ extension Operation {
         "At most \(NewContact.batchLimit), placed in the order sent. Each is answered by itself: one that is refused "
             + "stops none of the others, also when it is not as the schema has it; only a body that is no list, or a "
             + "longer one, is refused as a whole. Give each a `source_event_id`: repeating the request then registers "
-            + "what is missing and nothing twice. When the database goes away in between, what was not registered answers "
-            + "503.",
+            + "what is missing and nothing twice; the header `Idempotency-Key` means nothing here. When the database goes "
+            + "away in between, what was not registered answers 503.",
         body: .list(of: .contactCreate, atMost: NewContact.batchLimit),
         answers: .ok(.list(of: .batchOutcome), "What became of each, in the order sent."))
 
