@@ -59,6 +59,7 @@ enum Problem: Error {
             case .unavailable(let error): .unavailable(cause: "\(error)")
             case .tooManyLongReads: .unavailable(cause: "too many lists and reports at once")
             case .notTried: .unavailable(cause: "the transaction before it was lost")
+            case .tooManyClosings: .unavailable(cause: "too many contacts wait to be closed")
             case .cancelled: .unavailable(cause: nil)
             case .outcomeUnknown: .outcomeUnknown
             case .unexpected(let error): .internalError(cause: "\(error)")

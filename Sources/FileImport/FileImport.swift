@@ -284,7 +284,8 @@ extension Result where Failure == StoreError {
     fileprivate var passingFailure: StoreError? {
         guard case .failure(let error) = self else { return nil }
         switch error {
-        case .unavailable, .outcomeUnknown, .notTried, .tooManyLongReads, .cancelled, .heldByOthers, .intakeFull:
+        case .unavailable, .outcomeUnknown, .notTried, .tooManyLongReads, .tooManyClosings, .cancelled, .heldByOthers,
+            .intakeFull:
             return error
         default: return nil
         }

@@ -13,6 +13,16 @@ enum ContactReading {
         source_id, source_name, source_description, source_created_at
         """
 
+    /// The same of a contact `c` that a statement writes, which waits no more, with its lead `l`, source `s` and operator `o`
+    /// whose load is `ol`: to read it again through the view would cost as much as the writing.
+    static let writtenColumns = """
+        c.id, c.status::text, c.message, c.priority, c.source_event_id, null::text, c.version, c.created_at, \
+        c.assigned_at, c.closed_at, c.updated_at, \
+        l.id, l.external_id, l.phone, l.email, l.name, l.created_at, l.updated_at, l.contact_count, \
+        o.id, o.name, ol.is_active, ol.max_load, ol.load, o.created_at, o.updated_at, \
+        s.id, s.name, s.description, s.created_at
+        """
+
     /// Contacts by id, each named once.
     ///
     /// The offset has each of them looked up as one by itself would be. Given the choice, a plan made for small tables

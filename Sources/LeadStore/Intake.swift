@@ -341,7 +341,7 @@ extension StoreError {
     /// Whether a transaction may have failed for what one of its members holds: the server refused data, or a rule of the
     /// schema did, or it ran out of room for one so large. A server that is away, or a schema that is not as expected,
     /// fails all alike.
-    fileprivate var mayBeOneMembers: Bool {
+    var mayBeOneMembers: Bool {
         switch self {
         case .unexpected(let error), .unavailable(let error):
             switch error.sqlState {

@@ -1,4 +1,4 @@
-/// How busy the intake of an instance is.
+/// How busy an instance is with what shares transactions: registrations, or closings.
 public struct IntakeUse: Sendable {
     /// Requests that wait for a lane.
     public internal(set) var waiting = 0

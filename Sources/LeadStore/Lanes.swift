@@ -28,16 +28,19 @@ final class Lanes<Request: Sharing>: Sendable {
 
     private let configuration: Intake.Configuration
     private let executor: any TaskExecutor
+    /// What those hear who are too many or have waited for too long.
+    private let whenFull: StoreError
     private let state: Mutex<State>
     /// Does what is requested in a transaction; an outcome for each, in order.
     private let perform: @Sendable ([Request]) async -> [Result<Request.Outcome, StoreError>]
 
     init(
-        _ configuration: Intake.Configuration, executor: any TaskExecutor,
+        _ configuration: Intake.Configuration, executor: any TaskExecutor, whenFull: StoreError = .intakeFull,
         perform: @escaping @Sendable ([Request]) async -> [Result<Request.Outcome, StoreError>]
     ) {
         self.configuration = configuration
         self.executor = executor
+        self.whenFull = whenFull
         self.perform = perform
         state = Mutex(State(queue: IntakeQueue(limit: configuration.queueLimit)))
     }
@@ -45,8 +48,8 @@ final class Lanes<Request: Sharing>: Sendable {
     var use: IntakeUse { state.withLock { $0.use } }
 
     /// Does what is requested, with whatever else is there.
-    /// - Throws: `StoreError.intakeFull` when too many wait already, `.cancelled` when the caller went away while it still
-    ///   waited, and what the transaction throws.
+    /// - Throws: `whenFull` when too many wait already or this one has waited for too long, `.cancelled` when the caller
+    ///   went away while it still waited, and what the transaction throws.
     func perform(_ request: Request) async throws(StoreError) -> Request.Outcome {
         guard !Task.isCancelled else { throw .cancelled }
         let number = Mutex<Int?>(nil)
@@ -63,7 +66,7 @@ final class Lanes<Request: Sharing>: Sendable {
                     state.use.busyLanes += 1
                     return (place, true)
                 }
-                guard let place else { return continuation.resume(returning: .failure(.intakeFull)) }
+                guard let place else { return continuation.resume(returning: .failure(whenFull)) }
                 number.withLock { $0 = place }
                 if opensLane { Task(executorPreference: executor) { await self.runLane() } }
             }
@@ -84,7 +87,7 @@ final class Lanes<Request: Sharing>: Sendable {
 
     private func runLane() async {
         while let (batch, late) = takeBatch() {
-            for caller in late { caller.continuation.resume(returning: .failure(.intakeFull)) }
+            for caller in late { caller.continuation.resume(returning: .failure(whenFull)) }
             guard !batch.isEmpty else { continue }
             let outcomes = await perform(batch.map(\.request))
             for (caller, outcome) in zip(batch, outcomes) { caller.continuation.resume(returning: outcome) }

@@ -15,7 +15,11 @@ extension LeadStore {
         id: Int, _ change: ContactChange, if condition: VersionCondition = .any
     ) async throws(StoreError) -> Contact {
         while true {
-            guard let seen = try await standing(ofContact: id) else { throw .contactNotFound }
+            if change.move == .close {
+                let closing = Closing(id: id, change: change, condition: condition)
+                if let closed = try await closings?.close(closing) { return closed }
+            }
+            guard let seen = try await standings(ofContacts: [id])[id] else { throw .contactNotFound }
             guard condition.holds(for: seen.version) else { throw .versionConflict }
             let edit = ContactEdit(id: id, seen: seen, change)
             let changed: Contact?
@@ -23,7 +27,7 @@ extension LeadStore {
             case nil:
                 guard edit.changesSomething else { return try await contact(id: id) }
                 changed = try await write(edit)
-            case .close: changed = try await close(edit)
+            case .close: changed = nil  // It was changed at the same moment.
             case .reopen: changed = try await reopen(edit)
             case .assign(let assignment): changed = try await assign(edit, assignment)
             case .release(let reason): changed = try await release(edit, reason: reason)
@@ -44,30 +48,6 @@ extension LeadStore {
             guard found[locks.count].affectedRows == 1 else { return nil }
             return try await Self.finish(transaction, edit, [])
         }
-    }
-
-    private func close(_ edit: ContactEdit) async throws(StoreError) -> Contact? {
-        let operatorID = edit.seen.operatorID
-        let (contact, drains) = try await transaction { (transaction) throws(StoreError) -> (Contact?, Bool) in
-            let lock = operatorID.map { [Locks.operators([$0])] } ?? []
-            let queue = operatorID.map { Self.lookUpQueue(ofOperator: $0) } ?? []
-            let found = try await transaction.run(
-                lock + [
-                    edit.update(
-                        """
-                        status = 'closed', closed_at = clock_timestamp(), waiting_reason = null, waiting_since = null,
-                        """)
-                ] + queue)
-            guard found[lock.count].affectedRows == 1 else { return (nil, false) }
-            let placing =
-                try operatorID.map { (operatorID) throws(StoreError) in
-                    try Self.placeQueue(ofOperator: operatorID, found[(lock.count + 1)...])
-                } ?? Placing()
-            let closed = Events.New(.closed, contactID: edit.id, fromOperatorID: operatorID, by: .api)
-            return (try await Self.finish(transaction, edit, [closed], placing.statements), placing.mayGoOn)
-        }
-        if drains, let operatorID { goOnDraining(operatorID: operatorID) }
-        return contact
     }
 
     /// Opens a closed contact again: back to its operator when that one is eligible, otherwise by the source's strategy,
@@ -253,26 +233,30 @@ extension LeadStore {
         return try onlyContact(stored[stored.count - 1])
     }
 
-    private func standing(ofContact id: Int) async throws(StoreError) -> ContactEdit.Standing? {
+    /// Contacts as they stand; those that do not exist are left out.
+    func standings(ofContacts ids: [Int]) async throws(StoreError) -> [Int: ContactEdit.Standing] {
         let found = try await read(
             """
-            select source_id, operator_id, status::text, version, priority, coalesce(released_by, '{}'), message
+            select id, source_id, operator_id, status::text, version, priority, coalesce(released_by, '{}'), message
             from contacts
-            where id = \(id)
+            where id = any(\(ids))
             """)
-        guard let row = found.first else { return nil }
         return try reading { () throws(PostgresError) in
-            var column = row.reader
-            return ContactEdit.Standing(
-                sourceID: try column.next(), operatorID: try column.next(), status: try column.next(),
-                version: try column.next(), priority: try column.next(), releasedBy: try column.next(),
-                message: try column.next())
+            var standings: [Int: ContactEdit.Standing] = [:]
+            for row in found {
+                var column = row.reader
+                standings[try column.next()] = ContactEdit.Standing(
+                    sourceID: try column.next(), operatorID: try column.next(), status: try column.next(),
+                    version: try column.next(), priority: try column.next(), releasedBy: try column.next(),
+                    message: try column.next())
+            }
+            return standings
         }
     }
 }
 
 /// A change of a contact as it was seen, reduced to what it really changes.
-private struct ContactEdit: Sendable {
+struct ContactEdit: Sendable {
     /// What decides which locks a change needs, and whether it changes anything.
     struct Standing: Sendable {
         let sourceID: Int
@@ -292,7 +276,7 @@ private struct ContactEdit: Sendable {
     let seen: Standing
     let priority: Int?
     /// Nil for leaving it, an empty one for removing it.
-    private let message: String?
+    let message: String?
 
     init(id: Int, seen: Standing, _ change: ContactChange) {
         self.id = id

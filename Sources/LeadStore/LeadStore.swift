@@ -14,6 +14,8 @@ public struct LeadStore: Sendable {
     let singleContacts: SharedQuery<Contact>
     /// Leads that are asked for by id.
     let singleLeads: SharedQuery<LeadWithContacts>
+    /// Nil in the store that carries them out.
+    private(set) var closings: Closings?
 
     /// Waiting contacts that are placed when nobody is asked to wait for it.
     let drains: BackgroundDrains
@@ -43,6 +45,7 @@ public struct LeadStore: Sendable {
             }
             return try LeadReading.leadsByID(found)
         }
+        closings = Closings(store: self)
     }
 
     /// How the store's sessions are set up. A transaction pooler refuses such options: `roles.sql` gives the role

@@ -153,7 +153,7 @@ enum Queue {
             """)
     }
 
-    private static func lockingHead(_ head: Statement) -> Statement {
+    static func lockingHead(_ head: Statement) -> Statement {
         """
         with head as materialized (
             \(head)

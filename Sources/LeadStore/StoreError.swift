@@ -29,6 +29,8 @@ public enum StoreError: Error, Sendable {
     case tooManyLongReads
     /// More registrations wait than the intake takes, or this one has waited for too long; nothing was changed.
     case intakeFull
+    /// More contacts wait to be closed than the store takes, or this one has waited for too long; nothing was changed.
+    case tooManyClosings
     /// Another transaction has held what the request needs (a key, its lead, the source's operators) for longer than it was
     /// waited for; nothing was changed, trying again soon is right.
     case heldByOthers
