@@ -7,8 +7,8 @@ struct Metrics {
     private var text = ""
 
     init(
-        version: String, totals: Observation.Totals, pool: PoolUse, intake: IntakeUse, isDatabaseUp: Bool,
-        waitingContacts: Int?
+        version: String, totals: Observation.Totals, pool: PoolUse, intake: IntakeUse, closings: IntakeUse,
+        isDatabaseUp: Bool, waitingContacts: Int?
     ) {
         gauge("leads_build_info", "Always 1; the label tells the version.", [([("version", version)], 1)])
         gauge(
@@ -40,18 +40,8 @@ struct Metrics {
             ]
         )
         gauge("leads_pool_requests_waiting", "Requests that wait for a database connection.", [([], pool.waiting)])
-        gauge("leads_intake_requests_waiting", "Registrations that wait for a transaction.", [([], intake.waiting)])
-        gauge("leads_intake_lanes_busy", "Transactions of registrations under way.", [([], intake.busyLanes)])
-        counter(
-            "leads_intake_batches_total",
-            "Transactions begun of registrations that came one by one; those of POST /contacts/batch are not counted.",
-            [([], intake.batches)])
-        counter(
-            "leads_intake_members_total", "Registrations in these transactions: by batches, how many share one.",
-            [([], intake.members)])
-        counter(
-            "leads_intake_refused_total", "Registrations turned away because too many waited, or for too long.",
-            [([], intake.refused)])
+        transactions("intake", "registrations", intake)
+        transactions("closings", "closings", closings)
         gauge("leads_http_requests_in_flight", "Requests being answered.", [([], totals.inFlight)])
         counter(
             "leads_http_requests_total", "Requests answered.",
@@ -67,6 +57,19 @@ struct Metrics {
 
     private static func labels(_ series: Observation.Series) -> Labels {
         [("method", series.method), ("route", series.route)]
+    }
+
+    /// What shares transactions with others of its kind.
+    private mutating func transactions(_ name: String, _ members: String, _ use: IntakeUse) {
+        gauge("leads_\(name)_requests_waiting", "What waits for a transaction of \(members).", [([], use.waiting)])
+        gauge("leads_\(name)_lanes_busy", "Transactions of \(members) under way.", [([], use.busyLanes)])
+        counter("leads_\(name)_batches_total", "Transactions of \(members) begun.", [([], use.batches)])
+        counter(
+            "leads_\(name)_members_total", "The \(members) in these transactions: by batches, how many share one.",
+            [([], use.members)])
+        counter(
+            "leads_\(name)_refused_total", "The \(members) turned away because too many waited, or for too long.",
+            [([], use.refused)])
     }
 
     private mutating func gauge(_ name: String, _ help: String, _ samples: [(Labels, Int)]) {

@@ -53,7 +53,7 @@ enum Problem: Error {
             case .sourceNameTaken: .sourceNameTaken
             case .idempotencyKeyReused: .idempotencyKeyReused
             case .idempotencyKeyInUse: .idempotencyKeyInUse
-            case .heldByOthers: .unavailable(cause: "another transaction holds the lead or the source's operators")
+            case .heldByOthers: .unavailable(cause: "another transaction holds what the request needs")
             case .intakeFull: .intakeFull
             case .leadKeyTaken(let id): .leadKeyTaken(leadID: id)
             case .unavailable(let error): .unavailable(cause: "\(error)")

@@ -39,8 +39,7 @@ struct ServiceHandlers: Sendable {
         let waiting = isUp ? try? await store.waitingContacts() : nil
         let metrics = Metrics(
             version: version, totals: observation.totals, pool: await store.poolUse, intake: intake.use,
-            isDatabaseUp: isUp,
-            waitingContacts: waiting)
+            closings: store.closingsUse, isDatabaseUp: isUp, waitingContacts: waiting)
         return Reply(contentType: "text/plain; version=0.0.4; charset=utf-8", metrics.bytes)
     }
 }

@@ -201,8 +201,11 @@ extension Queue {
         join weights w on w.operator_id = l.operator_id
         join sources s on s.id = w.source_id
         left join source_turns t on t.source_id = w.source_id and t.operator_id = w.operator_id
+        -- With the limit it is asked of each source; a plain "exists" may be planned as a walk through all who wait.
+        cross join lateral (
+            select from contacts c where c.source_id = w.source_id and c.status = 'new' limit 1
+        ) waiting
         where l.operator_id = any(\(ids))
-            and exists (select from contacts c where c.source_id = w.source_id and c.status = 'new')
         order by w.source_id, l.operator_id
         """
     }
