@@ -63,7 +63,10 @@ struct Metrics {
     private mutating func transactions(_ name: String, _ members: String, _ use: IntakeUse) {
         gauge("leads_\(name)_requests_waiting", "What waits for a transaction of \(members).", [([], use.waiting)])
         gauge("leads_\(name)_lanes_busy", "Transactions of \(members) under way.", [([], use.busyLanes)])
-        counter("leads_\(name)_batches_total", "Transactions of \(members) begun.", [([], use.batches)])
+        counter(
+            "leads_\(name)_batches_total",
+            "Transactions of \(members) begun, but for those of requests that are lists themselves.",
+            [([], use.batches)])
         counter(
             "leads_\(name)_members_total", "The \(members) in these transactions: by batches, how many share one.",
             [([], use.members)])
