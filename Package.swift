@@ -84,10 +84,11 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(name: "JSON", dependencies: ["Leads"], swiftSettings: settings),
         .target(
             name: "API",
             dependencies: [
-                "Leads", "Identity", "LeadStore",
+                "Leads", "JSON", "Identity", "LeadStore",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -107,7 +108,7 @@ let package = Package(
         .target(name: "Demo", swiftSettings: settings),
         .target(
             name: "FileImport",
-            dependencies: ["API", "Identity", "LeadStore", "Leads"],
+            dependencies: ["Identity", "JSON", "LeadStore", "Leads"],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -175,7 +176,7 @@ let package = Package(
         .testTarget(
             name: "APITests",
             dependencies: [
-                "API", "Identity", "LeadStore", "Leads", "Postgres", "TestSupport",
+                "API", "Identity", "JSON", "LeadStore", "Leads", "Postgres", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -185,6 +186,7 @@ let package = Package(
             resources: [.embedInCode("faults.json"), .embedInCode("documents.json")],
             swiftSettings: settings
         ),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "Leads", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "FileImportTests", dependencies: ["FileImport", "Leads"], swiftSettings: settings),
         .testTarget(name: "DemoTests", dependencies: ["Demo", "Identity"], swiftSettings: settings),
         .testTarget(

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Identity
+import JSON
 import LeadStore
 import Leads
 

@@ -1,3 +1,4 @@
+import JSON
 import LeadStore
 
 /// `/stats`, and what the references count under `/contacts/stats`

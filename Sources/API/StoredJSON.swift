@@ -1,3 +1,5 @@
+import JSON
+
 /// A JSON value as the database keeps it, written without being read: PostgreSQL has checked it.
 struct StoredJSON: JSONWritable {
     let text: String

@@ -1,4 +1,4 @@
-import API
+import JSON
 import Leads
 
 /// One line of a file, or several where a field in quotes spans them.

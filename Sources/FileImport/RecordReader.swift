@@ -1,4 +1,4 @@
-import API
+import JSON
 import Leads
 
 /// Cuts a file into records, of which it never holds more than a piece.

@@ -1,5 +1,5 @@
-import API
 import Glibc
+import JSON
 import Leads
 
 /// The file beside the imported one with the lines that failed, each with its number and the reason: in the same form,

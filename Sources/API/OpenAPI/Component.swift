@@ -1,3 +1,4 @@
+import JSON
 import Leads
 
 /// A named schema of the document, with examples.

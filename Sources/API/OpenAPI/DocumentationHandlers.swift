@@ -1,4 +1,5 @@
 import HTTPTypes
+import JSON
 
 /// `/openapi.json`, `/docs` and what belongs to them.
 struct DocumentationHandlers: Sendable {

@@ -1,3 +1,4 @@
+import JSON
 import Leads
 
 /// The document as one page that needs nothing else, JavaScript included.

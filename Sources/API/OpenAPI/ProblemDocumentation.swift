@@ -1,3 +1,4 @@
+import JSON
 import Leads
 
 extension Component {

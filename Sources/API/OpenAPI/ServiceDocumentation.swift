@@ -1,3 +1,5 @@
+import JSON
+
 extension Component {
     static let message = answer(
         "Message", "What a command did.", [.init("message", .string, "What was done, in English.")],

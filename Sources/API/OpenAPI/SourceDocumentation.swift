@@ -1,3 +1,4 @@
+import JSON
 import LeadStore
 import Leads
 

@@ -12,61 +12,72 @@ public import Leads
 /// }
 /// send(json.bytes)
 /// ```
+///
+/// Inlinable where it is generic, so that other rooms write values of a known type without looking up what a type can do.
 public struct JSONWriter: Sendable {
+    @usableFromInline var content: [UInt8] = []
+
     /// What has been written so far.
-    public private(set) var bytes: [UInt8] = []
+    public var bytes: [UInt8] { content }
 
     /// An empty writer with room for `capacity` bytes before it has to grow.
     public init(capacity: Int = 1024) {
-        bytes.reserveCapacity(capacity)
+        content.reserveCapacity(capacity)
     }
 
     /// Writes an object with the fields that `body` writes.
+    @inlinable
     public mutating func object(_ body: (inout JSONWriter) -> Void) {
         separate()
-        bytes.append(UInt8(ascii: "{"))
+        content.append(UInt8(ascii: "{"))
         body(&self)
-        bytes.append(UInt8(ascii: "}"))
+        content.append(UInt8(ascii: "}"))
     }
 
     /// Writes an array with a value that `body` writes for each element.
+    @inlinable
     public mutating func array<Elements: Sequence>(
         _ elements: Elements,
         _ body: (inout JSONWriter, Elements.Element) -> Void
     ) {
         separate()
-        bytes.append(UInt8(ascii: "["))
+        content.append(UInt8(ascii: "["))
         for element in elements { body(&self, element) }
-        bytes.append(UInt8(ascii: "]"))
+        content.append(UInt8(ascii: "]"))
     }
 
     /// Writes a value, or null for nil.
+    @inlinable
     public mutating func value<Value: JSONWritable>(_ value: Value?) {
         separate()
-        if let value { value.write(to: &bytes) } else { bytes.append("null") }
+        if let value { value.write(to: &content) } else { content.append("null") }
     }
 
     /// Writes a field with a value, or null for nil.
     ///
     /// A name is a literal of our own and must not need escaping.
+    @inlinable
     public mutating func field<Value: JSONWritable>(_ name: StaticString, _ value: Value?) {
         self.name(name)
         self.value(value)
     }
 
     /// Writes a field with null.
+    @inlinable
     public mutating func null(_ name: StaticString) {
         self.name(name)
         value(JSONValue.null)
     }
 
     /// Writes a field with an object.
+    @inlinable
     public mutating func object(_ name: StaticString, _ body: (inout JSONWriter) -> Void) {
         self.name(name)
         object(body)
     }
 
     /// Writes a field with an array.
+    @inlinable
     public mutating func array<Elements: Sequence>(
         _ name: StaticString,
         _ elements: Elements,
@@ -76,46 +87,23 @@ public struct JSONWriter: Sendable {
         array(elements, body)
     }
 
-    private mutating func name(_ name: StaticString) {
+    @usableFromInline
+    mutating func name(_ name: StaticString) {
         separate()
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(name)
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(UInt8(ascii: ":"))
+        content.append(UInt8(ascii: "\""))
+        content.append(name)
+        content.append(UInt8(ascii: "\""))
+        content.append(UInt8(ascii: ":"))
     }
 
     /// Writes the comma that a value needs unless it is the first of its kind.
     ///
     /// The last byte tells: values never end with one of these, a string ends with its quotation mark.
-    private mutating func separate() {
-        switch bytes.last {
+    @usableFromInline
+    mutating func separate() {
+        switch content.last {
         case nil, UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: ":"): break
-        default: bytes.append(UInt8(ascii: ","))
-        }
-    }
-}
-
-extension JSONWriter {
-    /// Writes FastAPI's body of a 422: `{"detail":[{"type","loc","msg","input","ctx"?}]}`.
-    public mutating func detail(_ faults: [Fault]) {
-        object { $0.detailField(faults) }
-    }
-
-    /// Writes the field `detail` of such a body.
-    mutating func detailField(_ faults: [Fault]) {
-        array("detail", faults) { json, fault in
-            json.object {
-                $0.field("type", fault.type)
-                $0.array("loc", fault.location) { json, step in
-                    switch step {
-                    case .field(let name): json.value(name)
-                    case .index(let index): json.value(index)
-                    }
-                }
-                $0.field("msg", fault.message)
-                $0.field("input", fault.input)
-                if !fault.context.isEmpty { $0.field("ctx", JSONValue.object(fault.context)) }
-            }
+        default: content.append(UInt8(ascii: ","))
         }
     }
 }
@@ -222,7 +210,8 @@ extension UInt8 {
 }
 
 extension [UInt8] {
-    fileprivate mutating func append(_ text: StaticString) {
+    @usableFromInline
+    mutating func append(_ text: StaticString) {
         text.withUTF8Buffer { append(contentsOf: $0) }
     }
 

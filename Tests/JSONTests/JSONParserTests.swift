@@ -1,4 +1,4 @@
-import API
+import JSON
 import Leads
 import TestSupport
 import Testing
