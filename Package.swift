@@ -187,7 +187,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "Leads", "TestSupport"], swiftSettings: settings),
-        .testTarget(name: "FileImportTests", dependencies: ["FileImport", "Leads"], swiftSettings: settings),
+        .testTarget(
+            name: "FileImportTests", dependencies: ["FileImport", "Leads", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "DemoTests", dependencies: ["Demo", "Identity"], swiftSettings: settings),
         .testTarget(
             name: "EmbeddedPostgresTests",

@@ -20,8 +20,12 @@ public struct Reconciler: Sendable {
         case counts
         /// The running counts by source and operator are the recount.
         case tallies
+        /// Contacts were created within the time on record for their part of the ids; lists of a time rely on it.
+        case spans
         /// A lead is found by the keys it has.
         case leads
+        /// What was decided is about contacts and candidates that are there.
+        case decisions
         /// Every committed event is numbered, or will be.
         case events
         /// Nobody waits beside an operator who could take them.
@@ -30,8 +34,8 @@ public struct Reconciler: Sendable {
         /// Whether ``Reconciler/repair()`` mends it; the others are for people to decide.
         public var isCounter: Bool {
             switch self {
-            case .loads, .ceilings, .counts, .tallies: true
-            case .guards, .limits, .leads, .events, .queue: false
+            case .loads, .ceilings, .counts, .tallies, .spans: true
+            case .guards, .limits, .leads, .decisions, .events, .queue: false
             }
         }
 
@@ -42,6 +46,8 @@ public struct Reconciler: Sendable {
             case .loads, .ceilings, .limits: "operators"
             case .counts, .leads: "leads"
             case .tallies: "counts"
+            case .spans: "contacts"
+            case .decisions: "decisions"
             case .events: "events"
             case .queue: "waiting contacts"
             }
@@ -128,6 +134,7 @@ public struct Reconciler: Sendable {
                     and has_column_privilege('operator_loads', 'ceiling', 'update')
                     and has_column_privilege('leads', 'contact_count', 'update')
                     and has_table_privilege('contact_tally_changes', 'insert')
+                    and has_table_privilege('contact_spans', 'insert')
                     and has_function_privilege('recount_loads()', 'execute'), current_user::text
                 """)[0].decode(Bool.self, String.self)
             return mayRepair ? nil : role
@@ -329,7 +336,31 @@ extension Reconciler {
                 from report.tally_drift
                 """)
         ),
+        (
+            .spans,
+            counting(
+                "select count(*) from contacts",
+                """
+                select contact_id, format(
+                    'contact %s was created outside the time on record for its part of the ids', contact_id)
+                from (\(outsiders)) outside
+                """)
+        ),
         (.leads, counting("select count(*) from leads", unfindableLeads)),
+        (
+            .decisions,
+            counting(
+                "select count(*) from decisions",
+                """
+                select d.id, format('decision %s is about contact %s, which is gone', d.id, d.contact_id)
+                from decisions d
+                where not exists (select from contacts c where c.id = d.contact_id)
+                union all
+                select d.id, format('decision %s was among candidates %s, which are gone', d.id, d.snapshot_id)
+                from decisions d
+                where not exists (select from decision_snapshots s where s.id = d.snapshot_id)
+                """)
+        ),
         (
             .events,
             counting(
@@ -342,6 +373,17 @@ extension Reconciler {
     private static let tallyName: Statement = """
         case when source_id is null then 'leads' else
             format('source %s, operator %s', source_id, coalesce(operator_id::text, 'none')) end
+        """
+
+    private static let outsiders: Statement = """
+        select c.id as contact_id, c.id / 4096 as part, c.created_at
+        from contacts c
+        left join (
+            select part, min(first_created_at) as first_created_at, max(last_created_at) as last_created_at
+            from contact_spans
+            group by part
+        ) s on s.part = c.id / 4096
+        where s.part is null or c.created_at < s.first_created_at or c.created_at > s.last_created_at
         """
 
     /// Without its forced contacts nobody has more than the limit: an ordinary assignment needs load < max_load, and a
@@ -449,6 +491,20 @@ extension Reconciler {
                 select row_number() over (order by source_id, operator_id), format(
                     '%s (contacts, open, waiting, leads): %s → %s', \(tallyName), tallied, recounted)
                 from correct_contact_tallies()
+                """)
+        ),
+        (
+            .spans,
+            counting(
+                "select count(*) from contacts",
+                """
+                insert into contact_spans (part, first_created_at, last_created_at)
+                select part, min(created_at), max(created_at)
+                from (\(outsiders)) outside
+                group by part
+                returning part, format(
+                    'contacts %s to %s: created %s to %s', part * 4096, part * 4096 + 4095, first_created_at,
+                    last_created_at)
                 """)
         ),
     ]

@@ -152,10 +152,10 @@ struct ReconcilerTests {
             let excess =
                 "operator \(ids[1]): 3 active contacts, limit 1, forced 0, no lowering of the limit on record"
             let drift = try await found(database)
-            #expect(Set(drift.keys) == [.loads, .limits, .counts, .tallies])
+            #expect(Set(drift.keys) == [.loads, .limits, .counts, .tallies, .spans])
             #expect(drift[.limits] == [excess])
             let counters = try await mended(database).keys
-            #expect(Set(counters) == [.loads, .counts, .tallies])
+            #expect(Set(counters) == [.loads, .counts, .tallies, .spans])
             #expect(try await found(database) == [.limits: [excess]])
             #expect(try await database.load(of: ids[1]) == 3)
             for id: Int in try await database.value(
@@ -165,6 +165,57 @@ struct ReconcilerTests {
                 _ = try await database.store.changeContact(id: id, ContactChange(.close))
             }
             #expect(try await found(database) == [:])
+        }
+    }
+
+    @Test func `contacts that lists of their time would leave out are found, and listed again once that is mended`()
+        async throws
+    {
+        try await busy { database, _, _ in
+            func listed() async throws -> Int {
+                var filter = ContactFilter()
+                filter.createdFrom = Timestamp(microseconds: 0)
+                return try await database.store.contacts(filter, Page()).elements.count
+            }
+            try await database.store.foldTallies()
+            #expect(try await listed() == 8)
+            try await unnoticed(database, "delete from contact_spans")
+            #expect(try await listed() == 0)
+            #expect(try await found(database)[.spans]?.count == 8)
+            #expect(try await mended(database)[.spans]?.count == 1)
+            #expect(try await found(database) == [:])
+            #expect(try await listed() == 8)
+            try await unnoticed(
+                database, "update contacts set created_at = created_at + interval '1 day' where id in (2, 3)")
+            #expect(
+                try await found(database) == [
+                    .spans: [2, 3].map {
+                        "contact \($0) was created outside the time on record for its part of the ids"
+                    }
+                ])
+            #expect(try await mended(database).keys.map(\.rawValue) == ["spans"])
+            #expect(try await found(database) == [:])
+        }
+    }
+
+    @Test func `decisions about what is gone are found and left to people`() async throws {
+        try await busy { database, _, _ in
+            let snapshot: Int = try await database.value("select max(id) from decision_snapshots")
+            try await unnoticed(
+                database,
+                """
+                insert into decisions (contact_id, snapshot_id, ordinal, operator_id)
+                values (999, \(snapshot), 7, 1), (1, 888, 0, 1)
+                """)
+            let last: Int = try await database.value("select max(id) from decisions")
+            #expect(
+                try await found(database) == [
+                    .decisions: [
+                        "decision \(last - 1) is about contact 999, which is gone",
+                        "decision \(last) was among candidates 888, which are gone",
+                    ]
+                ])
+            #expect(try await mended(database) == [:])
         }
     }
 

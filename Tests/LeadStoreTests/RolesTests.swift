@@ -21,13 +21,39 @@ import Testing
                 connectionString: "\(database.connectionString) user=\(role) target_session_attrs=any"))
     }
 
-    @Test func `leads_app can do all the product does`() async throws {
+    /// The store of an instance that connects as leads_app.
+    private func withStore(_ body: (TestDatabase, LeadStore) async throws -> Void) async throws {
         try await withRoles { database in
             let pool = Pool(
                 Pool.Configuration(
                     connection: ConnectionConfiguration(
                         connectionString: "\(database.connectionString) user=leads_app")))
-            let store = LeadStore(pool: pool)
+            try await body(database, LeadStore(pool: pool))
+            await pool.close()
+        }
+    }
+
+    @Test func `an upgrade gives leads_app its rights to what is new before the roles are equipped again`() async throws
+    {
+        try await TestDatabase.with { database in
+            try await database.byHand(
+                """
+                do $$ begin create role leads_app login; exception when duplicate_object then null; end $$;
+                \(Schema.repeatables.map(\.sql).joined(separator: "\n"))
+                """)
+            let hasAll: Bool = try await database.value(
+                """
+                select has_table_privilege('leads_app', 'contact_spans', 'select')
+                    and has_function_privilege('leads_app', 'fold_contact_spans()', 'execute')
+                    and has_function_privilege('leads_app', 'flush_lead_names()', 'execute')
+                    and has_function_privilege('leads_app', 'contact_waiting_reason(bigint, bigint[])', 'execute')
+                """)
+            #expect(hasAll)
+        }
+    }
+
+    @Test func `leads_app can do all the product does`() async throws {
+        try await withStore { database, store in
             let source = try await store.createSource(NewSource(name: "source"))
             let person = try await store.createOperator(NewOperator(name: "a", maxLoad: 1))
             try await store.setWeights(sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: true)
@@ -69,18 +95,12 @@ import Testing
             #expect(try await store.distributionStatistics().summary.totalContacts == 5)
             #expect(try await store.isReady(schemaVersion: LeadStore.migrations.count))
             #expect(try await store.sweep() == 0)
-            await pool.close()
             #expect(try await database.drift() == 0)
         }
     }
 
     @Test func `leads_app can change, merge and find leads`() async throws {
-        try await withRoles { database in
-            let pool = Pool(
-                Pool.Configuration(
-                    connection: ConnectionConfiguration(
-                        connectionString: "\(database.connectionString) user=leads_app")))
-            let store = LeadStore(pool: pool)
+        try await withStore { database, store in
             let source = try await store.createSource(NewSource(name: "source"))
             var ids: [Int] = []
             for id in ["a", "b", "c"] {
@@ -105,7 +125,6 @@ import Testing
             let query = LeadQuery(words: ["lead", "c"], beginnings: [LeadIdentity(kind: .email, value: "1")])
             #expect(try await store.leads(matching: query, Page()).elements.map(\.lead.id) == [ids[2]])
             #expect(try await store.possibleDuplicates(Page()).elements.isEmpty)
-            await pool.close()
         }
     }
 

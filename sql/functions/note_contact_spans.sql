@@ -48,6 +48,15 @@ as $$
 $$;
 comment on function fold_contact_spans() is 'Makes one row of several for a part of contact_spans; instances call it every few seconds.';
 revoke execute on function fold_contact_spans() from public;
+-- Instances may run before `migrate --roles` has been through once more.
+do $$
+begin
+    if exists (select from pg_roles where rolname = 'leads_app') then
+        grant select on contact_spans to leads_app;
+        grant execute on function fold_contact_spans() to leads_app;
+    end if;
+end
+$$;
 
 -- What was there before the trigger is noted once, before writers can come in between.
 do $$
