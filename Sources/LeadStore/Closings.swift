@@ -128,7 +128,7 @@ private struct ClosingBatches: Sendable {
     }
 
     /// Somebody holds a lock for longer than is waited for: each operator's contacts by themselves, without those that are
-    /// held, and waiting no more than a moment for the operator. For how many is bounded; who is left comes first another
+    /// held, and waiting no more than a moment for the operator. For how many is bounded; who is left may come first another
     /// time, as the order is drawn.
     private func closeApart(_ edits: [ContactEdit]) async -> [Outcome] {
         let deadline = ContinuousClock.now + Self.patienceWithHeld
