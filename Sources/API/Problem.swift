@@ -58,9 +58,9 @@ enum Problem: Error {
             case .intakeFull: .intakeFull
             case .leadKeyTaken(let id): .leadKeyTaken(leadID: id)
             case .unavailable(let error): .unavailable(cause: "\(error)")
-            case .tooManyLongReads: .unavailable(cause: "too many lists and reports at once")
             case .notTried: .unavailable(cause: "the transaction before it was lost")
             case .tooManyClosings: .unavailable(cause: "too many contacts wait to be closed")
+            case .tooManyLongReads: .unavailable(cause: "too much is read at once")
             case .cancelled: .unavailable(cause: nil)
             case .outcomeUnknown: .outcomeUnknown
             case .unexpected(let error): .internalError(cause: "\(error)")

@@ -11,6 +11,7 @@ import Synchronization
 final class SharedQuery<Value: Sendable>: Sendable {
     private struct Caller {
         let id: Int
+        let arrived = ContinuousClock.now
         let continuation: CheckedContinuation<Result<Value?, StoreError>, Never>
     }
 
@@ -21,17 +22,22 @@ final class SharedQuery<Value: Sendable>: Sendable {
     }
 
     private let limit: Int
+    private let patience: Duration
     private let executor: any TaskExecutor
     private let state = Mutex(State())
     /// Those of the ids that there are, with what each stands for.
     private let read: @Sendable ([Int]) async throws(StoreError) -> [Int: Value]
 
-    /// - Parameter limit: how many ids a query may have.
+    /// - Parameters:
+    ///   - limit: how many ids a query may have.
+    ///   - patience: how long a caller may wait for a query to be sent. Where each takes seconds, because the database is
+    ///     stuck or the pool is exhausted, those at the end would hear of it after a minute.
     init(
-        limit: Int, executor: any TaskExecutor,
+        limit: Int, patience: Duration = .seconds(2), executor: any TaskExecutor,
         _ read: @escaping @Sendable ([Int]) async throws(StoreError) -> [Int: Value]
     ) {
         self.limit = limit
+        self.patience = patience
         self.executor = executor
         self.read = read
     }
@@ -40,7 +46,7 @@ final class SharedQuery<Value: Sendable>: Sendable {
     var waiting: Int { state.withLock { $0.callers.count } }
 
     /// What an id stands for, nil for an unknown one.
-    /// - Throws: what the query throws.
+    /// - Throws: `StoreError.tooManyLongReads` for one who has waited too long, and what the query throws.
     func value(of id: Int) async throws(StoreError) -> Value? {
         let result = await withCheckedContinuation { continuation in
             let begins = state.withLock { state in
@@ -55,7 +61,9 @@ final class SharedQuery<Value: Sendable>: Sendable {
 
     /// Sends queries for as long as there is somebody to answer.
     private func answer() async {
-        while let callers = next() {
+        while let (callers, late) = next() {
+            for caller in late { caller.continuation.resume(returning: .failure(.tooManyLongReads)) }
+            guard !callers.isEmpty else { continue }
             let ids = Set(callers.map(\.id))
             do throws(StoreError) {
                 let values = try await read(Array(ids))
@@ -75,19 +83,19 @@ final class SharedQuery<Value: Sendable>: Sendable {
         do throws(StoreError) { return .success(try await read([id])[id]) } catch { return .failure(error) }
     }
 
-    /// Who is answered next; nil when nobody waits: then the next to come begins.
-    private func next() -> [Caller]? {
-        state.withLock { state in
+    /// Who is answered next, and who has waited too long; nil when nobody waits: then the next to come begins.
+    private func next() -> (callers: [Caller], late: [Caller])? {
+        let tooLate = ContinuousClock.now - patience
+        return state.withLock { state in
             guard !state.callers.isEmpty else {
                 state.isUnderWay = false
                 return nil
             }
-            guard state.callers.count > limit else {
-                defer { state.callers.removeAll() }
-                return state.callers
-            }
-            defer { state.callers.removeFirst(limit) }
-            return Array(state.callers.prefix(limit))
+            // They stand in the order in which they came.
+            let late = Array(state.callers.prefix { $0.arrived <= tooLate })
+            let callers = Array(state.callers[late.count...].prefix(limit))
+            state.callers.removeFirst(late.count + callers.count)
+            return (callers, late)
         }
     }
 }

@@ -25,7 +25,7 @@ public enum StoreError: Error, Sendable {
     case leadKeyTaken(leadID: Int)
     /// The database cannot be reached, is too busy or has no room; nothing was changed, trying again soon is right.
     case unavailable(PostgresError)
-    /// Lists and reports asked for at once are more than this instance reads in time; trying again soon is right.
+    /// What is asked for at once is more than this instance reads in time; trying again soon is right.
     case tooManyLongReads
     /// More registrations wait than the intake takes, or this one has waited for too long; nothing was changed.
     case intakeFull

@@ -33,8 +33,9 @@ struct SharedQueryTests {
         }
 
         /// Each id stands for itself and the number of the query that found it.
-        func query(limit: Int = 100) -> SharedQuery<[Int]> {
-            SharedQuery(limit: limit, executor: globalConcurrentExecutor) { (ids) throws(StoreError) in
+        func query(limit: Int = 100, patience: Duration = .seconds(60)) -> SharedQuery<[Int]> {
+            SharedQuery(limit: limit, patience: patience, executor: globalConcurrentExecutor) {
+                (ids) throws(StoreError) in
                 #expect(Set(ids).count == ids.count)
                 let number = self.state.withLock { state in
                     state.queries.append(Set(ids))
@@ -126,6 +127,25 @@ struct SharedQueryTests {
             guard case .unavailable = answer.failure else { throw try #require(answer.failure) }
         }
         #expect(database.queries == [[0], [1, 2, 3]])
+    }
+
+    @Test func `whoever has waited too long is turned away, and asked for no more`() async throws {
+        let database = Database()
+        let query = database.query(patience: .milliseconds(200))
+        let first = ask(query, [0])
+        #expect(await eventually { database.queries.count == 1 })
+        let others = ask(query, [1, 2])
+        #expect(await eventually { query.waiting == 2 })
+        try await Task.sleep(for: .milliseconds(250))
+        database.answer(1)
+        #expect(try await first[0].value.get() == [0, 1])
+        for other in others {
+            let answer = await other.value
+            guard case .tooManyLongReads = answer.failure else { throw try #require(answer.failure) }
+        }
+        database.answer(1)
+        #expect(try await query.value(of: 3) == [3, 2])
+        #expect(database.queries == [[0], [3]])
     }
 
     @Test func `a caller who goes away takes nobody along`() async throws {

@@ -1,7 +1,7 @@
 /// Waits until the condition holds.
 /// - Returns: whether it did within the deadline.
 public func eventually(
-    within deadline: Duration = .seconds(30), _ condition: () async throws -> Bool
+    within deadline: Duration = .seconds(120), _ condition: () async throws -> Bool
 ) async rethrows -> Bool {
     let end = ContinuousClock.now + deadline
     while true {
