@@ -390,14 +390,11 @@ extension Conversation {
         if case .idle = next { becomeIdle() }
     }
 
-    /// The answer to what is no HTTP. It is not known whether a body would be wanted; here it ends the connection.
+    /// Answers what is no HTTP, and with that ends the connection: nobody knows where the next request would begin.
     private func refuseNonsense(_ context: ChannelHandlerContext) {
         let id = RequestID.of(RequestHeaders(HTTPHeaders()))
         let problem = Problem.notHTTP
-        server.observation.requestBegan()
-        server.observation.requestEnded(
-            Observation.Exchange(
-                id: id, method: .none, endpoint: nil, status: problem.status.code, duration: .zero, cause: nil))
+        server.observation.refused(id: id, problem.status)
         let answer = problem.reply(in: server.language).encoded(
             for: .none, id: id, connection: "close", date: date.value, context.channel.allocator)
         close(after: answer)

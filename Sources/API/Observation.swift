@@ -159,6 +159,11 @@ public final class Observation: Sendable {
         log(exchange)
     }
 
+    /// Notes an answer to what is no request.
+    func refused(id: String, _ status: HTTPResponse.Status) {
+        logger.debug("answered", metadata: ["request_id": "\(id)", "status": "\(status.code)"])
+    }
+
     func registered(_ outcome: RegistrationOutcome) {
         state.withLock { $0.registrations[outcome, default: 0] += 1 }
     }
