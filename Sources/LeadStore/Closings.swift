@@ -30,7 +30,7 @@ struct Closings: Sendable {
         let batches = ClosingBatches(store: store)
         var configuration = Intake.Configuration()
         configuration.lanes = 1
-        lanes = Lanes(configuration, executor: store.taskExecutor, whenFull: .tooManyClosings) {
+        lanes = Lanes(configuration, executor: store.taskExecutor, whenFull: .tooManyClosings, turns: store.turns) {
             await batches.close($0, apart: false)
         }
         heldUp = Lanes(configuration, executor: store.taskExecutor, whenFull: .tooManyClosings) {

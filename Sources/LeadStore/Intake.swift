@@ -119,7 +119,11 @@ public struct Intake: Sendable {
         self.configuration = configuration
         let batches = Batches(store: store, queueHead: Self.queueHead)
         self.batches = batches
-        let lanes = Lanes<Request>(configuration, executor: store.taskExecutor) { await batches.register($0) }
+        // Several lanes are for several sources, whose transactions are to go on side by side.
+        let turns = configuration.lanes == 1 ? store.turns : nil
+        let lanes = Lanes<Request>(configuration, executor: store.taskExecutor, turns: turns) {
+            await batches.register($0)
+        }
         self.lanes = lanes
         var apart = configuration
         apart.lanes = 1

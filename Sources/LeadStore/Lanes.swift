@@ -30,17 +30,21 @@ final class Lanes<Request: Sharing>: Sendable {
     private let executor: any TaskExecutor
     /// What those hear who are too many or have waited for too long.
     private let whenFull: StoreError
+    /// Taken for each transaction; nil for whoever waits for nobody.
+    private let turns: Turns?
     private let state: Mutex<State>
     /// Does what is requested in a transaction; an outcome for each, in order.
     private let perform: @Sendable ([Request]) async -> [Result<Request.Outcome, StoreError>]
 
     init(
         _ configuration: Intake.Configuration, executor: any TaskExecutor, whenFull: StoreError = .intakeFull,
+        turns: Turns? = nil,
         perform: @escaping @Sendable ([Request]) async -> [Result<Request.Outcome, StoreError>]
     ) {
         self.configuration = configuration
         self.executor = executor
         self.whenFull = whenFull
+        self.turns = turns
         self.perform = perform
         state = Mutex(State(queue: IntakeQueue(limit: configuration.queueLimit)))
     }
@@ -86,7 +90,11 @@ final class Lanes<Request: Sharing>: Sendable {
     }
 
     private func runLane() async {
-        while let (batch, late) = takeBatch() {
+        while true {
+            // The batch is put together afterwards, with whoever has come meanwhile.
+            let hasTurn = await turns?.take() ?? false
+            defer { if hasTurn { turns?.giveBack() } }
+            guard let (batch, late) = takeBatch() else { return }
             for caller in late { caller.continuation.resume(returning: .failure(whenFull)) }
             guard !batch.isEmpty else { continue }
             let outcomes = await perform(batch.map(\.request))

@@ -24,16 +24,17 @@ struct LeadMatching {
         }
     }
 
-    struct PossibleDuplicate: Hashable {
+    /// Two leads that may be one person.
+    struct Pair: Hashable {
         let leadID: Int
         let otherLeadID: Int
-        let kind: IdentityKind
     }
 
     private var owners: [LeadIdentity: Int]
     private var leads: [Int: KnownLead]
     private(set) var newIdentities: [(identity: LeadIdentity, leadID: Int)] = []
-    private(set) var possibleDuplicates: Set<PossibleDuplicate> = []
+    /// With the key each pair was first found to share.
+    private(set) var possibleDuplicates: [Pair: IdentityKind] = [:]
 
     init(owners: [LeadIdentity: Int], leads: [Int: KnownLead]) {
         self.owners = owners
@@ -77,9 +78,8 @@ struct LeadMatching {
             if key.kind == .externalID { leads[id]?.externalIDs.insert(key.value) }
         }
         for other in others where other.leadID != id {
-            possibleDuplicates.insert(
-                PossibleDuplicate(
-                    leadID: min(id, other.leadID), otherLeadID: max(id, other.leadID), kind: other.kind))
+            let pair = Pair(leadID: min(id, other.leadID), otherLeadID: max(id, other.leadID))
+            possibleDuplicates[pair] = possibleDuplicates[pair] ?? other.kind
         }
         return id
     }
@@ -147,8 +147,9 @@ struct LeadMatching {
 
     /// What stores the pairs to look at. Last of all, because a merge locks their table after the contacts it moves.
     var duplicateStatements: [Statement] {
-        let pairs = Array(possibleDuplicates)
-        guard !pairs.isEmpty else { return [] }
+        guard !possibleDuplicates.isEmpty else { return [] }
+        let pairs = possibleDuplicates.map { (leadID: $0.leadID, otherLeadID: $0.otherLeadID, kind: $1) }
+            .sorted { ($0.leadID, $0.otherLeadID) < ($1.leadID, $1.otherLeadID) }
         return [
             """
             insert into possible_duplicates (lead_id, other_lead_id, kind)

@@ -14,6 +14,8 @@ public struct LeadStore: Sendable {
     let singleContacts: SharedQuery<Contact>
     /// Leads that are asked for by id.
     let singleLeads: SharedQuery<LeadWithContacts>
+    /// Of registrations and closings.
+    let turns = Turns()
     /// Nil in the store that carries them out.
     private(set) var closings: Closings?
 

@@ -41,7 +41,7 @@ struct LeadMatchingTests {
         #expect(
             matching.lead(of: NewContact(sourceID: 1), keys: [otherExternal, phone], freshID: 5, at: time) == 5)
         #expect(
-            matching.possibleDuplicates == [.init(leadID: 1, otherLeadID: 5, kind: .phone)])
+            matching.possibleDuplicates == [.init(leadID: 1, otherLeadID: 5): .phone])
         // The phone stays with its first owner; the new lead is found by its own id.
         #expect(matching.newIdentities.map(\.identity) == [otherExternal])
         #expect(matching.lead(of: NewContact(sourceID: 1), keys: [otherExternal], freshID: 6, at: time) == 5)
@@ -62,7 +62,7 @@ struct LeadMatchingTests {
         var matching = LeadMatching(
             owners: [phone: 2, email: 1], leads: [1: known(), 2: known(2)])
         #expect(matching.lead(of: NewContact(sourceID: 1), keys: [phone, email], freshID: 5, at: time) == 2)
-        #expect(matching.possibleDuplicates == [.init(leadID: 1, otherLeadID: 2, kind: .email)])
+        #expect(matching.possibleDuplicates == [.init(leadID: 1, otherLeadID: 2): .email])
         #expect(matching.newLeads.isEmpty && matching.newIdentities.isEmpty)
     }
 
