@@ -8,11 +8,9 @@ struct ClosingBatch: Sendable {
     enum Manner {
         /// It waits for everything, for less time than transactions usually do: all who close wait behind it.
         case together
-        /// It waits for operators and for those who wait only as long as other batches may have them, and leaves out the
-        /// contacts to be closed that somebody holds.
+        /// It waits for operators only as long as other batches may have them, and leaves out the contacts to be closed that
+        /// somebody holds, as well as those who wait.
         case apart
-        /// The same, and leaves those who wait to the sweep.
-        case apartWithoutServing
     }
 
     /// What has become of it, decided from what was read under the locks.
@@ -66,14 +64,19 @@ struct ClosingBatch: Sendable {
         [
             manner == .together ? Self.patience : Locks.impatience, Locks.operators(operatorIDs),
             closing(edits.filter { !held.contains($0.id) }),
-        ] + (serves ? [Queue.head(ofOperators: operatorIDs), Queue.candidates(ofOperators: operatorIDs)] : [])
+        ]
+            + (serves
+                ? [
+                    Queue.head(ofOperators: operatorIDs, skippingHeld: manner == .apart),
+                    Queue.candidates(ofOperators: operatorIDs),
+                ] : [])
     }
 
     /// Long enough for a queue of transactions in front of an operator. With as long a time as others wait, who holds one
     /// operator would hold up the closings of all for twice as long.
     private static let patience: Statement = "select set_config('lock_timeout', '750ms', true)"
 
-    private var serves: Bool { manner != .apartWithoutServing && !operatorIDs.isEmpty }
+    private var serves: Bool { !operatorIDs.isEmpty }
 
     /// Closes the contacts that are still as they were seen and returns them with the loads their operators had before.
     private func closing(_ edits: [ContactEdit]) -> Statement {
@@ -131,9 +134,11 @@ struct ClosingBatch: Sendable {
             plan.statements += round.statements
             for id in operatorIDs { if let load = round.load(of: id) { loads[id] = load } }
             // Those who vanished leave places for those behind them, and where as many were found as were looked for,
-            // more may be there.
-            if waiting.count < heads.count
-                || Dictionary(grouping: heads, by: \.sourceID).values.contains(where: { $0.count >= most })
+            // more may be there. To look again apart would be to wait for whoever is held, with the operator's row locked:
+            // that is left to the next who come, and to the sweep.
+            if manner == .together,
+                waiting.count < heads.count
+                    || Dictionary(grouping: heads, by: \.sourceID).values.contains(where: { $0.count >= most })
             {
                 plan.unservedOperatorIDs = operators.filter { places(of: $0.id, $0.isActive, $0.maxLoad) > 0 }.map(\.id)
             }
@@ -164,8 +169,10 @@ extension Queue {
     /// Locks the first waiting contacts of all sources of operators that one of these may take, of each source as many as
     /// they have places in all. What is chosen from is known to be free: that somebody of the source's others may take a
     /// contact makes no difference, as whoever is free has taken it.
-    static func head(ofOperators ids: [Int]) -> Statement {
+    /// - Parameter skipsHeld: whether those that somebody holds are passed over, as if they were gone.
+    static func head(ofOperators ids: [Int], skippingHeld skipsHeld: Bool) -> Statement {
         lockingHead(
+            skippingHeld: skipsHeld,
             """
             with free as materialized (
                 select operator_id, max_load - load as places

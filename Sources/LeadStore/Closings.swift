@@ -133,38 +133,30 @@ private struct ClosingBatches: Sendable {
     private func closeApart(_ edits: [ContactEdit]) async -> [Outcome] {
         let deadline = ContinuousClock.now + Self.patienceWithHeld
         var outcomes = edits.map { _ in Outcome.failure(.heldByOthers) }
-        // Not once somebody holds a contact that waits: to wait for that one is left to the sweep.
-        var serves = true
         for (operatorID, members) in Dictionary(grouping: edits.indices, by: { edits[$0].seen.operatorID }).shuffled() {
             guard ContinuousClock.now < deadline else {
                 if let operatorID { heldOperators.insert(operatorID) }
                 continue
             }
-            let closed = await closeImpatiently(members.map { edits[$0] }, of: operatorID, serving: &serves)
+            let closed = await closeImpatiently(members.map { edits[$0] }, of: operatorID)
             for (member, outcome) in zip(members, closed) { outcomes[member] = outcome }
         }
         return outcomes
     }
 
-    private func closeImpatiently(
-        _ edits: [ContactEdit], of operatorID: Int?, serving serves: inout Bool
-    ) async -> [Outcome] {
+    private func closeImpatiently(_ edits: [ContactEdit], of operatorID: Int?) async -> [Outcome] {
         do throws(StoreError) {
-            let outcomes = try await commit(edits, serves ? .apart : .apartWithoutServing)
-            if serves, let operatorID { heldOperators.remove(operatorID) }
+            let outcomes = try await commit(edits, .apart)
+            if let operatorID { heldOperators.remove(operatorID) }
             return outcomes
         } catch {
             if let operatorID, error.isTimeout || error.isHeldByOthers { heldOperators.insert(operatorID) }
-            if error.isTimeout, serves {
-                serves = false
-                return await closeImpatiently(edits, of: operatorID, serving: &serves)
-            }
             guard edits.count > 1, error.mayBeOneMembers else {
                 return edits.map { _ in .failure(error.isTimeout ? .heldByOthers : error) }
             }
             let middle = edits.count / 2
-            let first = await closeImpatiently(Array(edits[..<middle]), of: operatorID, serving: &serves)
-            return first + (await closeImpatiently(Array(edits[middle...]), of: operatorID, serving: &serves))
+            let first = await closeImpatiently(Array(edits[..<middle]), of: operatorID)
+            return first + (await closeImpatiently(Array(edits[middle...]), of: operatorID))
         }
     }
 

@@ -288,16 +288,17 @@ private struct Batches: Sendable {
             (transaction) throws(StoreError) -> (outcomes: [Result<Intake.Outcome, StoreError>], unserved: [Int])? in
             var plan = try await admit(batch, try await transaction.run(batch.leadStatements), transaction)
             var drawn: [Int: Queue.Drawn] = [:]
-            for (sourceID, count) in plan.contactCounts {
-                guard let version = plan.poolVersions[sourceID] else { continue }
-                drawn[sourceID] = largePools.line(of: sourceID, version: version)?.draws(for: count)
+            let counts = plan.contactCounts
+            for (sourceID, source) in plan.sources {
+                let line = largePools.line(of: sourceID, source, version: plan.poolVersions[sourceID] ?? 0)
+                drawn[sourceID] = line?.draws(for: counts[sourceID] ?? 0)
             }
             let found = try await transaction.run(batch.operatorStatements(drawn: drawn, queueHead: queueHead))
             try reading { () throws(PostgresError) in try batch.read(found, drawn: drawn, into: &plan) }
             var generator = SystemRandomNumberGenerator()
             let unserved = plan.queuedLargePools.isEmpty ? plan.decide(using: &generator) : []
             guard plan.queuedLargePools.isEmpty, !plan.isOutOfDraws else {
-                for sourceID in drawn.keys { largePools.forget(sourceID) }
+                for sourceID in drawn.keys { largePools.giveUp(sourceID) }
                 await transaction.rollBack()
                 return nil
             }

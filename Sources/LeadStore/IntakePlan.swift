@@ -92,7 +92,7 @@ struct IntakePlan: Sendable {
     }
 
     /// Known leads whose external ids have to be noted before the members are admitted.
-    var leadsInQuestion: Set<Int> { Set(batch.requests.lazy.flatMap { matching.leadsInQuestion(by: $0.keys) }) }
+    var leadsInQuestion: Set<Int> { matching.leadsInQuestion(by: batch.requests.map(\.keys)) }
 
     /// Reads what `IntakeBatch.externalIDs(ofLeads:)` returned.
     mutating func noteExternalIDs(_ found: QueryResult) throws(PostgresError) {
@@ -330,8 +330,9 @@ struct IntakePlan: Sendable {
 
     /// What stores everything but the leads, which come first.
     func statements(storing outcomes: [Result<Intake.Outcome, StoreError>]) -> [Statement] {
-        (rows.isEmpty ? [] : [contactStatement]) + round.statements + (rows.isEmpty ? [] : [eventStatement])
-            + matching.duplicateStatements + answerStatements(outcomes)
+        // Those who waited were given their operators first, which the trigger goes by.
+        round.placementStatements + (rows.isEmpty ? [] : [contactStatement]) + round.recordStatements
+            + (rows.isEmpty ? [] : [eventStatement]) + matching.duplicateStatements + answerStatements(outcomes)
     }
 
     private var contactStatement: Statement {

@@ -15,34 +15,53 @@ final class LargePools: Sendable {
 
     /// From how many operators on a pool is large.
     private static let size = 64
-    private let pools = Mutex<[Int: Pool]>([:])
+    /// For how long one is left alone that could not be drawn from.
+    private static let pause: Duration = .seconds(1)
+    private let state = Mutex(State())
+
+    private struct State {
+        var pools: [Int: Pool] = [:]
+        var pausesEnd: [Int: ContinuousClock.Instant] = [:]
+    }
 
     /// Remembers a source whose operators are locked, or forgets it where drawing would not do.
     func note(_ sourceID: Int, _ source: Queue.LockedSource, version: Int, isAnybodyWaiting: Bool) {
-        let isLarge =
-            source.strategy == .weightedRandom && !source.keepsReturningLeads && source.drawn == nil
-            && source.candidates.count >= Self.size
+        let isLarge = Self.isDecidedByWeight(source) && source.candidates.count >= Self.size
         guard isLarge, !isAnybodyWaiting, Self.hasRoom(source.candidates), let line = WeightLine(source.candidates)
         else {
-            return forget(sourceID)
+            state.withLock { $0.pools[sourceID] = nil }
+            return
         }
-        pools.withLock { $0[sourceID] = Pool(version: version, line: line) }
+        state.withLock { state in
+            if let end = state.pausesEnd[sourceID], ContinuousClock.now < end { return }
+            state.pausesEnd[sourceID] = nil
+            state.pools[sourceID] = Pool(version: version, line: line)
+        }
     }
 
-    func forget(_ sourceID: Int) {
-        pools.withLock { $0[sourceID] = nil }
+    /// Forgets a source that could not be drawn from: somebody waits in it, or too few have room.
+    func giveUp(_ sourceID: Int) {
+        state.withLock { state in
+            state.pools[sourceID] = nil
+            state.pausesEnd[sourceID] = .now + Self.pause
+        }
     }
 
     func containsAny(of sourceIDs: [Int]) -> Bool {
-        pools.withLock { pools in !pools.isEmpty && sourceIDs.contains { pools[$0] != nil } }
+        state.withLock { state in !state.pools.isEmpty && sourceIDs.contains { state.pools[$0] != nil } }
     }
 
-    /// The source's pool as it is in this version.
-    func line(of sourceID: Int, version: Int) -> WeightLine? {
-        pools.withLock { pools in
-            guard let pool = pools[sourceID], pool.version == version else { return nil }
+    /// The source's pool, if it is remembered as it is in this version and the source, which is shared, is still decided so.
+    func line(of sourceID: Int, _ source: Queue.LockedSource, version: Int) -> WeightLine? {
+        guard Self.isDecidedByWeight(source) else { return nil }
+        return state.withLock { state in
+            guard let pool = state.pools[sourceID], pool.version == version else { return nil }
             return pool.line
         }
+    }
+
+    private static func isDecidedByWeight(_ source: Queue.LockedSource) -> Bool {
+        source.strategy == .weightedRandom && !source.keepsReturningLeads
     }
 
     /// Whether, by weight, seven of eight draws fall to somebody who can take more than a contact or two.
@@ -60,7 +79,8 @@ extension WeightLine {
     /// Draws for so many contacts, and some more for those that have no room.
     func draws(for contacts: Int) -> Queue.Drawn {
         var generator = SystemRandomNumberGenerator()
-        let draws = (0..<contacts + contacts / 4 + 8).map { _ in draw(using: &generator) }
+        let count = contacts == 0 ? 0 : contacts + contacts / 4 + 8
+        let draws = (0..<count).map { _ in draw(using: &generator) }
         var starts: [Int: Int] = [:]
         for draw in draws where starts[draw.operatorID] == nil { starts[draw.operatorID] = start(of: draw.operatorID) }
         return Queue.Drawn(total: total, positions: draws.map(\.position), starts: starts)

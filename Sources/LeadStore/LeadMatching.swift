@@ -41,12 +41,15 @@ struct LeadMatching {
         self.leads = leads
     }
 
-    /// Known leads that could be told from a contact's by their external ids, which `note(externalID:of:)` must be told then.
-    func leadsInQuestion(by keys: [LeadIdentity]) -> [Int] {
-        guard let externalID = keys.first(where: { $0.kind == .externalID }), owners[externalID] == nil else {
-            return []
+    /// The known leads whose external ids `note(externalID:of:)` must be told before contacts with these keys are matched.
+    ///
+    /// All of them as soon as an external id that nobody has comes with a weaker key: an earlier contact may give that key to
+    /// any of them.
+    func leadsInQuestion(by keys: [[LeadIdentity]]) -> Set<Int> {
+        let isUnknown = keys.contains { keys in
+            keys.count > 1 && keys.contains { $0.kind == .externalID && owners[$0] == nil }
         }
-        return keys.compactMap { owners[$0] }
+        return isUnknown ? Set(leads.keys) : []
     }
 
     mutating func note(externalID: String, of leadID: Int) {

@@ -135,6 +135,7 @@ struct DecisionRecord {
         // Constraints say so; a row written by hand past them must not end the program.
         let lengths = [weights, loads, maxLoads, credits, lastTurns, lastAssignments, starts].compactMap { $0?.count }
         guard lengths.allSatisfy({ $0 == operatorIDs.count }), areActive.count == operatorIDs.count else { return nil }
+        guard (starts ?? []).allSatisfy({ $0 >= 0 }) else { return nil }
         drawn =
             if let starts, let total {
                 (Dictionary(zip(operatorIDs, starts), uniquingKeysWith: { $1 }), total)

@@ -86,6 +86,9 @@ extension LeadStore {
             let isDone = try await transaction { (transaction) throws(StoreError) in
                 let found = try await transaction.run(Self.locks(of: id, requeueingIn: sourceIDs))
                 guard try Self.covers(sourceIDs, found[2], ofInterest: true) else { return false }
+                _ = try await transaction.run([
+                    Locks.rows(ofSources: "select source_id from weights where operator_id = \(id)")
+                ])
                 let written = try await transaction.run([
                     """
                     update operators set archived_at = clock_timestamp(), updated_at = clock_timestamp()

@@ -50,6 +50,7 @@ extension LeadStore {
             try await transaction.finish(with: [
                 // Decisions under way end by the old settings, those to come begin with the new ones.
                 Locks.source(id),
+                Locks.rows(ofSources: "\(id)"),
                 // Another strategy begins without a memory.
                 """
                 delete from source_turns t
@@ -68,7 +69,7 @@ extension LeadStore {
                 """,
             ])
         }
-        return try SourceReading.only(changed[2])
+        return try SourceReading.only(changed[3])
     }
 
     /// A source's weights in order of operator.

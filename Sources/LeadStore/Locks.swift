@@ -36,6 +36,12 @@ enum Locks {
         "select pg_advisory_xact_lock(\(sourceClass), (\(id) % 2147483647)::integer)"
     }
 
+    /// Takes the rows of sources in order of id. Their `pool_version` rises with their weights and with their operators' activity:
+    /// whoever changes those, or settings, and what strategies remember, begins with the rows.
+    static func rows(ofSources ids: Statement) -> Statement {
+        "select from sources where id in (\(ids)) order by id for no key update"
+    }
+
     /// Takes sources, in order of id, to put contacts back in their queues.
     static func sources(_ ids: [Int]) -> Statement {
         """

@@ -153,7 +153,7 @@ enum Queue {
             """)
     }
 
-    static func lockingHead(_ head: Statement) -> Statement {
+    static func lockingHead(skippingHeld skipsHeld: Bool = false, _ head: Statement) -> Statement {
         """
         with head as materialized (
             \(head)
@@ -163,7 +163,7 @@ enum Queue {
             from contacts c
             where c.id in (select id from head) and c.status = 'new'
             order by c.id
-            for update
+            for update \(unsafe: skipsHeld ? "skip locked" : "")
         )
         select h.id, h.source_id, h.priority, h.arrival, coalesce(l.released_by, '{}'), l.id is not null
         from head h

@@ -181,13 +181,14 @@ struct Round {
         }
     }
 
-    /// The statements that store what was decided: placements of contacts that waited, the turns of the strategies,
-    /// decisions and events.
-    var statements: [Statement] {
-        placementStatements + turnStatements + snapshots.map(\.statement)
-    }
+    /// The statements that store what was decided.
+    var statements: [Statement] { placementStatements + recordStatements }
 
-    private var placementStatements: [Statement] {
+    /// What stores the turns of the strategies and the decisions.
+    var recordStatements: [Statement] { turnStatements + snapshots.map(\.statement) }
+
+    /// What stores the placements of contacts that waited, with their events.
+    var placementStatements: [Statement] {
         var placements: [(contactID: Int, operatorID: Int)] = []
         var refusals: [(contactID: Int, reason: WaitingReason)] = []
         for decided in decided where decided.standing != .newcomer {
@@ -242,8 +243,12 @@ struct Round {
                 statements.append(
                     """
                     insert into source_turns (source_id, operator_id, last_turn)
-                    select \(sourceID), t.operator_id, nextval('operator_assignments')
-                    from unnest(\(memory.turns)) as t (operator_id)
+                    select \(sourceID), t.operator_id, t.number
+                    from (
+                        select operator_id, nextval('operator_assignments') as number
+                        from unnest(\(memory.turns)) as given (operator_id)
+                    ) t
+                    order by t.operator_id
                     on conflict on constraint source_turns_pkey do update set last_turn = excluded.last_turn
                     """)
             }

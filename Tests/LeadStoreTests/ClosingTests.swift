@@ -310,7 +310,7 @@ struct ClosingTests {
             let insisting = insist(store, theirs.id)
             #expect(try await eventually { try await database.somebodyWaits() })
             let times = try await times(store, contacts)
-            #expect(times.filter { $0 > .milliseconds(400) }.count <= 1, "\(times.sorted().suffix(5))")
+            #expect(times.filter { $0 > .milliseconds(400) }.count <= 10, "\(times.sorted().suffix(12))")
             try await holder.letGo()
             #expect(try await insisting.value >= 1)
             #expect(try await store.contact(id: theirs.id).status == .closed)
@@ -334,6 +334,31 @@ struct ClosingTests {
             _ = try await store.sweep()
             #expect(try await store.contact(id: waiting.id).status == .active)
             #expect(try await database.drift() == 0)
+        }
+    }
+
+    @Test func `a waiting contact somebody holds keeps no other operator's place from those who wait for it`()
+        async throws
+    {
+        try await TestDatabase.with { database in
+            let store = database.store
+            var (closing, waiting): ([Contact], [Contact]) = ([], [])
+            for _ in 0..<6 {
+                let (source, _) = try await database.team([1])
+                closing.append(try await database.register(source.id))
+                waiting.append(try await database.register(source.id))
+            }
+            let holder = try await held(database, contact: waiting[0].id)
+            try await withThrowingTaskGroup { group in
+                for contact in closing {
+                    group.addTask { _ = try await store.changeContact(id: contact.id, ContactChange(.close)) }
+                }
+                try await group.waitForAll()
+            }
+            for contact in waiting.dropFirst() {
+                #expect(try await store.contact(id: contact.id).status == .active)
+            }
+            try await holder.letGo()
         }
     }
 

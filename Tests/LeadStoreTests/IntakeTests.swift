@@ -77,6 +77,25 @@ struct IntakeTests {
         }
     }
 
+    @Test func `a key that a lead is given by one contact does not make the next one's person the same`() async throws {
+        try await TestDatabase.with { database in
+            let (source, _) = try await database.team([10])
+            func request(_ keys: [LeadIdentity]) -> Intake.Request {
+                Intake.Request(contact: NewContact(sourceID: source.id), keys: keys)
+            }
+            let first = LeadIdentity(kind: .externalID, value: "first")
+            let phone = LeadIdentity(kind: .phone, value: "+79001234567")
+            let intake = database.intake
+            let known = try await intake.register([request([first])])[0].get().contact
+            let contacts = try await intake.register([
+                request([first, phone]), request([LeadIdentity(kind: .externalID, value: "second"), phone]),
+            ]).map { try $0.get().contact }
+            #expect(contacts[0].lead.id == known.lead.id)
+            #expect(contacts[1].lead.id != known.lead.id)
+            #expect(try await database.store.possibleDuplicates(Page()).elements.count == 1)
+        }
+    }
+
     @Test func `a list is decided in order, each member seeing what the earlier ones left`() async throws {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([2])

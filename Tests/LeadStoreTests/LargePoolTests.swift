@@ -95,6 +95,30 @@ struct LargePoolTests {
         }
     }
 
+    @Test func `a changed strategy counts from the next contact on`() async throws {
+        try await TestDatabase.with { database in
+            let (source, ids) = try await database.team(Array(repeating: 1000, count: 80))
+            let intake = database.intake
+            _ = try await register(intake, source, 80)
+            #expect(try await drawnSnapshots(database) == 1)
+            let known = Intake.Request(
+                contact: NewContact(sourceID: source.id), keys: [LeadIdentity(kind: .externalID, value: "returning")])
+            let first = try await intake.register([known])[0].get().contact
+            #expect(try await drawnSnapshots(database) == 2)
+
+            _ = try await database.store.changeSource(id: source.id, SourceChange(stickyDays: 30))
+            for _ in 1...5 {
+                #expect(try await intake.register([known])[0].get().contact.operator?.id == first.operator?.id)
+            }
+            _ = try await database.store.changeSource(
+                id: source.id, SourceChange(strategy: .leastLoaded, stickyDays: 0))
+            let contacts = try await register(intake, source, 80, at: 10)
+            #expect(try await drawnSnapshots(database) == 2)
+            let spread: Int = try await database.value("select max(load) - min(load) from operator_loads")
+            #expect(contacts.count == 80 && ids.count == 80 && spread < 8)
+        }
+    }
+
     @Test func `whoever waits is served before newcomers`() async throws {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team(Array(repeating: 1000, count: 80))

@@ -85,6 +85,7 @@ struct PoolTests {
                 try await transaction.execute(insert("b"))
             }
             let attempts = Shared(0)
+            let halfway = Shared(0)
             try await withThrowingTaskGroup { group in
                 for names in [["a", "b"], ["b", "a"]] {
                     group.addTask {
@@ -93,7 +94,8 @@ struct PoolTests {
                             for name in names {
                                 try await transaction.execute(
                                     "update sources set sticky_days = sticky_days + 1 where name = \(name)")
-                                try await transaction.execute("select pg_sleep(0.1)")
+                                halfway.withLock { $0 += 1 }
+                                _ = await eventually { halfway.withLock { $0 } >= 2 }
                             }
                         }
                     }

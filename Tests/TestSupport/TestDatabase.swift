@@ -22,6 +22,19 @@ public struct TestDatabase: Sendable {
         _ configure: (inout Pool.Configuration) -> Void = { _ in },
         _ body: (TestDatabase) async throws -> Void
     ) async throws {
+        await TestCluster.shared.takePlace()
+        do {
+            try await withPlace(configure, body)
+        } catch {
+            await TestCluster.shared.leavePlace()
+            throw error
+        }
+        await TestCluster.shared.leavePlace()
+    }
+
+    private static func withPlace(
+        _ configure: (inout Pool.Configuration) -> Void, _ body: (TestDatabase) async throws -> Void
+    ) async throws {
         let (name, connectionString) = try await TestCluster.shared.createDatabase()
         var configuration = Pool.Configuration(
             connection: ConnectionConfiguration(
@@ -61,6 +74,9 @@ public actor TestCluster {
 
     private var administration: Task<(Cluster, Connection), any Error>?
     private var lastNumber = 0
+    /// How many tests may have a database at a time: each has some connections, of which the server has 200.
+    private var places = 16
+    private var waiting: [CheckedContinuation<Void, Never>] = []
     private static let template = "leads_template"
 
     /// Connects to the cluster, starting it and making the template on first use.
@@ -92,6 +108,18 @@ public actor TestCluster {
         try await migrator.run(
             ConnectionConfiguration(connectionString: "\(cluster.connectionString) dbname=\(template)"))
         return (cluster, connection)
+    }
+
+    func takePlace() async {
+        guard places == 0 else {
+            places -= 1
+            return
+        }
+        await withCheckedContinuation { waiting.append($0) }
+    }
+
+    func leavePlace() {
+        if waiting.isEmpty { places += 1 } else { waiting.removeFirst().resume() }
     }
 
     func createDatabase() async throws -> (name: String, connectionString: String) {
