@@ -1,9 +1,9 @@
 import Synchronization
 
-/// Sources that could not be served because somebody held their operators' rows for longer than is waited for: a forgotten
-/// transaction in a shell, as a rule.
+/// What could not be served because somebody held the rows it needs for longer than is waited for, by its number: a source
+/// whose operators are held, an operator, a contact, a key. The somebody is a forgotten transaction in a shell, as a rule.
 ///
-/// Until one is served again, or nobody has asked for some seconds, its requests are kept apart from those of the others.
+/// Until it is served again, or nobody has asked for some seconds, requests for it are kept apart from the others.
 final class HeldUp: Sendable {
     private let marks = Mutex<[Int: ContinuousClock.Instant]>([:])
     private static let suspicion: Duration = .seconds(5)
@@ -15,6 +15,10 @@ final class HeldUp: Sendable {
             marks[id] = nil
             return false
         }
+    }
+
+    func contains(anyOf ids: [Int]) -> Bool {
+        marks.withLock { !$0.isEmpty } && ids.contains(where: contains)
     }
 
     func insert(_ id: Int) {

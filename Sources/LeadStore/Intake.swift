@@ -1,5 +1,6 @@
 public import Leads
 import Postgres
+import Synchronization
 
 /// Registers contacts: finds or makes their leads, chooses their operators and stores all of it.
 ///
@@ -15,7 +16,8 @@ public struct Intake: Sendable {
         /// Of the keys, the event and the idempotency's key.
         let lockNumbers: [Int]
         typealias Outcome = Intake.Outcome
-        var line: Int { contact.sourceID }
+        /// Its source, 0 for one that nobody has seen yet: those who make numbers up share a line.
+        var line = 0
         var locks: Int { lockNumbers.count }
 
         public init(contact: NewContact, keys: [LeadIdentity], idempotency: Idempotency? = nil) {
@@ -130,7 +132,9 @@ public struct Intake: Sendable {
         let heldUp = Lanes<Request>(apart, executor: store.taskExecutor) { await batches.registerApart($0) }
         self.heldUp = heldUp
         registering = { (request) throws(StoreError) in
-            try await (batches.held.contains(request.contact.sourceID) ? heldUp : lanes).perform(request)
+            var request = request
+            request.line = batches.line(of: request)
+            return try await (batches.isHeldUp(request) ? heldUp : lanes).perform(request)
         }
     }
 
@@ -183,10 +187,15 @@ public struct Intake: Sendable {
 }
 
 /// Runs batches as transactions, and takes one apart that fails as a whole for the sake of some of its members.
-private struct Batches: Sendable {
+private final class Batches: Sendable {
     let store: LeadStore
     let queueHead: Int
-    let held = HeldUp()
+    /// For how long sources that somebody may hold up are tried, one after the other.
+    private static let patienceWithHeld: Duration = .seconds(1)
+    private let heldSources = HeldUp()
+    /// By lock number.
+    private let heldKeys = HeldUp()
+    private let knownSources = Mutex<Set<Int>>([])
     private let largePools = LargePools()
 
     init(store: LeadStore, queueHead: Int) {
@@ -194,10 +203,20 @@ private struct Batches: Sendable {
         self.queueHead = queueHead
     }
 
+    func line(of request: Intake.Request) -> Int {
+        let id = request.contact.sourceID
+        return knownSources.withLock { $0.contains(id) } ? id : 0
+    }
+
+    func isHeldUp(_ request: Intake.Request) -> Bool {
+        heldSources.contains(line(of: request)) || heldKeys.contains(anyOf: request.lockNumbers)
+    }
+
     func register(_ requests: [Intake.Request]) async -> [Result<Intake.Outcome, StoreError>] {
-        let apart = requests.indices.filter { held.contains(requests[$0].contact.sourceID) }
-        guard !apart.isEmpty else { return await registerTogether(requests) }
-        let together = requests.indices.filter { !apart.contains($0) }
+        let areHeldUp = requests.map(isHeldUp)
+        guard areHeldUp.contains(true) else { return await registerTogether(requests) }
+        let apart = requests.indices.filter { areHeldUp[$0] }
+        let together = requests.indices.filter { !areHeldUp[$0] }
         var outcomes = requests.map { _ in Result<Intake.Outcome, StoreError>.failure(.heldByOthers) }
         func note(_ members: [Int], _ stored: [Result<Intake.Outcome, StoreError>]) {
             for (member, outcome) in zip(members, stored) { outcomes[member] = outcome }
@@ -210,44 +229,56 @@ private struct Batches: Sendable {
     private func registerTogether(_ requests: [Intake.Request]) async -> [Result<Intake.Outcome, StoreError>] {
         do throws(StoreError) {
             return try await commit(requests, isPatient: true)
-        } catch  where error.isTimeout {
-            return await registerApart(requests)
-        } catch  where requests.count > 1 && error.mayBeOneMembers {
+        } catch {
+            if error.isTimeout { return await registerApart(requests) }
+            guard requests.count > 1, error.mayBeOneMembers else { return requests.map { _ in .failure(error) } }
             let middle = requests.count / 2
             let first = await registerTogether(Array(requests[..<middle]))
             return first + (await registerTogether(Array(requests[middle...])))
-        } catch {
-            return requests.map { _ in .failure(error) }
         }
     }
 
     /// Somebody holds a lock for longer than is waited for: each source by itself, without those whose keys or leads are
-    /// held, and waiting no more than a moment for operators.
+    /// held, and waiting no more than a moment for operators. For how many is bounded; who is left may come first another
+    /// time, as the order is drawn.
     func registerApart(_ requests: [Intake.Request]) async -> [Result<Intake.Outcome, StoreError>] {
         var outcomes = requests.map { _ in Result<Intake.Outcome, StoreError>.failure(.heldByOthers) }
-        let bySource = Dictionary(grouping: requests.indices) { requests[$0].contact.sourceID }
-        for (sourceID, members) in bySource.sorted(by: { $0.key < $1.key }) {
-            let stored = await registerImpatiently(members.map { requests[$0] }, of: sourceID)
+        let deadline = ContinuousClock.now + Self.patienceWithHeld
+        for (line, members) in Dictionary(grouping: requests.indices, by: { line(of: requests[$0]) }).shuffled() {
+            guard ContinuousClock.now < deadline else {
+                if heldSources.contains(line) { heldSources.insert(line) }
+                continue
+            }
+            let stored = await registerImpatiently(members.map { requests[$0] }, of: line)
             for (member, outcome) in zip(members, stored) { outcomes[member] = outcome }
         }
         return outcomes
     }
 
     private func registerImpatiently(
-        _ requests: [Intake.Request], of sourceID: Int
+        _ requests: [Intake.Request], of line: Int
     ) async -> [Result<Intake.Outcome, StoreError>] {
         do throws(StoreError) {
             let outcomes = try await commit(requests, isPatient: false)
-            held.remove(sourceID)
+            heldSources.remove(line)
+            for (request, outcome) in zip(requests, outcomes) {
+                for number in request.lockNumbers {
+                    if case .failure(.heldByOthers) = outcome {
+                        heldKeys.insert(number)
+                    } else {
+                        heldKeys.remove(number)
+                    }
+                }
+            }
             return outcomes
-        } catch  where error.isTimeout {
-            held.insert(sourceID)
-            return requests.map { _ in .failure(error) }
-        } catch  where requests.count > 1 && error.mayBeOneMembers {
-            let middle = requests.count / 2
-            let first = await registerImpatiently(Array(requests[..<middle]), of: sourceID)
-            return first + (await registerImpatiently(Array(requests[middle...]), of: sourceID))
         } catch {
+            // A large batch may be slow without being held up.
+            if requests.count > 1, error.mayBeOneMembers || error.isSlowness {
+                let middle = requests.count / 2
+                let first = await registerImpatiently(Array(requests[..<middle]), of: line)
+                return first + (await registerImpatiently(Array(requests[middle...]), of: line))
+            }
+            if error.isTimeout, line != 0 { heldSources.insert(line) }
             return requests.map { _ in .failure(error) }
         }
     }
@@ -265,7 +296,7 @@ private struct Batches: Sendable {
             let found = try await transaction.run(leads + batch.operatorStatements(queueHead: queueHead))
             var plan = try await admit(batch, found.prefix(leads.count), transaction)
             try reading { () throws(PostgresError) in try batch.read(found.dropFirst(leads.count), into: &plan) }
-            notePools(plan)
+            noteSources(plan)
             var generator = SystemRandomNumberGenerator()
             let unserved = plan.decide(using: &generator)
             let outcomes = try plan.outcomes()
@@ -302,7 +333,7 @@ private struct Batches: Sendable {
                 await transaction.rollBack()
                 return nil
             }
-            notePools(plan)
+            noteSources(plan)
             let outcomes = try plan.outcomes()
             _ = try await transaction.finish(with: plan.leadStatements + plan.statements(storing: outcomes))
             return (outcomes, unserved)
@@ -325,7 +356,8 @@ private struct Batches: Sendable {
         return plan
     }
 
-    private func notePools(_ plan: IntakePlan) {
+    private func noteSources(_ plan: IntakePlan) {
+        knownSources.withLock { $0.formUnion(plan.sources.keys) }
         let queued = Set(plan.waiting.lazy.map(\.sourceID))
         for (sourceID, source) in plan.sources where source.drawn == nil {
             guard let version = plan.poolVersions[sourceID] else { continue }

@@ -219,13 +219,13 @@ struct IntakePlan: Sendable {
         if let number = request.idempotency?.lockNumber, heldByOthers.contains(number) {
             return .rejected(.idempotencyKeyInUse)
         }
+        if let answered = answered[index] {
+            do throws(StoreError) { return .replayed(try answered.get()) } catch { return .rejected(error) }
+        }
         if request.lockNumbers.contains(where: heldByOthers.contains)
             || request.keys.contains(where: { keysOfHeldLeads.contains($0) })
         {
             return .rejected(.heldByOthers)
-        }
-        if let answered = answered[index] {
-            do throws(StoreError) { return .replayed(try answered.get()) } catch { return .rejected(error) }
         }
         if let idempotency = request.idempotency, let first = membersByKey[RequestKey(idempotency)] {
             let isSame = batch.requests[first].idempotency?.content == idempotency.content

@@ -61,6 +61,12 @@ public enum StoreError: Error, Sendable {
         }
     }
 
+    /// Whether a statement took too long, whatever for.
+    var isSlowness: Bool {
+        guard case .unavailable(let error) = self else { return false }
+        return error.sqlState == .queryCanceled
+    }
+
     /// Whether a lock, or a statement that waited for several, took too long.
     var isTimeout: Bool {
         guard case .unavailable(let error) = self else { return false }

@@ -160,6 +160,37 @@ def test_a_lead_somebody_holds_fails_its_own_requests_only(gate, empty_database)
     assert answers[0].headers["Retry-After"].isdigit()
 
 
+def test_a_lead_somebody_holds_and_somebody_insists_on_delays_the_others_once(servers, empty_database):
+    """Whoever looks at a lead in psql, and forgets to end the transaction; its bot sends what it has to say again and again."""
+    instance = servers(1, LEADS_INTAKE_LANES=1)[0]
+    clients = [instance.client(20) for _ in range(4)]
+    api = clients[0]
+    source = api.staffed_source(max_load=100_000)[0]["id"]
+    insisting = {"source_id": source, "lead_phone": "+79057770000"}
+    lead = api.contact(source, lead_phone="+79057770000")["lead_id"]
+    times, refused = [], []
+
+    def send(thread, _):
+        if thread == 0:  # insists
+            refused.append(api.post("/api/v1/contacts", insisting).status)
+            return
+        times.append(clients[thread].post("/api/v1/contacts", {"source_id": source}).must_be(201).seconds)
+        time.sleep(0.01)
+
+    def moments():
+        end = time.monotonic() + HOLD
+        while time.monotonic() < end:
+            yield
+
+    with empty_database.lead_held(lead):
+        in_parallel(4, send, moments(), seconds=40)
+    slow = [seconds for seconds in times if seconds > 0.6]
+    print(f"  {len(times)} others, slow ones {slow}; the held one's answers {collections.Counter(refused)}")
+    assert set(refused) == {503}
+    # The three who wait when it is found out, and again each time it is asked after.
+    assert len(slow) <= 6
+
+
 def test_keys_held_one_after_the_other_fail_their_own_requests_only(gate, empty_database):
     """Each for less than the lock timeout, together for longer than a statement may take."""
     source = gate.api.staffed_source(max_load=1000)[0]["id"]
