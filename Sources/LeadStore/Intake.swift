@@ -197,6 +197,8 @@ private final class Batches: Sendable {
     private let heldKeys = HeldUp()
     private let knownSources = Mutex<Set<Int>>([])
     private let largePools = LargePools()
+    /// From how many members on a batch stores its leads first.
+    private static let largeBatch = 200
 
     init(store: LeadStore, queueHead: Int) {
         self.store = store
@@ -292,15 +294,12 @@ private final class Batches: Sendable {
             return outcomes
         }
         let (outcomes, unserved) = try await store.transaction { (transaction) throws(StoreError) in
-            let leads = batch.leadStatements
-            let found = try await transaction.run(leads + batch.operatorStatements(queueHead: queueHead))
-            var plan = try await admit(batch, found.prefix(leads.count), transaction)
-            try reading { () throws(PostgresError) in try batch.read(found.dropFirst(leads.count), into: &plan) }
+            var (plan, unstored) = try await readWhole(batch, transaction)
             noteSources(plan)
             var generator = SystemRandomNumberGenerator()
             let unserved = plan.decide(using: &generator)
             let outcomes = try plan.outcomes()
-            _ = try await transaction.finish(with: plan.leadStatements + plan.statements(storing: outcomes))
+            _ = try await transaction.finish(with: unstored + plan.statements(storing: outcomes))
             return (outcomes, unserved)
         }
         // More contacts waited than one transaction serves, beside free capacity: go on at once.
@@ -340,6 +339,28 @@ private final class Batches: Sendable {
         }
         for source in decided?.unserved ?? [] { store.goOnDraining(sourceID: source) }
         return decided?.outcomes
+    }
+
+    /// Takes all locks and reads what is decided by.
+    ///
+    /// A large batch stores its leads before it waits for the operators: others may have those meanwhile. A small one has
+    /// nothing to gain from that, asks for everything at once and stores its leads last.
+    private func readWhole(
+        _ batch: IntakeBatch, _ transaction: Transaction
+    ) async throws(StoreError) -> (IntakePlan, unstored: [Statement]) {
+        let leads = batch.leadStatements
+        let operators = batch.operatorStatements(queueHead: queueHead)
+        guard batch.requests.count >= Self.largeBatch else {
+            let found = try await transaction.run(leads + operators)
+            var plan = try await admit(batch, found.prefix(leads.count), transaction)
+            try reading { () throws(PostgresError) in try batch.read(found.dropFirst(leads.count), into: &plan) }
+            return (plan, plan.leadStatements)
+        }
+        var plan = try await admit(batch, try await transaction.run(leads), transaction)
+        let stored = plan.leadStatements
+        let found = try await transaction.run(stored + operators)
+        try reading { () throws(PostgresError) in try batch.read(found.dropFirst(stored.count), into: &plan) }
+        return (plan, [])
     }
 
     /// Finds out what the members are and whose, once their keys and leads are locked.

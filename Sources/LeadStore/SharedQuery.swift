@@ -11,7 +11,7 @@ import Synchronization
 final class SharedQuery<Value: Sendable>: Sendable {
     private struct Caller {
         let id: Int
-        let arrived = ContinuousClock.now
+        let arrived: ContinuousClock.Instant
         let continuation: CheckedContinuation<Result<Value?, StoreError>, Never>
     }
 
@@ -24,6 +24,7 @@ final class SharedQuery<Value: Sendable>: Sendable {
     private let limit: Int
     private let patience: Duration
     private let executor: any TaskExecutor
+    private let now: @Sendable () -> ContinuousClock.Instant
     private let state = Mutex(State())
     /// Those of the ids that there are, with what each stands for.
     private let read: @Sendable ([Int]) async throws(StoreError) -> [Int: Value]
@@ -34,11 +35,13 @@ final class SharedQuery<Value: Sendable>: Sendable {
     ///     stuck or the pool is exhausted, those at the end would hear of it after a minute.
     init(
         limit: Int, patience: Duration = .seconds(2), executor: any TaskExecutor,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         _ read: @escaping @Sendable ([Int]) async throws(StoreError) -> [Int: Value]
     ) {
         self.limit = limit
         self.patience = patience
         self.executor = executor
+        self.now = now
         self.read = read
     }
 
@@ -50,7 +53,7 @@ final class SharedQuery<Value: Sendable>: Sendable {
     func value(of id: Int) async throws(StoreError) -> Value? {
         let result = await withCheckedContinuation { continuation in
             let begins = state.withLock { state in
-                state.callers.append(Caller(id: id, continuation: continuation))
+                state.callers.append(Caller(id: id, arrived: now(), continuation: continuation))
                 defer { state.isUnderWay = true }
                 return !state.isUnderWay
             }
@@ -85,7 +88,7 @@ final class SharedQuery<Value: Sendable>: Sendable {
 
     /// Who is answered next, and who has waited too long; nil when nobody waits: then the next to come begins.
     private func next() -> (callers: [Caller], late: [Caller])? {
-        let tooLate = ContinuousClock.now - patience
+        let tooLate = now() - patience
         return state.withLock { state in
             guard !state.callers.isEmpty else {
                 state.isUnderWay = false

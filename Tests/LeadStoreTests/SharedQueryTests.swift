@@ -12,6 +12,7 @@ struct SharedQueryTests {
         private struct State {
             var queries: [Set<Int>] = []
             var answers = 0
+            var passed = Duration.zero
         }
 
         private let state = Mutex(State())
@@ -27,15 +28,22 @@ struct SharedQueryTests {
 
         var queries: [Set<Int>] { state.withLock { $0.queries } }
 
+        /// Lets time pass for those who ask; otherwise it stands still.
+        func letPass(_ duration: Duration) {
+            state.withLock { $0.passed += duration }
+        }
+
         /// Answers so many more queries.
         func answer(_ count: Int) {
             state.withLock { $0.answers += count }
         }
 
         /// Each id stands for itself and the number of the query that found it.
-        func query(limit: Int = 100, patience: Duration = .seconds(60)) -> SharedQuery<[Int]> {
-            SharedQuery(limit: limit, patience: patience, executor: globalConcurrentExecutor) {
-                (ids) throws(StoreError) in
+        func query(limit: Int = 100) -> SharedQuery<[Int]> {
+            let begun = ContinuousClock.now
+            return SharedQuery(
+                limit: limit, executor: globalConcurrentExecutor, now: { begun + self.state.withLock { $0.passed } }
+            ) { (ids) throws(StoreError) in
                 #expect(Set(ids).count == ids.count)
                 let number = self.state.withLock { state in
                     state.queries.append(Set(ids))
@@ -131,12 +139,12 @@ struct SharedQueryTests {
 
     @Test func `whoever has waited too long is turned away, and asked for no more`() async throws {
         let database = Database()
-        let query = database.query(patience: .milliseconds(200))
+        let query = database.query()
         let first = ask(query, [0])
         #expect(await eventually { database.queries.count == 1 })
         let others = ask(query, [1, 2])
         #expect(await eventually { query.waiting == 2 })
-        try await Task.sleep(for: .milliseconds(250))
+        database.letPass(.seconds(2))
         database.answer(1)
         #expect(try await first[0].value.get() == [0, 1])
         for other in others {
