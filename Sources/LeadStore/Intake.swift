@@ -205,13 +205,14 @@ private final class Batches: Sendable {
         self.queueHead = queueHead
     }
 
+    /// The line in which a request waits.
     func line(of request: Intake.Request) -> Int {
         let id = request.contact.sourceID
         return knownSources.withLock { $0.contains(id) } ? id : 0
     }
 
     func isHeldUp(_ request: Intake.Request) -> Bool {
-        heldSources.contains(line(of: request)) || heldKeys.contains(anyOf: request.lockNumbers)
+        heldSources.contains(request.contact.sourceID) || heldKeys.contains(anyOf: request.lockNumbers)
     }
 
     func register(_ requests: [Intake.Request]) async -> [Result<Intake.Outcome, StoreError>] {
@@ -246,23 +247,24 @@ private final class Batches: Sendable {
     func registerApart(_ requests: [Intake.Request]) async -> [Result<Intake.Outcome, StoreError>] {
         var outcomes = requests.map { _ in Result<Intake.Outcome, StoreError>.failure(.heldByOthers) }
         let deadline = ContinuousClock.now + Self.patienceWithHeld
-        for (line, members) in Dictionary(grouping: requests.indices, by: { line(of: requests[$0]) }).shuffled() {
+        let bySource = Dictionary(grouping: requests.indices) { requests[$0].contact.sourceID }
+        for (sourceID, members) in bySource.shuffled() {
             guard ContinuousClock.now < deadline else {
-                if heldSources.contains(line) { heldSources.insert(line) }
+                if heldSources.contains(sourceID) { heldSources.insert(sourceID) }
                 continue
             }
-            let stored = await registerImpatiently(members.map { requests[$0] }, of: line)
+            let stored = await registerImpatiently(members.map { requests[$0] }, of: sourceID)
             for (member, outcome) in zip(members, stored) { outcomes[member] = outcome }
         }
         return outcomes
     }
 
     private func registerImpatiently(
-        _ requests: [Intake.Request], of line: Int
+        _ requests: [Intake.Request], of sourceID: Int
     ) async -> [Result<Intake.Outcome, StoreError>] {
         do throws(StoreError) {
             let outcomes = try await commit(requests, isPatient: false)
-            heldSources.remove(line)
+            heldSources.remove(sourceID)
             for (request, outcome) in zip(requests, outcomes) {
                 for number in request.lockNumbers {
                     if case .failure(.heldByOthers) = outcome {
@@ -277,10 +279,10 @@ private final class Batches: Sendable {
             // A large batch may be slow without being held up.
             if requests.count > 1, error.mayBeOneMembers || error.isSlowness {
                 let middle = requests.count / 2
-                let first = await registerImpatiently(Array(requests[..<middle]), of: line)
-                return first + (await registerImpatiently(Array(requests[middle...]), of: line))
+                let first = await registerImpatiently(Array(requests[..<middle]), of: sourceID)
+                return first + (await registerImpatiently(Array(requests[middle...]), of: sourceID))
             }
-            if error.isTimeout, line != 0 { heldSources.insert(line) }
+            if error.isTimeout { heldSources.insert(sourceID) }
             return requests.map { _ in .failure(error) }
         }
     }

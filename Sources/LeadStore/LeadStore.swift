@@ -4,9 +4,10 @@ public import Postgres
 /// Every statement the product runs, by what it means.
 ///
 /// Lock order, everywhere: keys of the request (sorted advisory locks) → leads by id → sources (advisory, by id) →
-/// operators' load rows by id → contacts by id → possible duplicates, as a table. A transaction locks either one
-/// operator or all it may ever want, never one and then more. READ COMMITTED throughout: what decides is read in a
-/// statement that starts after the lock is held.
+/// operators' load rows by id → the sources' own rows by id, where weights, activity or settings change, then what
+/// strategies remember → contacts by id → possible duplicates, as a table. A transaction locks either one operator or all
+/// it may ever want, never one and then more. READ COMMITTED throughout: what decides is read in a statement that starts
+/// after the lock is held.
 public struct LeadStore: Sendable {
     let pool: Pool
     private let longReads: Turnstile
