@@ -88,7 +88,7 @@ struct JSONWriterTests {
             let count = Int.random(in: 0...12, using: &generator)
             return .object(
                 (0..<count).map { index in
-                    .init("\(index)" + randomText(using: &generator), randomValue(depth: depth - 1, using: &generator))
+                    .init("\(index):" + randomText(using: &generator), randomValue(depth: depth - 1, using: &generator))
                 })
         }
     }

@@ -114,8 +114,9 @@ struct LargePoolTests {
                 id: source.id, SourceChange(strategy: .leastLoaded, stickyDays: 0))
             let contacts = try await register(intake, source, 80, at: 10)
             #expect(try await drawnSnapshots(database) == 2)
-            let spread: Int = try await database.value("select max(load) - min(load) from operator_loads")
-            #expect(contacts.count == 80 && ids.count == 80 && spread < 8)
+            // 86 are there already; 80 more do not lift the least loaded of 80 operators above 3.
+            #expect(ids.count == 80 && contacts.count == 80)
+            #expect(contacts.allSatisfy { ($0.operator?.currentLoad ?? .max) <= 3 })
         }
     }
 
