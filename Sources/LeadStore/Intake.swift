@@ -1,6 +1,5 @@
 public import Leads
 import Postgres
-import Synchronization
 
 /// Registers contacts: finds or makes their leads, chooses their operators and stores all of it.
 ///
@@ -16,8 +15,7 @@ public struct Intake: Sendable {
         /// Of the keys, the event and the idempotency's key.
         let lockNumbers: [Int]
         typealias Outcome = Intake.Outcome
-        /// Its source, 0 for one that nobody has seen yet: those who make numbers up share a line.
-        var line = 0
+        var line: Int { contact.sourceID }
         var locks: Int { lockNumbers.count }
 
         public init(contact: NewContact, keys: [LeadIdentity], idempotency: Idempotency? = nil) {
@@ -132,9 +130,7 @@ public struct Intake: Sendable {
         let heldUp = Lanes<Request>(apart, executor: store.taskExecutor) { await batches.registerApart($0) }
         self.heldUp = heldUp
         registering = { (request) throws(StoreError) in
-            var request = request
-            request.line = batches.line(of: request)
-            return try await (batches.isHeldUp(request) ? heldUp : lanes).perform(request)
+            try await (batches.isHeldUp(request) ? heldUp : lanes).perform(request)
         }
     }
 
@@ -195,7 +191,6 @@ private final class Batches: Sendable {
     private let heldSources = HeldUp()
     /// By lock number.
     private let heldKeys = HeldUp()
-    private let knownSources = Mutex<Set<Int>>([])
     private let largePools = LargePools()
     /// From how many members on a batch stores its leads first.
     private static let largeBatch = 200
@@ -203,12 +198,6 @@ private final class Batches: Sendable {
     init(store: LeadStore, queueHead: Int) {
         self.store = store
         self.queueHead = queueHead
-    }
-
-    /// The line in which a request waits.
-    func line(of request: Intake.Request) -> Int {
-        let id = request.contact.sourceID
-        return knownSources.withLock { $0.contains(id) } ? id : 0
     }
 
     func isHeldUp(_ request: Intake.Request) -> Bool {
@@ -297,7 +286,7 @@ private final class Batches: Sendable {
         }
         let (outcomes, unserved) = try await store.transaction { (transaction) throws(StoreError) in
             var (plan, unstored) = try await readWhole(batch, transaction)
-            noteSources(plan)
+            notePools(plan)
             var generator = SystemRandomNumberGenerator()
             let unserved = plan.decide(using: &generator)
             let outcomes = try plan.outcomes()
@@ -334,7 +323,7 @@ private final class Batches: Sendable {
                 await transaction.rollBack()
                 return nil
             }
-            noteSources(plan)
+            notePools(plan)
             let outcomes = try plan.outcomes()
             _ = try await transaction.finish(with: plan.leadStatements + plan.statements(storing: outcomes))
             return (outcomes, unserved)
@@ -379,8 +368,7 @@ private final class Batches: Sendable {
         return plan
     }
 
-    private func noteSources(_ plan: IntakePlan) {
-        knownSources.withLock { $0.formUnion(plan.sources.keys) }
+    private func notePools(_ plan: IntakePlan) {
         let queued = Set(plan.waiting.lazy.map(\.sourceID))
         for (sourceID, source) in plan.sources where source.drawn == nil {
             guard let version = plan.poolVersions[sourceID] else { continue }

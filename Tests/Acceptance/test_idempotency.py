@@ -457,10 +457,16 @@ def test_an_instance_killed_in_the_middle_leaves_each_contact_once(instances, em
             except Unreachable:
                 answers[key] = None
 
+        keys = []
+
+        def until_it_dies():
+            while timer.is_alive():
+                keys.append(f"key {round}.{len(keys)}")
+                yield keys[-1]
+
         timer = threading.Timer(random.uniform(0.02, 0.25), victim.kill)
         timer.start()
-        keys = [f"key {round}.{number}" for number in range(150)]
-        in_parallel(16, send, keys, seconds=30)
+        in_parallel(16, send, until_it_dies(), seconds=30)
         timer.join()
         # What the dead instance's sessions still do in the database is over in a moment.
         for key in keys:
