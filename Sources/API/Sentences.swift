@@ -21,7 +21,7 @@ extension Explanation {
 
     private var eligible: [Candidate] { candidates.filter { $0.exclusion == nil } }
 
-    private var isWithoutAlternative: Bool { rule == .strategy && eligible.count == 1 }
+    private var isWithoutAlternative: Bool { rule == .strategy && eligible.count == 1 && poolWeight == nil }
 
     private func percentage(_ probability: Double?) -> String {
         let tenths = Int(((probability ?? 0) * 1000).rounded())
@@ -42,7 +42,7 @@ extension Explanation {
         case .strategy, .queue: break
         }
         if isWithoutAlternative { return "Given to \(name), the only one who could take it, carrying \(load)." }
-        let weights = eligible.reduce(0) { $0 + $1.weight }
+        let weights = poolWeight ?? eligible.reduce(0) { $0 + $1.weight }
         switch strategy {
         case .weightedRandom:
             return """
@@ -78,7 +78,7 @@ extension Explanation {
         if isWithoutAlternative {
             return "Назначен оператор \(name): только он мог принять обращение; нагрузка была \(load)."
         }
-        let weights = eligible.reduce(0) { $0 + $1.weight }
+        let weights = poolWeight ?? eligible.reduce(0) { $0 + $1.weight }
         switch strategy {
         case .weightedRandom:
             return """

@@ -188,7 +188,7 @@ struct DecisionRecord {
                     $0, name: names[$0.operatorID], weight: weights[$0.operatorID] ?? $0.weight,
                     probability: decision.rule == .strategy ? $0.probability : nil)
             },
-            isReproduced: replay.flatMap { $0.decision.map { $0 == decision } })
+            isReproduced: replay.flatMap { $0.decision.map { $0 == decision } }, poolWeight: drawn?.total)
     }
 
     /// Makes the decision again: who was considered, and what came out; nothing came out of a choice by hand.

@@ -67,10 +67,12 @@ public struct Explanation: Sendable, Equatable {
     /// Whether making the decision again from its record gave the same outcome; nil for choices by hand and when the
     /// details are no longer kept.
     public let isReproduced: Bool?
+    /// Where the candidates are only those that were drawn from a large pool: the weights of all its active operators.
+    public let poolWeight: Int?
 
     public init(
         contactID: Int, decidedAt: Timestamp, strategy: Strategy, rule: DecisionRule, outcome: Outcome, draw: Int?,
-        candidates: [Candidate], isReproduced: Bool?
+        candidates: [Candidate], isReproduced: Bool?, poolWeight: Int? = nil
     ) {
         self.contactID = contactID
         self.decidedAt = decidedAt
@@ -80,5 +82,6 @@ public struct Explanation: Sendable, Equatable {
         self.draw = draw
         self.candidates = candidates
         self.isReproduced = isReproduced
+        self.poolWeight = poolWeight
     }
 }

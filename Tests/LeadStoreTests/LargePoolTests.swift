@@ -45,6 +45,7 @@ struct LargePoolTests {
             for contact in contacts.shuffled().prefix(100) {
                 let explanation = try await database.store.explanation(contactID: contact.id)
                 #expect(explanation.isReproduced == true)
+                #expect(explanation.poolWeight == (explanation.candidates.count == 120 ? nil : 7260))
                 guard case .placed(let operatorID, let name) = explanation.outcome else {
                     Issue.record("contact \(contact.id) waits")
                     continue
