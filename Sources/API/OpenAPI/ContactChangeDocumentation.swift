@@ -102,8 +102,8 @@ extension Component {
             ),
             .init(
                 "candidates", .array(of: .reference(.candidate)),
-                "The source's operators, or the one whose place had become free, as they were at that moment; empty "
-                    + "when the details are no longer kept."),
+                "The source's operators, or the one whose place had become free, or of a source with many those that were "
+                    + "drawn, as they were at that moment; empty when the details are no longer kept."),
             .init(
                 "reproduced", .boolean.orNull,
                 "Whether making the decision again gave the same outcome; null for choices by hand and when the details "
@@ -122,7 +122,9 @@ extension Component {
             .init("max_load", .integer(Operator.maxLoadRange), "How many the operator might carry at most."),
             .init("eligible", .boolean, "Whether the operator could be chosen."),
             .init("excluded", .choice(Exclusion.self).orNull, "Why not; null when so."),
-            .init("probability", .number.orNull, "The chance of being chosen, 0…1; null where chance had no part."),
+            .init(
+                "probability", .number.orNull,
+                "The chance of being chosen, among all of the source, 0…1; null where chance had no part."),
         ],
         example: { $0.candidate(Explanation.sample.candidates[0]) })
 }
