@@ -7,7 +7,7 @@ struct Metrics {
     private var text = ""
 
     init(
-        version: String, totals: Observation.Totals, pool: PoolUse, intake: IntakeUse, closings: IntakeUse,
+        version: String, totals: Observation.Totals, pool: PoolUse, intake: LaneUse, closings: LaneUse,
         isDatabaseUp: Bool, waitingContacts: Int?
     ) {
         gauge("leads_build_info", "Always 1; the label tells the version.", [([("version", version)], 1)])
@@ -60,7 +60,7 @@ struct Metrics {
     }
 
     /// What shares transactions with others of its kind.
-    private mutating func transactions(_ name: String, _ members: String, _ use: IntakeUse) {
+    private mutating func transactions(_ name: String, _ members: String, _ use: LaneUse) {
         gauge("leads_\(name)_requests_waiting", "What waits for a transaction of \(members).", [([], use.waiting)])
         gauge("leads_\(name)_lanes_busy", "Transactions of \(members) under way.", [([], use.busyLanes)])
         counter(

@@ -38,7 +38,7 @@ struct Closings: Sendable {
         }
     }
 
-    var use: IntakeUse { lanes.use + heldUp.use }
+    var use: LaneUse { lanes.use + heldUp.use }
 
     /// Closes a contact, together with whatever others are being closed at the moment.
     /// - Returns: the contact as it is afterwards; nil when there was nothing to close or it was changed at the same
@@ -54,7 +54,7 @@ struct Closings: Sendable {
 
 extension LeadStore {
     /// How busy the closing of contacts is.
-    public var closingsUse: IntakeUse { closings?.use ?? IntakeUse() }
+    public var closingsUse: LaneUse { closings?.use ?? LaneUse() }
 }
 
 /// Runs closings as transactions, and takes a batch apart that fails as a whole for the sake of some of its members.
@@ -121,9 +121,7 @@ private struct ClosingBatches: Sendable {
         } catch {
             if error.isTimeout { return await closeApart(edits) }
             guard edits.count > 1, error.mayBeOneMembers else { return edits.map { _ in .failure(error) } }
-            let middle = edits.count / 2
-            let first = await closeTogether(Array(edits[..<middle]))
-            return first + (await closeTogether(Array(edits[middle...])))
+            return await edits.inHalves(closeTogether)
         }
     }
 
@@ -154,9 +152,7 @@ private struct ClosingBatches: Sendable {
             guard edits.count > 1, error.mayBeOneMembers else {
                 return edits.map { _ in .failure(error.isTimeout ? .heldByOthers : error) }
             }
-            let middle = edits.count / 2
-            let first = await closeImpatiently(Array(edits[..<middle]), of: operatorID)
-            return first + (await closeImpatiently(Array(edits[middle...]), of: operatorID))
+            return await edits.inHalves { await closeImpatiently($0, of: operatorID) }
         }
     }
 

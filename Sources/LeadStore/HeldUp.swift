@@ -5,27 +5,36 @@ import Synchronization
 ///
 /// Until it is served again, or nobody has asked for some seconds, requests for it are kept apart from the others.
 final class HeldUp: Sendable {
-    private let marks = Mutex<[Int: ContinuousClock.Instant]>([:])
+    private struct State {
+        var marks: [Int: ContinuousClock.Instant] = [:]
+        var newest = ContinuousClock.now
+    }
+
+    private let state = Mutex(State())
     private static let suspicion: Duration = .seconds(5)
 
-    func contains(_ id: Int) -> Bool {
-        marks.withLock { marks in
-            guard let mark = marks[id] else { return false }
-            if ContinuousClock.now - mark < Self.suspicion { return true }
-            marks[id] = nil
-            return false
+    func contains(_ id: Int) -> Bool { contains(anyOf: CollectionOfOne(id)) }
+
+    func contains(anyOf ids: some Collection<Int>) -> Bool {
+        state.withLock { state in
+            guard !state.marks.isEmpty else { return false }
+            let oldest = ContinuousClock.now - Self.suspicion
+            guard state.newest > oldest else {
+                state.marks = [:]
+                return false
+            }
+            return ids.contains { id in state.marks[id].map { $0 > oldest } ?? false }
         }
     }
 
-    func contains(anyOf ids: [Int]) -> Bool {
-        marks.withLock { !$0.isEmpty } && ids.contains(where: contains)
-    }
-
     func insert(_ id: Int) {
-        marks.withLock { $0[id] = .now }
+        state.withLock { state in
+            state.newest = .now
+            state.marks[id] = state.newest
+        }
     }
 
     func remove(_ id: Int) {
-        marks.withLock { $0[id] = nil }
+        state.withLock { $0.marks[id] = nil }
     }
 }

@@ -144,7 +144,7 @@ public struct Intake: Sendable {
         self.registering = registering
     }
 
-    public var use: IntakeUse { lanes.use + heldUp.use }
+    public var use: LaneUse { lanes.use + heldUp.use }
 
     /// Registers a contact, together with whatever others arrive at the moment.
     /// - Throws: `StoreError`.
@@ -224,9 +224,7 @@ private final class Batches: Sendable {
         } catch {
             if error.isTimeout { return await registerApart(requests) }
             guard requests.count > 1, error.mayBeOneMembers else { return requests.map { _ in .failure(error) } }
-            let middle = requests.count / 2
-            let first = await registerTogether(Array(requests[..<middle]))
-            return first + (await registerTogether(Array(requests[middle...])))
+            return await requests.inHalves(registerTogether)
         }
     }
 
@@ -267,89 +265,68 @@ private final class Batches: Sendable {
         } catch {
             // A large batch may be slow without being held up.
             if requests.count > 1, error.mayBeOneMembers || error.isSlowness {
-                let middle = requests.count / 2
-                let first = await registerImpatiently(Array(requests[..<middle]), of: sourceID)
-                return first + (await registerImpatiently(Array(requests[middle...]), of: sourceID))
+                return await requests.inHalves { await registerImpatiently($0, of: sourceID) }
             }
             if error.isTimeout { heldSources.insert(sourceID) }
             return requests.map { _ in .failure(error) }
         }
     }
 
-    /// One transaction; two where those drawn from a large pool do not do.
+    /// One transaction; another one where those drawn from a large pool do not do.
+    /// - Parameter draws: whether of large pools only those operators are locked that were drawn.
     private func commit(
-        _ requests: [Intake.Request], isPatient: Bool
+        _ requests: [Intake.Request], isPatient: Bool, drawing draws: Bool = true
     ) async throws(StoreError) -> [Result<Intake.Outcome, StoreError>] {
         let batch = IntakeBatch(requests, isPatient: isPatient)
-        if largePools.containsAny(of: batch.sourceIDs), let outcomes = try await commit(drawingFor: batch) {
-            return outcomes
-        }
-        let (outcomes, unserved) = try await store.transaction { (transaction) throws(StoreError) in
-            var (plan, unstored) = try await readWhole(batch, transaction)
-            notePools(plan)
+        let isDrawing = draws && largePools.containsAny(of: batch.sourceIDs)
+        let decided = try await store.transaction {
+            (transaction) throws(StoreError) -> (outcomes: [Result<Intake.Outcome, StoreError>], unserved: [Int])? in
+            var (plan, unstored) = try await read(batch, drawing: isDrawing, transaction)
+            for (sourceID, source) in plan.sources {
+                largePools.note(sourceID, source, isAnybodyWaiting: plan.waits(in: sourceID))
+            }
             var generator = SystemRandomNumberGenerator()
             let unserved = plan.decide(using: &generator)
+            guard !plan.needsEverybody else {
+                for (sourceID, source) in plan.sources where source.drawn != nil { largePools.giveUp(sourceID) }
+                await transaction.rollBack()
+                return nil
+            }
             let outcomes = try plan.outcomes()
             _ = try await transaction.finish(with: unstored + plan.statements(storing: outcomes))
             return (outcomes, unserved)
         }
+        guard let decided else { return try await commit(requests, isPatient: isPatient, drawing: false) }
         // More contacts waited than one transaction serves, beside free capacity: go on at once.
-        for source in unserved { store.goOnDraining(sourceID: source) }
-        return outcomes
-    }
-
-    /// The same, but of large pools only those operators are locked that were drawn.
-    ///
-    /// Takes one trip more, because whom to draw from is known only when the source is shared.
-    /// - Returns: nil when somebody waits in a large pool's source, or too few had room: nothing was written then.
-    private func commit(
-        drawingFor batch: IntakeBatch
-    ) async throws(StoreError) -> [Result<Intake.Outcome, StoreError>]? {
-        let decided = try await store.transaction {
-            (transaction) throws(StoreError) -> (outcomes: [Result<Intake.Outcome, StoreError>], unserved: [Int])? in
-            var plan = try await admit(batch, try await transaction.run(batch.leadStatements), transaction)
-            var drawn: [Int: Queue.Drawn] = [:]
-            let counts = plan.contactCounts
-            for (sourceID, source) in plan.sources {
-                let line = largePools.line(of: sourceID, source, version: plan.poolVersions[sourceID] ?? 0)
-                drawn[sourceID] = line?.draws(for: counts[sourceID] ?? 0)
-            }
-            let found = try await transaction.run(batch.operatorStatements(drawn: drawn, queueHead: queueHead))
-            try reading { () throws(PostgresError) in try batch.read(found, drawn: drawn, into: &plan) }
-            var generator = SystemRandomNumberGenerator()
-            let unserved = plan.queuedLargePools.isEmpty ? plan.decide(using: &generator) : []
-            guard plan.queuedLargePools.isEmpty, !plan.isOutOfDraws else {
-                for sourceID in drawn.keys { largePools.giveUp(sourceID) }
-                await transaction.rollBack()
-                return nil
-            }
-            notePools(plan)
-            let outcomes = try plan.outcomes()
-            _ = try await transaction.finish(with: plan.leadStatements + plan.statements(storing: outcomes))
-            return (outcomes, unserved)
-        }
-        for source in decided?.unserved ?? [] { store.goOnDraining(sourceID: source) }
-        return decided?.outcomes
+        for source in decided.unserved { store.goOnDraining(sourceID: source) }
+        return decided.outcomes
     }
 
     /// Takes all locks and reads what is decided by.
     ///
-    /// A large batch stores its leads before it waits for the operators: others may have those meanwhile. A small one has
-    /// nothing to gain from that, asks for everything at once and stores its leads last.
-    private func readWhole(
-        _ batch: IntakeBatch, _ transaction: Transaction
+    /// A small batch asks for everything at once and stores its leads last. A large one stores them before it waits for
+    /// the operators, which others may have meanwhile. So does one that draws from a large pool: it must know whom to draw
+    /// from, and does so once the source is shared.
+    private func read(
+        _ batch: IntakeBatch, drawing isDrawing: Bool, _ transaction: Transaction
     ) async throws(StoreError) -> (IntakePlan, unstored: [Statement]) {
         let leads = batch.leadStatements
-        let operators = batch.operatorStatements(queueHead: queueHead)
-        guard batch.requests.count >= Self.largeBatch else {
-            let found = try await transaction.run(leads + operators)
+        guard isDrawing || batch.requests.count >= Self.largeBatch else {
+            let found = try await transaction.run(leads + batch.operatorStatements(queueHead: queueHead))
             var plan = try await admit(batch, found.prefix(leads.count), transaction)
             try reading { () throws(PostgresError) in try batch.read(found.dropFirst(leads.count), into: &plan) }
             return (plan, plan.leadStatements)
         }
         var plan = try await admit(batch, try await transaction.run(leads), transaction)
+        if isDrawing {
+            for (sourceID, count) in plan.contactCounts {
+                guard let source = plan.sources[sourceID] else { continue }
+                plan.sources[sourceID]?.drawn = largePools.line(of: sourceID, source)?.draws(for: count)
+            }
+        }
         let stored = plan.leadStatements
-        let found = try await transaction.run(stored + operators)
+        let found = try await transaction.run(
+            stored + batch.operatorStatements(drawn: plan.drawn, queueHead: queueHead))
         try reading { () throws(PostgresError) in try batch.read(found.dropFirst(stored.count), into: &plan) }
         return (plan, [])
     }
@@ -367,14 +344,6 @@ private final class Batches: Sendable {
         plan.admit()
         return plan
     }
-
-    private func notePools(_ plan: IntakePlan) {
-        let queued = Set(plan.waiting.lazy.map(\.sourceID))
-        for (sourceID, source) in plan.sources where source.drawn == nil {
-            guard let version = plan.poolVersions[sourceID] else { continue }
-            largePools.note(sourceID, source, version: version, isAnybodyWaiting: queued.contains(sourceID))
-        }
-    }
 }
 
 extension StoreError {
@@ -382,22 +351,6 @@ extension StoreError {
     fileprivate var concernsAll: Bool {
         switch self {
         case .unavailable, .outcomeUnknown, .cancelled: true
-        default: false
-        }
-    }
-
-    /// Whether a transaction may have failed for what one of its members holds: the server refused data, or a rule of the
-    /// schema did, or it ran out of room for one so large. A server that is away, or a schema that is not as expected,
-    /// fails all alike.
-    var mayBeOneMembers: Bool {
-        switch self {
-        case .unexpected(let error), .unavailable(let error):
-            switch error.sqlState {
-            case SQLState.Class.dataException?, SQLState.Class.integrityConstraintViolation?,
-                SQLState.Class.programLimitExceeded?, SQLState.Class.raisedInFunction?, .outOfMemory?:
-                true
-            default: error.code == .invalidParameter || error.code == .unexpectedColumn
-            }
         default: false
         }
     }

@@ -9,17 +9,21 @@ struct IntakeBatch: Sendable {
     /// Whether it waits for what other transactions hold as long as transactions do. Otherwise members fail whose keys or
     /// leads are held, and operators are waited for only as long as other batches may have them.
     private let isPatient: Bool
+    /// Of all keys, the kinds and the values.
+    private let kinds: [String]
+    private let values: [String]
+    private let events: [NewContact]
+    private let keyedRequests: [(index: Int, idempotency: Intake.Idempotency)]
 
     init(_ requests: [Intake.Request], isPatient: Bool = true) {
         self.requests = requests
         self.isPatient = isPatient
         sourceIDs = Set(requests.map(\.contact.sourceID)).sorted()
-    }
-
-    private var identities: [LeadIdentity] { requests.flatMap(\.keys) }
-    private var events: [NewContact] { requests.map(\.contact).filter { $0.sourceEventID != nil } }
-    private var keyedRequests: [(index: Int, idempotency: Intake.Idempotency)] {
-        requests.enumerated().compactMap { index, request in request.idempotency.map { (index, $0) } }
+        let identities = requests.flatMap(\.keys)
+        kinds = identities.map(\.kind.rawValue)
+        values = identities.map(\.value)
+        events = requests.map(\.contact).filter { $0.sourceEventID != nil }
+        keyedRequests = requests.enumerated().compactMap { index, request in request.idempotency.map { (index, $0) } }
     }
 
     /// Locks the keys and their leads, shares the sources, and reads what tells whom the contacts are from.
@@ -46,7 +50,6 @@ struct IntakeBatch: Sendable {
     /// - Parameter drawn: of the sources with a large pool, who was drawn; these are locked of theirs, all of the others'.
     func operatorStatements(drawn: [Int: Queue.Drawn] = [:], queueHead: Int) -> [Statement] {
         let whole = sourceIDs.filter { drawn[$0] == nil }
-        let large = drawn.keys.sorted()
         let drawnIDs = Set(drawn.values.lazy.flatMap(\.starts.keys)).sorted()
         var statements: [Statement] = [
             Locks.operators(ofSources: whole, and: drawnIDs, of: sourceIDs),
@@ -63,12 +66,12 @@ struct IntakeBatch: Sendable {
             from generate_series(1, \(requests.count))
             """,
         ]
-        if !identities.isEmpty { statements.append(lastOperators) }
+        if !kinds.isEmpty { statements.append(lastOperators) }
         if !drawn.isEmpty {
             statements.append("select id, name, created_at, updated_at from operators where id = any(\(drawnIDs))")
             statements.append(
                 """
-                select s.id from unnest(\(large)) as s (id)
+                select from unnest(\(drawn.keys.sorted())) as s (id)
                 where exists (select from contacts c where c.source_id = s.id and c.status = 'new')
                 """)
         }
@@ -83,7 +86,7 @@ struct IntakeBatch: Sendable {
         """
         select i.kind::text, i.value, l.id, l.external_id, l.phone, l.email, l.name, l.created_at, l.updated_at,
             l.contact_count
-        from unnest(\(identities.map(\.kind.rawValue)), \(identities.map(\.value))) as k (kind, value)
+        from unnest(\(kinds), \(values)) as k (kind, value)
         join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
         join leads l on l.id = i.lead_id
         order by l.id
@@ -101,7 +104,7 @@ struct IntakeBatch: Sendable {
     private var keysOfLeads: Statement {
         """
         select i.kind::text, i.value
-        from unnest(\(identities.map(\.kind.rawValue)), \(identities.map(\.value))) as k (kind, value)
+        from unnest(\(kinds), \(values)) as k (kind, value)
         join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
         """
     }
@@ -149,7 +152,7 @@ struct IntakeBatch: Sendable {
         from sources s
         cross join lateral (
             select distinct i.lead_id
-            from unnest(\(identities.map(\.kind.rawValue)), \(identities.map(\.value))) as k (kind, value)
+            from unnest(\(kinds), \(values)) as k (kind, value)
             join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
             where s.sticky_days > 0
         ) l
@@ -188,7 +191,7 @@ struct IntakeBatch: Sendable {
             plan.summaries[id] = SourceSummary(
                 id: id, name: try column.next(), description: try column.next(), createdAt: try column.next())
             plan.sources[id] = Queue.LockedSource(strategy: try column.next(), keepsReturningLeads: try column.next())
-            plan.poolVersions[id] = try column.next()
+            plan.sources[id]?.poolVersion = try column.next()
         }
         for row in rest.removeFirst() {
             let (id, time) = try row.decode(Int.self, Timestamp.self)
@@ -220,10 +223,9 @@ struct IntakeBatch: Sendable {
 
     /// Adds what `operatorStatements` returned.
     func read(
-        _ found: some Sequence<QueryResult>, drawn: [Int: Queue.Drawn] = [:], into plan: inout IntakePlan
+        _ found: some Sequence<QueryResult>, into plan: inout IntakePlan
     ) throws(PostgresError) {
         var rest = Array(found)[...]
-        for (sourceID, drawn) in drawn { plan.sources[sourceID]?.drawn = drawn }
         let operators = rest.removeFirst()
         var turns: [Int: [Int: (credit: Int, lastTurn: Int)]] = [:]
         for row in rest.removeFirst() {
@@ -239,19 +241,19 @@ struct IntakeBatch: Sendable {
             let (contactID, arrival, time) = try row.decode(Int.self, Int.self, Timestamp.self)
             plan.numbers.append(IntakePlan.Numbers(contactID: contactID, arrival: arrival, time: time))
         }
-        if !identities.isEmpty {
+        if !kinds.isEmpty {
             for row in rest.removeFirst() {
                 let (sourceID, leadID, operatorID) = try row.decode(Int.self, Int.self, Int.self)
                 plan.lastOperators[IntakePlan.Returning(sourceID: sourceID, leadID: leadID)] = operatorID
             }
         }
-        guard !drawn.isEmpty else { return }
+        guard !plan.drawn.isEmpty else { return }
         for row in rest.removeFirst() {
             var column = row.reader
             let person = try Self.person(&column)
             plan.people[person.id] = person
         }
-        for row in rest.removeFirst() { plan.queuedLargePools.append(try row.decode(Int.self)) }
+        plan.hasQueueBehindDraws = !rest.removeFirst().isEmpty
     }
 
     private static func person(_ column: inout RowReader) throws(PostgresError) -> IntakePlan.Person {

@@ -73,10 +73,8 @@ struct IntakePlan: Sendable {
     var people: [Int: Person] = [:]
     var waiting: [Queue.Head] = []
     var lastOperators: [Returning: Int] = [:]
-    /// Of each source, its `pool_version`, read before the operators were locked or later.
-    var poolVersions: [Int: Int] = [:]
-    /// Sources with a large pool, of which only those drawn are locked, although somebody waits there.
-    var queuedLargePools: [Int] = []
+    /// Whether somebody waits in a source of whose large pool only those drawn are locked.
+    var hasQueueBehindDraws = false
     /// For each member, likewise.
     var freshLeads: [(id: Int, time: Timestamp)] = []
     /// For each member, whether it turns out to need them or not.
@@ -109,13 +107,20 @@ struct IntakePlan: Sendable {
         }
     }
 
-    /// How many contacts are to be registered, by source.
+    /// How many contacts are to be registered, by source: 0 where members only come again or are refused.
     var contactCounts: [Int: Int] {
-        rows.reduce(into: [:]) { $0[$1.contact.sourceID, default: 0] += 1 }
+        rows.reduce(into: sources.mapValues { _ in 0 }) { $0[$1.contact.sourceID, default: 0] += 1 }
     }
 
-    /// Whether too few of those drawn from a large pool had room: then nothing of this may be written.
-    var isOutOfDraws: Bool { round.isOutOfDraws }
+    /// Of the sources with a large pool, who was drawn.
+    var drawn: [Int: Queue.Drawn] { sources.compactMapValues(\.drawn) }
+
+    /// Whether those drawn from a large pool do not do, because somebody waits there or too few of them had room: then
+    /// nothing of this may be written.
+    var needsEverybody: Bool { hasQueueBehindDraws || round.isOutOfDraws }
+
+    /// Whether somebody waits in a source whom one of its operators may take.
+    func waits(in sourceID: Int) -> Bool { waiting.contains { $0.sourceID == sourceID } }
 
     /// What stores the leads of the admitted members.
     var leadStatements: [Statement] { matching.leadStatements }

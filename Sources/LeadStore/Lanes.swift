@@ -22,8 +22,8 @@ final class Lanes<Request: Sharing>: Sendable {
     }
 
     private struct State {
-        var queue: IntakeQueue<Caller>
-        var use = IntakeUse()
+        var queue: LaneQueue<Caller>
+        var use = LaneUse()
     }
 
     private let configuration: Intake.Configuration
@@ -46,10 +46,10 @@ final class Lanes<Request: Sharing>: Sendable {
         self.whenFull = whenFull
         self.turns = turns
         self.perform = perform
-        state = Mutex(State(queue: IntakeQueue(limit: configuration.queueLimit)))
+        state = Mutex(State(queue: LaneQueue(limit: configuration.queueLimit)))
     }
 
-    var use: IntakeUse { state.withLock { $0.use } }
+    var use: LaneUse { state.withLock { $0.use } }
 
     /// Does what is requested, with whatever else is there.
     /// - Throws: `whenFull` when too many wait already or this one has waited for too long, `.cancelled` when the caller

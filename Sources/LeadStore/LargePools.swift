@@ -24,10 +24,13 @@ final class LargePools: Sendable {
         var pausesEnd: [Int: ContinuousClock.Instant] = [:]
     }
 
-    /// Remembers a source whose operators are locked, or forgets it where drawing would not do.
-    func note(_ sourceID: Int, _ source: Queue.LockedSource, version: Int, isAnybodyWaiting: Bool) {
-        let isLarge = Self.isDecidedByWeight(source) && source.candidates.count >= Self.size
-        guard isLarge, !isAnybodyWaiting, Self.hasRoom(source.candidates), let line = WeightLine(source.candidates)
+    /// Remembers a source all of whose operators are locked, or forgets it where drawing would not do.
+    func note(_ sourceID: Int, _ source: Queue.LockedSource, isAnybodyWaiting: Bool) {
+        guard source.drawn == nil, source.candidates.count >= Self.size, let version = source.poolVersion else {
+            return
+        }
+        guard Self.isDecidedByWeight(source), !isAnybodyWaiting, Self.hasRoom(source.candidates),
+            let line = WeightLine(source.candidates)
         else {
             state.withLock { $0.pools[sourceID] = nil }
             return
@@ -52,10 +55,10 @@ final class LargePools: Sendable {
     }
 
     /// The source's pool, if it is remembered as it is in this version and the source, which is shared, is still decided so.
-    func line(of sourceID: Int, _ source: Queue.LockedSource, version: Int) -> WeightLine? {
+    func line(of sourceID: Int, _ source: Queue.LockedSource) -> WeightLine? {
         guard Self.isDecidedByWeight(source) else { return nil }
         return state.withLock { state in
-            guard let pool = state.pools[sourceID], pool.version == version else { return nil }
+            guard let pool = state.pools[sourceID], pool.version == source.poolVersion else { return nil }
             return pool.line
         }
     }

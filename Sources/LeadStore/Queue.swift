@@ -13,6 +13,8 @@ enum Queue {
         /// Whether only one of its operators is a candidate, the one whose capacity became free. The contacts were then
         /// chosen so that this one may take them.
         var isPartial = false
+        /// The source's `pool_version`, where it was asked for: before the operators were locked.
+        var poolVersion: Int?
         /// Where the candidates are only those of a large pool that were drawn from it.
         var drawn: Drawn?
     }

@@ -83,13 +83,15 @@ struct Round {
         sourceID: Int, _ source: Queue.LockedSource, queue: [Queued], lastHead: LastHead? = nil,
         using generator: inout some RandomNumberGenerator
     ) -> Int {
-        let ordered = queue.sorted { ($1.priority, $0.arrival) < ($0.priority, $1.arrival) }
-        if let drawn = source.drawn { return decide(sourceID: sourceID, source, drawn, ordered) }
         let candidates = candidates(of: source, sourceID)
         let configured = candidates.map(\.operatorID)
-        var distributor = Distributor(strategy: source.strategy, candidates: candidates)
+        var distributor =
+            source.drawn.map { Distributor(drawn: candidates, starts: $0.starts, total: $0.total) }
+            ?? Distributor(strategy: source.strategy, candidates: candidates)
+        var positions = source.drawn?.positions.dropFirst(drawsUsed[sourceID] ?? 0) ?? []
         var snapshot = DecisionSnapshot(
-            sourceID: sourceID, strategy: source.strategy, candidates: distributor.candidates)
+            sourceID: sourceID, strategy: source.strategy, candidates: distributor.candidates, drawn: source.drawn)
+        let ordered = queue.sorted { ($1.priority, $0.arrival) < ($0.priority, $1.arrival) }
         for contact in ordered {
             let circumstances = Circumstances(
                 excluded: source.isPartial
@@ -97,7 +99,13 @@ struct Round {
                 preferred: preference(of: contact, source))
             if contact.standing == .waiting && distributor.waitingReason(circumstances) != nil { continue }
             let decision: Decision
-            if contact.standing != .waiting, let lastHead, lastHead.isAhead(of: contact) {
+            if source.drawn != nil {
+                guard let drawn = distributor.decide(at: &positions) else {
+                    isOutOfDraws = true
+                    break
+                }
+                decision = drawn
+            } else if contact.standing != .waiting, let lastHead, lastHead.isAhead(of: contact) {
                 decision = distributor.joinQueue()
             } else {
                 decision = distributor.decide(circumstances, using: &generator)
@@ -109,32 +117,9 @@ struct Round {
             decided.append(
                 Decided(contactID: contact.contactID, standing: contact.standing, outcome: decision.outcome))
         }
+        if let drawn = source.drawn { drawsUsed[sourceID] = drawn.positions.count - positions.count }
         loads.merge(distributor.loadsByOperator) { $1 }
         remember(distributor, sourceID)
-        if !snapshot.decisions.isEmpty { snapshots.append(snapshot) }
-        return distributor.capacity
-    }
-
-    /// Decides newcomers of a source with a large pool, in which nobody waits.
-    private mutating func decide(
-        sourceID: Int, _ source: Queue.LockedSource, _ drawn: Queue.Drawn, _ newcomers: [Queued]
-    ) -> Int {
-        var distributor = Distributor(
-            drawn: candidates(of: source, sourceID), starts: drawn.starts, total: drawn.total)
-        var snapshot = DecisionSnapshot(
-            sourceID: sourceID, strategy: source.strategy, candidates: distributor.candidates, drawn: drawn)
-        var positions = drawn.positions.dropFirst(drawsUsed[sourceID] ?? 0)
-        for contact in newcomers {
-            guard let decision = distributor.decide(at: &positions) else {
-                isOutOfDraws = true
-                return 0
-            }
-            snapshot.decisions.append((contact.contactID, decision))
-            decided.append(
-                Decided(contactID: contact.contactID, standing: contact.standing, outcome: decision.outcome))
-        }
-        drawsUsed[sourceID] = drawn.positions.count - positions.count
-        loads.merge(distributor.loadsByOperator) { $1 }
         if !snapshot.decisions.isEmpty { snapshots.append(snapshot) }
         return distributor.capacity
     }

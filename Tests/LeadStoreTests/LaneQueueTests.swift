@@ -3,15 +3,15 @@ import Testing
 
 @testable import LeadStore
 
-struct IntakeQueueTests {
+struct LaneQueueTests {
     private struct Entry: Hashable {
         let line: Int
         let number: Int
         var locks = 1
     }
 
-    private func queue(_ entries: [Entry], limit: Int = 100) -> IntakeQueue<Entry> {
-        var queue = IntakeQueue<Entry>(limit: limit)
+    private func queue(_ entries: [Entry], limit: Int = 100) -> LaneQueue<Entry> {
+        var queue = LaneQueue<Entry>(limit: limit)
         for entry in entries { _ = queue.append(entry, line: entry.line, locks: entry.locks) }
         return queue
     }
@@ -21,7 +21,7 @@ struct IntakeQueueTests {
     }
 
     @Test func `an empty queue gives nothing`() {
-        var queue = IntakeQueue<Entry>(limit: 1)
+        var queue = LaneQueue<Entry>(limit: 1)
         #expect(queue.take(atMost: 10, locks: 10) == [])
         #expect(queue.withdraw(1, line: 1) == nil)
         #expect(queue.count == 0)
@@ -68,7 +68,7 @@ struct IntakeQueueTests {
     }
 
     @Test func `an entry is withdrawn once, from where it stands, and not after it was taken`() {
-        var queue = IntakeQueue<Int>(limit: 10)
+        var queue = LaneQueue<Int>(limit: 10)
         let numbers = (0..<4).compactMap { queue.append($0, line: 1, locks: 1) }
         #expect(queue.withdraw(numbers[1], line: 2) == nil)
         #expect(queue.withdraw(numbers[1], line: 1) == 1)
@@ -86,7 +86,7 @@ struct IntakeQueueTests {
         var generator = SeededGenerator()
         let limit = Int.random(in: 1...60, using: &generator)
         let sources = Int.random(in: 1...8, using: &generator)
-        var queue = IntakeQueue<Entry>(limit: limit)
+        var queue = LaneQueue<Entry>(limit: limit)
         var present: [Int: Entry] = [:]  // by the number the queue gave
         var arrivals: [Int: [Int]] = [:]  // those numbers by source, in order of arrival
         var servedSince: [Int: [Int: Int]] = [:]  // by source that waits: how often each other was served since it was

@@ -1,5 +1,5 @@
 /// How busy an instance is with what shares transactions: registrations, or closings.
-public struct IntakeUse: Sendable {
+public struct LaneUse: Sendable {
     /// Requests that wait for a lane.
     public internal(set) var waiting = 0
     public internal(set) var busyLanes = 0

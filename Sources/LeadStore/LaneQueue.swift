@@ -5,7 +5,7 @@ import DequeModule
 ///
 /// Pure and bounded. An entry weighs as many locks as its transaction will hold for it: PostgreSQL has room for a fixed
 /// number in all (`max_locks_per_transaction` × `max_connections`).
-struct IntakeQueue<Entry> {
+struct LaneQueue<Entry> {
     private struct Place {
         let number: Int
         let locks: Int
