@@ -14,9 +14,6 @@ alter table benchmark.contacts
 create table benchmark.events (like public.events including all);
 create table benchmark.decision_snapshots (like public.decision_snapshots including all);
 create table benchmark.decisions (like public.decisions including all);
-alter table benchmark.decisions
-    add foreign key (contact_id) references benchmark.contacts (id),
-    add foreign key (snapshot_id) references benchmark.decision_snapshots (id);
 
 -- The ids are drawn beforehand, as the product does, so that no insert has to return what the next one needs.
 create function benchmark.insert_rows(source bigint, external_ids text[], names text[], with_records boolean)

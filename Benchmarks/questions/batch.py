@@ -23,9 +23,9 @@ def ask(rig, seconds, turns):
 
         measured = report.turns(rig, turns, {
             "plain insert of leads, identities, contacts": lambda: load.reference(
-                database, source, 2, seconds, "reference-rows.pgbench").times(SIZE),
+                database, source, 2, seconds, "reference-rows.pgbench", rows=SIZE).times(SIZE),
             "the same with events and decisions": lambda: load.reference(
-                database, source, 2, seconds, "reference-all-rows.pgbench").times(SIZE),
+                database, source, 2, seconds, "reference-all-rows.pgbench", rows=SIZE).times(SIZE),
             "POST /contacts/batch": batches,
         }, before=database.tidy)
         rows, all_rows, ours = ([turn.rate for turn in side] for side in measured.values())

@@ -80,7 +80,7 @@ def register(url: str, source: int, clients: int, seconds: float) -> Measured:
 
 
 def reference(database: Database, source: int, connections: int, seconds: float, script: str = "reference.pgbench",
-              latencies: bool = False) -> Measured:
+              latencies: bool = False, **variables) -> Measured:
     """pgbench -M prepared; with `latencies`, percentiles instead of the mean (which costs it some writing).
 
     Its connections are new and plan everything first. So as not to count that, two more seconds are run and left out.
@@ -88,8 +88,10 @@ def reference(database: Database, source: int, connections: int, seconds: float,
     length = max(1, round(seconds))
     with tempfile.TemporaryDirectory(prefix="leads-pgbench-") as directory:
         log = ["-l", f"--log-prefix={directory}/log"] if latencies else []
+        settings = [part for name, value in variables.items() for part in ("-D", f"{name}={value}")]
         said = run(pgbench(), "-n", "-M", "prepared", "-c", connections, "-j", min(2, connections),
-                   "-T", length + WARM_UP, "-P", 1, "-D", f"source={source}", "--max-tries", 10, *log,
+                   "-T", length + WARM_UP, "-P", 1, "-D", f"source={source}", *settings,
+                   "--max-tries", 10, *log,
                    "-f", BENCHMARKS / script, environment=database.environment, errors_too=True)
         each = re.findall(r"^progress: [0-9.]+ s, ([0-9.]+) tps, lat ([0-9.]+) ms", said, re.MULTILINE)[WARM_UP:]
         if not each:

@@ -53,7 +53,7 @@ def turns(rig, count: int, sides: dict, before=lambda: None) -> dict[str, list]:
             if result.done:
                 result.cost = (rig.processor_time() - spent) / result.done * 1_000_000
             measured[name].append(result)
-            say(f"turn {turn}   {name:<44} {result}")
+            say(f"turn {turn}   {name:<56} {result}")
     return measured
 
 

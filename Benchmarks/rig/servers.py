@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -34,10 +35,10 @@ def run(*command, environment: dict = {}, errors_too: bool = False) -> str:
     return done.stdout + (done.stderr if errors_too else "")
 
 
-def processor_time(pid: int, with_ended_children: bool = False) -> float:
-    """Seconds of processor time a process has used; 0 if it is gone."""
+def processor_time(task: int | str, with_ended_children: bool = False) -> float:
+    """Seconds of processor time a process, or a thread (`PROCESS/task/THREAD`), has used; 0 if it is gone."""
     try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = pathlib.Path(f"/proc/{task}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0
     return sum(int(field) for field in fields[11:15 if with_ended_children else 13]) / os.sysconf("SC_CLK_TCK")
@@ -201,21 +202,34 @@ class Rig:
         self.owner = None
 
     def __enter__(self):
-        # The PostgreSQL that `make run` has, with its settings. The instance that starts it does nothing else.
-        port = self.free_port()
         try:
-            self.owner = Process(
-                [BINARIES / "leads-crm", "serve", "--port", port, "--data-directory", self.directory / "data"],
-                self.directory / "owner.log", port, {"LEADS_LOG_LEVEL": "warning", "LEADS_SWEEP_SECONDS": "3600"})
-            self.socket_directory = str(self.directory / "data/run")
-            if not pathlib.Path(self.socket_directory, SOCKET).exists():
-                raise Failed(f"the server's socket is not in {self.socket_directory}")
-            self.postmaster = int(pathlib.Path(self.directory, "data/data/postmaster.pid").read_text().split()[0])
+            self._start()
             self._age()
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    def _start(self) -> None:
+        # The PostgreSQL that `make run` has, with its settings. The instance that starts it does nothing else.
+        port = self.free_port()
+        self.owner = Process(
+            [BINARIES / "leads-crm", "serve", "--port", port, "--data-directory", self.directory / "data"],
+            self.directory / "owner.log", port, {"LEADS_LOG_LEVEL": "warning", "LEADS_SWEEP_SECONDS": "3600"})
+        self.socket_directory = str(self.directory / "data/run")
+        if not pathlib.Path(self.socket_directory, SOCKET).exists():
+            raise Failed(f"the server's socket is not in {self.socket_directory}")
+        self.postmaster = int(pathlib.Path(self.directory, "data/data/postmaster.pid").read_text().split()[0])
+
+    @contextlib.contextmanager
+    def preloading(self, library: str):
+        """PostgreSQL is started anew with the library, and afterwards without it."""
+        for value in (f"'{library}'", "default"):
+            self.sql("postgres", f"alter system set shared_preload_libraries = {value}")
+            self.owner.end()
+            self._start()
+            if value != "default":
+                yield
 
     def __exit__(self, *_):
         if self.owner:
@@ -234,6 +248,24 @@ class Rig:
         return (processor_time(self.postmaster, with_ended_children=True)
                 + sum(processor_time(int(child)) for child in children)
                 + sum(process.processor_time() for process in Process.running))
+
+    def threads(self, instance: Process) -> dict[str, float]:
+        """Seconds of processor time, by thread of the instance and by kind of PostgreSQL's processes."""
+        used: dict[str, float] = {}
+
+        def add(name: str, seconds: float) -> None:
+            used[name] = used.get(name, 0) + seconds
+
+        for thread in pathlib.Path(f"/proc/{instance.process.pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                add(f"instance, {(thread / 'comm').read_text().strip()}",
+                    processor_time(f"{instance.process.pid}/task/{thread.name}"))
+        for child in pathlib.Path(f"/proc/{self.postmaster}/task/{self.postmaster}/children").read_text().split():
+            with contextlib.suppress(OSError):
+                title = pathlib.Path(f"/proc/{child}/cmdline").read_text().strip("\0 ").removeprefix("postgres: ")
+                server = re.fullmatch(r"(checkpointer|background writer|walwriter|autovacuum .*|logical .*)", title.strip())
+                add(f"PostgreSQL, {server[1] if server else 'sessions'}", processor_time(int(child)))
+        return used
 
     def free_port(self) -> int:
         while True:
