@@ -85,15 +85,39 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "JSON", dependencies: ["Leads"], swiftSettings: settings),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "API",
             dependencies: [
-                "Leads", "JSON", "Identity", "LeadStore",
+                "Leads", "JSON", "Identity", "LeadStore", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Dashboard",
+            dependencies: ["API"],
+            resources: [
+                .embedInCode("assets/api.js"),
+                .embedInCode("assets/contacts.js"),
+                .embedInCode("assets/dom.js"),
+                .embedInCode("assets/icon.svg"),
+                .embedInCode("assets/index.html"),
+                .embedInCode("assets/leads.js"),
+                .embedInCode("assets/live.js"),
+                .embedInCode("assets/main.js"),
+                .embedInCode("assets/operators.js"),
+                .embedInCode("assets/overview.js"),
+                .embedInCode("assets/router.js"),
+                .embedInCode("assets/sources.js"),
+                .embedInCode("assets/staff.js"),
+                .embedInCode("assets/style.css"),
+                .embedInCode("assets/widgets.js"),
+                .embedInCode("assets/words.js"),
             ],
             swiftSettings: settings
         ),
@@ -114,7 +138,7 @@ let package = Package(
         .executableTarget(
             name: "leads-crm",
             dependencies: [
-                "API", "Demo", "EmbeddedPostgres", "FileImport", "Identity", "LeadStore", "Postgres", "Schema",
+                "API", "Dashboard", "Demo", "EmbeddedPostgres", "FileImport", "Identity", "LeadStore", "Postgres", "Schema",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),

@@ -22,11 +22,13 @@ public struct Server: ServerChildChannel {
         public var idleSeconds: Int
         /// What makes `/docs` interactive; without it, `/docs` is a page of our own.
         public var swaggerUI: SwaggerUI?
+        /// What browsers are shown.
+        public var dashboard: Site?
 
         public init(
             language: Language, phoneRegion: PhoneRegion, version: String, schemaVersion: Int, observation: Observation,
             readiness: Readiness, intake: Intake.Configuration = Intake.Configuration(), idleSeconds: Int = 120,
-            swaggerUI: SwaggerUI? = nil
+            swaggerUI: SwaggerUI? = nil, dashboard: Site? = nil
         ) {
             self.language = language
             self.phoneRegion = phoneRegion
@@ -37,6 +39,7 @@ public struct Server: ServerChildChannel {
             self.intake = intake
             self.idleSeconds = idleSeconds
             self.swaggerUI = swaggerUI
+            self.dashboard = dashboard
         }
     }
 
@@ -63,7 +66,8 @@ public struct Server: ServerChildChannel {
         let service = ServiceHandlers(
             store: store, intake: intake, version: configuration.version,
             schemaVersion: configuration.schemaVersion, observation: configuration.observation,
-            readiness: configuration.readiness)
+            readiness: configuration.readiness,
+            browserAddress: configuration.dashboard == nil ? "/docs" : Site.address)
         let api = routes(
             operators: OperatorHandlers(store: store),
             sources: SourceHandlers(store: store),
@@ -79,7 +83,9 @@ public struct Server: ServerChildChannel {
         let documentation = DocumentationHandlers(
             OpenAPIDocument(api, version: configuration.version), configuration.swaggerUI)
         let trivial = trivialPath.map { Route(.get, $0, service.alive, .undocumented) }
-        tree = RouteTree(api + documentationRoutes(documentation) + (trivial.map { [$0] } ?? []))
+        tree = RouteTree(
+            api + documentationRoutes(documentation) + (configuration.dashboard?.routes ?? [])
+                + (trivial.map { [$0] } ?? []))
     }
 
     /// A connection that was accepted.

@@ -9,11 +9,12 @@ struct ServiceHandlers: Sendable {
     let schemaVersion: Int
     let observation: Observation
     let readiness: Readiness
+    let browserAddress: String
 
-    /// Browsers are shown the documentation, programs who we are.
+    /// Browsers are shown the dashboard, programs who we are.
     @Sendable func welcome(_ call: Call) async throws(Problem) -> Reply {
         if call.headers[.accept]?.contains("text/html") == true {
-            return Reply(.temporaryRedirect, headers: [.location: "/docs", .vary: "Accept"])
+            return Reply(.temporaryRedirect, headers: [.location: browserAddress, .vary: "Accept"])
         }
         return Reply(headers: [.vary: "Accept"]) { $0.welcome(version: version) }
     }

@@ -10,38 +10,69 @@ struct StaticResource: Sendable {
         case eternal = "public, max-age=31536000, immutable"
     }
 
+    /// One form of it: as it is, or compressed.
+    private struct Form {
+        let body: [UInt8]
+        let headers: ReplyHeaders
+        let entityTag: String
+    }
+
     /// The quoted hash of the body.
     let entityTag: String
     private let contentType: String
-    private let body: [UInt8]
-    private let headers: ReplyHeaders
+    private let plain: Form
+    /// Nil where it would save nothing.
+    private let compressed: Form?
 
     init(_ contentType: String, _ body: [UInt8], _ freshness: Freshness, contentSecurityPolicy: String? = nil) {
         self.contentType = contentType
-        self.body = body
-        entityTag = "\"\(Self.hash(body))\""
+        let hash = Self.hash(body)
+        entityTag = "\"\(hash)\""
         var headers: ReplyHeaders = [
             .cacheControl: freshness.rawValue, .eTag: entityTag, .xContentTypeOptions: "nosniff",
+            .vary: "Accept-Encoding",
         ]
         headers[.contentSecurityPolicy] = contentSecurityPolicy
-        self.headers = headers
+        plain = Form(body: body, headers: headers, entityTag: entityTag)
+        compressed = gzipped(body).flatMap { smaller in
+            guard smaller.count < body.count * 9 / 10 else { return nil }
+            // RFC 9110, 8.8.3.3: another form is another representation and has a tag of its own.
+            let entityTag = "\"\(hash)-gzip\""
+            headers[.eTag] = entityTag
+            headers[.contentEncoding] = "gzip"
+            return Form(body: smaller, headers: headers, entityTag: entityTag)
+        }
     }
 
     /// The body, or a 304 for a caller who has it already.
-    func reply(to call: Call) -> Reply {
+    func reply(to call: Call, _ status: HTTPResponse.Status = .ok) -> Reply {
+        let form = call.takesGzip ? compressed ?? plain : plain
         let known = (call.headers[.ifNoneMatch] ?? "").split(separator: ",").map { $0.filter { $0 != " " } }
-        guard !known.contains(where: { $0 == entityTag || $0 == "W/" + entityTag || $0 == "*" }) else {
-            return Reply(.notModified, headers: headers)
+        guard
+            status != .ok
+                || !known.contains(where: { $0 == form.entityTag || $0 == "W/" + form.entityTag || $0 == "*" })
+        else {
+            return Reply(.notModified, headers: form.headers)
         }
-        return Reply(headers: headers, contentType: contentType, body)
+        return Reply(status, headers: form.headers, contentType: contentType, form.body)
     }
 
     /// FNV-1a: not against forgery, only to tell versions apart.
-    private static func hash(_ bytes: [UInt8]) -> String {
+    static func hash(_ bytes: some Sequence<UInt8>) -> String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        bytes.withUnsafeBufferPointer { bytes in
-            for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        }
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return String(hash, radix: 16)
+    }
+}
+
+extension Call {
+    /// Whether the caller takes gzip (RFC 9110, 12.5.3): named, and not with a weight of nothing.
+    fileprivate var takesGzip: Bool {
+        (headers[.acceptEncoding] ?? "").lowercased().split(separator: ",").contains { coding in
+            let parts = coding.split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" } }
+            guard parts.first == "gzip" || parts.first == "x-gzip" else { return false }
+            let weight = parts.dropFirst().first { $0.hasPrefix("q=") }?.dropFirst(2)
+            return weight.flatMap { Double($0) } != 0
+        }
     }
 }

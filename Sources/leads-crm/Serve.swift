@@ -1,4 +1,5 @@
 import API
+import Dashboard
 import ArgumentParser
 import EmbeddedPostgres
 import Glibc
@@ -70,7 +71,7 @@ struct Serve: AsyncParsableCommand {
                 language: settings.language, phoneRegion: settings.phoneRegion, version: LeadsCRM.version,
                 schemaVersion: LeadStore.migrations.count, observation: observation, readiness: readiness,
                 intake: settings.intake, idleSeconds: settings.idleSeconds,
-                swaggerUI: SwaggerUI(directory: Setting.swaggerUI.value)))
+                swaggerUI: SwaggerUI(directory: Setting.swaggerUI.value), dashboard: Dashboard.site))
         var services: [any Service] = [
             Sweeper(
                 store: store, interval: settings.sweepInterval, decisionDays: settings.decisionDays,

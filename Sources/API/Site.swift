@@ -1,0 +1,91 @@
+import HTTPTypes
+
+/// Pages that are clients of the API, and what they load.
+///
+/// All addresses of pages are answered with the same document, whose script shows what the address names. What it loads is
+/// below an address with the hash of all of it, so that it may be kept for ever and files that belong together come together.
+public struct Site: Sendable {
+    public struct File: Sendable {
+        public let name: String
+        public let contentType: String
+        public let content: [UInt8]
+
+        public init(name: String, contentType: String, content: [UInt8]) {
+            self.name = name
+            self.contentType = contentType
+            self.content = content
+        }
+    }
+
+    /// What the script knows to show below the first address: a list, or one thing of it by its number or name.
+    public struct Section: Sendable {
+        public let name: String
+        /// Names beside numbers.
+        public let items: Set<String>
+
+        public init(_ name: String, items: Set<String> = []) {
+            self.name = name
+            self.items = items
+        }
+    }
+
+    static let address = "/dashboard"
+
+    private let document: StaticResource
+    private let version: String
+    private let files: [String: StaticResource]
+    /// The same for a page of another version, which asks for what it was made with and gets what there is: another
+    /// instance may serve that while a new version is rolled out.
+    private let unkeptFiles: [String: StaticResource]
+    private let sections: [String: Section]
+
+    // Nothing from elsewhere, nothing in the page itself, and no text that becomes markup.
+    private static let contentSecurityPolicy =
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+        + "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+    /// - Parameter document: HTML in which `{assets}` stands for the address of the files, with a slash at its end, and
+    ///   `{preloads}` for what has a browser fetch all scripts at once.
+    public init(document: String, files: [File], sections: [Section]) {
+        version = StaticResource.hash(files.lazy.flatMap { Array($0.name.utf8) + $0.content })
+        let assets = "\(Self.address)/assets/\(version)/"
+        let scripts = files.filter { $0.contentType.hasPrefix("text/javascript") }
+        let preloads = scripts.map { "<link rel=\"modulepreload\" href=\"\(assets)\($0.name)\">\n" }.joined()
+        let html = document.replacing("{assets}", with: assets).replacing("{preloads}", with: preloads)
+        self.document = StaticResource(
+            "text/html; charset=utf-8", Array(html.utf8), .checked, contentSecurityPolicy: Self.contentSecurityPolicy)
+        func resources(_ freshness: StaticResource.Freshness) -> [String: StaticResource] {
+            Dictionary(
+                uniqueKeysWithValues: files.map { ($0.name, StaticResource($0.contentType, $0.content, freshness)) })
+        }
+        self.files = resources(.eternal)
+        unkeptFiles = resources(.checked)
+        self.sections = Dictionary(uniqueKeysWithValues: sections.map { ($0.name, $0) })
+    }
+
+    var routes: [Route] {
+        [
+            Route(.get, Self.address, page, .undocumented),
+            Route(.get, Self.address + "/{section}", page, .undocumented),
+            Route(.get, Self.address + "/{section}/{item}", page, .undocumented),
+            Route(.get, Self.address + "/assets/{version}/{file}", file, .undocumented),
+        ]
+    }
+
+    @Sendable private func page(_ call: Call) async throws(Problem) -> Reply {
+        document.reply(to: call, isThere(call) ? .ok : .notFound)
+    }
+
+    private func isThere(_ call: Call) -> Bool {
+        guard let name = call.pathValues["section"] else { return true }
+        guard let section = sections[name] else { return false }
+        guard let item = call.pathValues["item"] else { return true }
+        return section.items.contains(item) || (Int(item) ?? 0) > 0
+    }
+
+    @Sendable private func file(_ call: Call) async throws(Problem) -> Reply {
+        let kept = call.pathValues["version"] == version ? files : unkeptFiles
+        guard let file = call.pathValues["file"].flatMap({ kept[$0] }) else { throw .unknownPath }
+        return file.reply(to: call)
+    }
+}

@@ -1,0 +1,513 @@
+// Contacts: the list that follows what happens, and the panel of one with its history and the reason it is where it is.
+
+import { Refusal, get, page, query, send } from "./api.js";
+import { h, keep, put } from "./dom.js";
+import { gently, onEvent } from "./live.js";
+import { adjust, go, parameters } from "./router.js";
+import { nameOf, operators, sentence, sources } from "./staff.js";
+import {
+  ask, candidateChart, complain, empty, field, focusRow, operatorPicker, option, since, status, table, tell, tick, walkable, when, wholeNumber,
+} from "./widgets.js";
+import { has, t } from "./words.js";
+
+const pageSize = 50;
+const filters = ["status", "source_id", "operator_id", "q", "from", "to", "order"];
+
+export async function contacts() {
+  const list = contactTable({ filters: true });
+  const element = h("div", { class: "page" }, h("header", { class: "head" }, h("h1", null, t("contacts"))), list.element);
+  await list.begin();
+  return { title: t("contacts"), element, moved: list.moved, leave: list.leave, refresh: list.refresh };
+}
+
+/** The name of a lead, or what else it is known by. */
+export function leadName(lead) {
+  return lead.name || lead.phone || lead.email || lead.external_id || t("unnamed");
+}
+
+/**
+ * A list of contacts, and the panel of the one in the address. `fixed` are filters that this list always has; columns in `without`
+ * are left out; with `filters` it shows its own.
+ */
+export function contactTable({ fixed = {}, without = [], filters: hasFilters = false }) {
+  let items = [];
+  let next = null;
+  let asked = "";
+  let unseen = 0;
+  let panel = null;
+  const selected = new Set();
+  const body = h("tbody", null);
+  walkable(body);
+  const shows = (column) => !without.includes(column);
+  const selectAll = h("input", { type: "checkbox", "aria-label": t("selectAll"), onchange: () => {
+    for (const one of items) if (selectAll.checked) selected.add(one.id);
+    if (!selectAll.checked) selected.clear();
+    for (const row of body.children) row.show();
+    showBulk();
+  } });
+  const frame = table(t("contacts"), [selectAll, "№", t("created"), t("lead"), shows("source") && t("source"), shows("operator") && t("operator"),
+    t("status"), t("message"), ""].filter((head) => head !== false), body);
+  const pill = h("button", { type: "button", class: "pill", hidden: true, onclick: () => read().catch(complain) });
+  const bulk = h("div", { class: "bulk", role: "region", "aria-label": t("actions") });
+  const more = h("button", { type: "button", class: "more", hidden: true, onclick: readMore }, t("more"));
+  const place = h("div", null);
+  const aside = h("div");
+  const bar = hasFilters ? filterBar() : null;
+  const element = h("div", { class: "contacts" }, bar?.element, bulk, pill, place, more, aside);
+
+  function wanted() {
+    const at = parameters();
+    const end = at.get("to") ? new Date(`${at.get("to")}T00:00`) : null;
+    if (end) end.setDate(end.getDate() + 1);
+    const isOpen = hasFilters && at.get("status") === "open";
+    return {
+      status: hasFilters && !isOpen ? at.get("status") : null,
+      is_active: isOpen ? "true" : null,
+      source_id: at.get("source_id"), operator_id: at.get("operator_id"), q: at.get("q"),
+      created_from: at.get("from") ? new Date(`${at.get("from")}T00:00`).toISOString() : null,
+      created_to: end ? new Date(end - 1).toISOString() : null,
+      ...(hasFilters ? {} : { source_id: null, operator_id: null, q: null, created_from: null, created_to: null }),
+      ...fixed,
+      order: hasFilters && at.get("order") === "asc" ? "asc" : "desc", limit: pageSize,
+    };
+  }
+
+  async function read() {
+    const path = `/contacts${query(wanted())}`;
+    const isOther = path !== asked;
+    asked = path;
+    const found = await page(path);
+    if (path !== asked) return;
+    // What was read further down stays where it is; what has come goes on top.
+    const isAscending = wanted().order === "asc";
+    const rest = isOther || isAscending || found.items.length === 0 ? [] : items.filter((one) => one.id < found.items.at(-1).id);
+    items = [...found.items, ...rest];
+    if (rest.length === 0) next = found.next;
+    unseen = 0;
+    if (isOther) selected.clear();
+    show();
+  }
+
+  async function readMore() {
+    more.disabled = true;
+    try {
+      const path = asked;
+      const found = await page(next);
+      if (path !== asked) return;
+      const known = new Set(items.map((one) => one.id));
+      items = [...items, ...found.items.filter((one) => !known.has(one.id))];
+      next = found.next;
+      show();
+    } catch (error) {
+      complain(error);
+    } finally {
+      more.disabled = false;
+    }
+  }
+
+  function show() {
+    pill.hidden = unseen === 0;
+    if (unseen > 0) put(pill, t("newContacts", { n: unseen }));
+    more.hidden = next === null;
+    showBulk();
+    if (items.length === 0) {
+      const isFiltered = hasFilters && filters.some((name) => name !== "order" && parameters().has(name));
+      put(place, isFiltered
+        ? empty(t("noMatch"), null, h("button", { type: "button", onclick: () => go("/dashboard/contacts") }, t("clearFilters")))
+        : empty(t("noContacts"), t("noContactsText"), h("a", { class: "button", href: "/docs", target: "_blank", rel: "noopener" }, t("howToSend"))));
+      return;
+    }
+    keep(body, items, (one) => one.id, row);
+    if (!body.querySelector("tr[tabindex='0']")) body.firstElementChild.tabIndex = 0;
+    if (place.firstElementChild !== frame) put(place, frame);
+  }
+
+  function row(one) {
+    let current = one;
+    const box = h("input", { type: "checkbox", "aria-label": t("selectX", { id: one.id }), onchange: () => {
+      if (box.checked) selected.add(one.id);
+      else selected.delete(one.id);
+      line.show();
+      showBulk();
+    } });
+    const link = h("a", { href: `/dashboard/contacts?contact=${one.id}`, onclick: (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+      event.preventDefault();
+      adjust({ contact: one.id });
+    } }, String(one.id));
+    const cells = h("tr", { tabindex: -1 });
+    const line = cells;
+    const closing = h("button", { type: "button", class: "small", onclick: () => act(current, "close") }, t("closeContact"));
+    line.show = () => {
+      box.checked = selected.has(one.id);
+      line.classList.toggle("selected", box.checked);
+    };
+    line.update = (fresh) => {
+      const isMoved = current !== fresh && (current.status !== fresh.status || current.operator_id !== fresh.operator_id);
+      current = fresh;
+      put(cells,
+        h("td", null, box), h("th", { scope: "row" }, link), h("td", null, when(fresh.created_at)),
+        h("td", null, h("a", { href: `/dashboard/leads/${fresh.lead_id}` }, leadName(fresh.lead))),
+        shows("source") && h("td", null, fresh.source.name),
+        shows("operator") && h("td", null, fresh.operator ? h("a", { href: `/dashboard/operators/${fresh.operator.id}` }, fresh.operator.name) : t("none")),
+        h("td", null, status(fresh), fresh.status === "new" && h("small", { class: "why" }, t(`reason_${fresh.waiting_reason}`))),
+        h("td", { class: "text" }, fresh.message ?? ""),
+        h("td", null, fresh.status === "closed" ? null : closing));
+      line.show();
+      if (isMoved) {
+        line.classList.remove("flash");
+        void line.offsetWidth;
+        line.classList.add("flash");
+      }
+    };
+    line.update(one);
+    return line;
+  }
+
+  function replace(fresh) {
+    const index = items.findIndex((one) => one.id === fresh.id);
+    if (index < 0) return;
+    items[index] = fresh;
+    body.querySelector(`[data-key="${fresh.id}"]`)?.update(fresh);
+  }
+
+  // What can be done to one contact. It is shown at once as it will be; if it is refused, as it is.
+  async function act(one, action, options = {}) {
+    if (action === "close") replace({ ...one, status: "closed", is_active: false });
+    try {
+      const fresh = await perform(one, action, options);
+      if (!fresh) return null;
+      replace(fresh);
+      panel?.changed(fresh);
+      return fresh;
+    } catch (error) {
+      replace(one);
+      if (error.code === "version_conflict") await refresh(one.id);
+      complain(error);
+      return null;
+    }
+  }
+
+  async function refresh(id) {
+    try {
+      const fresh = await get(`/contacts/${id}`);
+      replace(fresh);
+      panel?.changed(fresh);
+    } catch (error) {
+      if (error.status !== 404) throw error;
+    }
+  }
+
+  function showBulk() {
+    selectAll.checked = items.length > 0 && items.every((one) => selected.has(one.id));
+    selectAll.indeterminate = !selectAll.checked && selected.size > 0;
+    bulk.hidden = selected.size === 0;
+    if (selected.size === 0) return;
+    const button = (label, work) => h("button", { type: "button", onclick: work }, label);
+    put(bulk, h("strong", null, t("selected", { n: selected.size })),
+      button(t("closeContact"), () => change("close", t("closeContact"))),
+      button(t("transfer"), changeOperator),
+      button(t("release"), () => change("release", t("release"))),
+      button(t("setPriority"), changePriority),
+      h("button", { type: "button", class: "icon", "aria-label": t("cancel"), onclick: () => {
+        selected.clear();
+        show();
+        for (const each of body.children) each.show();
+      } }, "×"));
+  }
+
+  async function change(action, label, more = () => ({}), fields = [], title = null) {
+    const ids = [...selected];
+    const results = await ask({
+      title: title ?? t("bulkAsk", { n: ids.length, action: label }), action: label, fields,
+      act: () => send("POST", "/contacts/bulk", { action, ids, ...more() }),
+    });
+    if (!results) return;
+    const refused = results.filter((one) => one.status >= 300);
+    for (const one of results) if (one.contact) replace(one.contact);
+    selected.clear();
+    for (const one of refused) selected.add(one.id);
+    for (const each of body.children) each.show();
+    showBulk();
+    if (refused.length < results.length) tell(t("bulkDone", { n: results.length - refused.length }));
+    if (refused.length > 0) {
+      await ask({
+        title: t("bulkFailed", { n: refused.length }), action: t("ok"),
+        fields: [h("ul", { class: "refused" }, refused.slice(0, 50).map((one) => h("li", null, h("strong", null, `№ ${one.id}`), ` ${one.detail}`)),
+          refused.length > 50 && h("li", null, t("more_n", { n: refused.length - 50 })))],
+      });
+    }
+  }
+
+  async function changeOperator() {
+    try {
+      const picker = operatorPicker(await operators({ fresh: true }));
+      const force = h("input", { type: "checkbox" });
+      await change("assign", t("transfer"), () => ({ operator_id: Number(picker.value), force: force.checked }),
+        [field(t("operator"), picker), h("label", { class: "check" }, force, t("force"))], t("assignMany", { n: selected.size }));
+    } catch (error) {
+      complain(error);
+    }
+  }
+
+  function changePriority() {
+    const input = h("input", { inputmode: "numeric", value: "5" });
+    return change("priority", t("setPriority"), () => ({ priority: wholeNumber(input.value, 0, 9, "0–9") }), [field(`${t("priority")} (0–9)`, input)]);
+  }
+
+  // What happens meanwhile.
+  const changed = new Set();
+  const following = gently(async () => {
+    const ids = [...changed];
+    changed.clear();
+    try {
+      if (ids.length > 20) await read();
+      else await Promise.all(ids.map(refresh));
+      if (unseen > 0 && canPrepend()) await read();
+      else show();
+    } catch {
+      // Said by the banner; everything is read again when the server is back.
+    }
+  }, 500);
+
+  /** Whether the list may grow at the top without anything moving away under the viewer's hand. */
+  function canPrepend() {
+    return wanted().order === "desc" && scrollY < 40 && selected.size === 0 && !body.contains(document.activeElement);
+  }
+
+  const stop = onEvent((event) => {
+    if (event.contact_id === null) return;
+    if (event.kind === "registered") unseen += concerns(event) ? 1 : 0;
+    else if (items.some((one) => one.id === event.contact_id) || panel?.id === event.contact_id) changed.add(event.contact_id);
+    else return;
+    following.ask();
+  });
+
+  /** Whether a contact that has come may belong in this list: what the event does not say is found out by reading. */
+  function concerns(event) {
+    const want = wanted();
+    if (want.q || want.lead_id || want.created_to) return false;
+    if (want.operator_id && String(event.to_operator_id ?? "") !== String(want.operator_id)) return false;
+    if (want.status === "closed" || (want.status === "new" && event.to_operator_id !== null) || (want.status === "active" && event.to_operator_id === null)) return false;
+    return true;
+  }
+
+  const clock = setInterval(() => tick(element), 1000);
+
+  function showPanel() {
+    const id = Number(parameters().get("contact")) || null;
+    if (panel?.id === id) return;
+    const before = panel?.id;
+    panel?.leave();
+    panel = null;
+    if (id === null) {
+      put(aside);
+      const line = body.querySelector(`[data-key="${before}"]`);
+      if (line) focusRow(body, line);
+      return;
+    }
+    panel = contactPanel(id, act);
+    put(aside, panel.element);
+    panel.element.focus();
+  }
+
+  return {
+    element,
+    refresh: () => read().catch(() => {}),
+    async begin() {
+      await Promise.all([read(), bar?.begin()]);
+      showPanel();
+    },
+    moved() {
+      bar?.show();
+      showPanel();
+      if (`/contacts${query(wanted())}` !== asked) read().catch(complain);
+    },
+    leave() {
+      stop();
+      following.stop();
+      panel?.leave();
+      clearInterval(clock);
+    },
+  };
+}
+
+/** Does something to a contact and says so; the contact as it is afterwards, or null when it was given up. */
+async function perform(one, action, options) {
+  const path = `/contacts/${one.id}`;
+  const at = { version: one.version };
+  switch (action) {
+  case "close": {
+    const fresh = await send("POST", `${path}/close`, {}, at);
+    tell(t("closedX", { id: one.id }), { undo: () => send("POST", `${path}/reopen`, {}) });
+    return fresh;
+  }
+  case "reopen": {
+    const fresh = await send("POST", `${path}/reopen`, {}, at);
+    tell(t("reopenedX", { id: one.id }), { undo: () => send("POST", `${path}/close`, {}) });
+    return fresh;
+  }
+  case "release": {
+    const reason = h("input", { maxlength: 200 });
+    const fresh = await ask({ title: `${t("contact", { id: one.id })}: ${t("release")}`, action: t("release"), fields: [field(t("reasonField"), reason)],
+      act: () => send("POST", `${path}/release`, { reason: reason.value || null }, at) });
+    if (fresh) tell(t("releasedX", { id: one.id }), { undo: () => send("POST", `${path}/assign`, { operator_id: one.operator_id }) });
+    return fresh;
+  }
+  case "priority": {
+    const fresh = await send("PATCH", path, { priority: options.priority }, at);
+    tell(t("prioritySet", { id: one.id, priority: options.priority }), { undo: () => send("PATCH", path, { priority: one.priority }) });
+    return fresh;
+  }
+  default: {
+    const picker = operatorPicker(await operators({ fresh: true }), { without: one.operator_id });
+    const force = h("input", { type: "checkbox" });
+    const reason = h("input", { maxlength: 200 });
+    const fresh = await ask({
+      title: t(action === "assign" ? "assignTo" : "transferTo", { id: one.id }), action: t(action),
+      fields: [field(t("operator"), picker), field(t("reasonField"), reason), h("label", { class: "check" }, force, t("force"))],
+      act: () => send("POST", `${path}/${action}`, { operator_id: Number(picker.value), force: force.checked, reason: reason.value || null }, at),
+    });
+    if (!fresh) return null;
+    tell(t("assignedX", { id: one.id, name: fresh.operator?.name ?? t("waitsAgain") }), {
+      undo: () => (one.operator_id === null ? send("POST", `${path}/release`, {}) : send("POST", `${path}/transfer`, { operator_id: one.operator_id })),
+    });
+    return fresh;
+  }
+  }
+}
+
+/** One contact: what it is, what can be done, why it is where it is and what happened to it. */
+function contactPanel(id, act) {
+  let contact = null;
+  const head = h("div");
+  const why = h("section", null);
+  const history = h("section", null);
+  const element = h("aside", { class: "panel-side", tabindex: -1, "aria-label": t("contact", { id }), onkeydown: (event) => {
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      leavePanel();
+    }
+  } }, head, why, history);
+  put(head, h("p", { role: "status" }, t("loading")));
+
+  function leavePanel() {
+    adjust({ contact: null });
+  }
+
+  async function read() {
+    try {
+      contact = await get(`/contacts/${id}`);
+      show();
+      await Promise.all([readWhy(), readHistory()]);
+    } catch (error) {
+      if (!(error instanceof Refusal)) console.error(error);
+      put(head, closeButton(), h("p", { class: "fault", role: "alert" }, error.message));
+    }
+  }
+
+  function closeButton() {
+    return h("button", { type: "button", class: "icon leave", "aria-label": t("close"), onclick: leavePanel }, "×");
+  }
+
+  function show() {
+    const button = (action) => h("button", { type: "button", class: action === "close" ? "primary" : null, onclick: () => act(contact, action) },
+      t(action === "close" ? "closeContact" : action));
+    const actions = { new: ["assign", "close"], active: ["close", "transfer", "release"], closed: ["reopen"] }[contact.status];
+    const priority = h("select", { "aria-label": t("priority"), onchange: () => act(contact, "priority", { priority: Number(priority.value) }) },
+      [...Array(10).keys()].map((value) => option(value, String(value), value === contact.priority)));
+    const line = (label, value) => value && [h("dt", null, label), h("dd", null, value)];
+    put(head, closeButton(),
+      h("h2", null, t("contact", { id })), h("p", null, status(contact), " ",
+        contact.operator ? h("a", { href: `/dashboard/operators/${contact.operator.id}` }, contact.operator.name) : null,
+        contact.status === "new" && h("span", { class: "why" }, t("waitingBecause", { reason: t(`reason_${contact.waiting_reason}`) }))),
+      contact.message && h("blockquote", null, contact.message),
+      h("div", { class: "buttons" }, actions.map(button)),
+      h("dl", null,
+        line(t("lead"), h("a", { href: `/dashboard/leads/${contact.lead_id}` }, leadName(contact.lead))),
+        line(t("phone"), contact.lead_phone), line(t("email"), contact.lead_email), line(t("externalID"), contact.lead_external_id),
+        line(t("source"), h("a", { href: `/dashboard/sources/${contact.source_id}` }, contact.source.name)),
+        line(t("created"), [when(contact.created_at), contact.status === "new" && [" · ", since(contact.created_at)]]),
+        line(t("assignedAt"), contact.assigned_at && when(contact.assigned_at)), line(t("closedAt"), contact.closed_at && when(contact.closed_at)),
+        line(t("sourceEvent"), contact.source_event_id),
+        contact.status === "closed" ? line(t("priority"), String(contact.priority)) : line(t("priority"), priority)));
+  }
+
+  async function readWhy() {
+    try {
+      const explanation = await get(`/contacts/${id}/explain`);
+      put(why, h("h3", null, t("why")), h("p", { class: "sentence" }, explanation.sentence),
+        h("p", { class: "note" }, [has(explanation.strategy) ? t(explanation.strategy) : explanation.strategy, " · ", when(explanation.decided_at)]),
+        explanation.candidates.length > 0 && [h("h4", null, t("candidates")), candidateChart(explanation.candidates.slice(0, 30), explanation.operator_id),
+          explanation.candidates.length > 30 && h("p", { class: "note" }, t("more_n", { n: explanation.candidates.length - 30 }))]);
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      put(why, h("h3", null, t("why")), h("p", { class: "note" }, error.message));
+    }
+  }
+
+  async function readHistory() {
+    const events = await get(`/contacts/${id}/history`);
+    const lines = await Promise.all(events.map(async (event) => h("li", null, when(event.at), h("span", null, await sentence(event),
+      event.reason && h("em", null, ` — ${has(`reason_${event.reason}`) ? t(`reason_${event.reason}`) : event.reason}`)),
+      h("small", null, event.actor?.name ?? (event.actor?.kind === "system" ? t("by_system") : t("by_api"))))));
+    put(history, h("h3", null, t("history")), h("ol", { class: "history" }, lines));
+  }
+
+  read();
+  return {
+    id,
+    element,
+    changed(fresh) {
+      if (fresh.id !== id) return;
+      contact = fresh;
+      show();
+      Promise.all([readWhy(), readHistory()]).catch(() => {});
+    },
+    leave() {},
+  };
+}
+
+/** What narrows the list down, all of it in the address. */
+function filterBar() {
+  const set = (name) => (event) => adjust({ [name]: event.target.value, contact: null });
+  const choice = (name, label) => h("select", { "aria-label": label, "data-filter": name, onchange: set(name) });
+  const state = choice("status", t("status"));
+  const from = h("input", { type: "date", "aria-label": t("from"), "data-filter": "from", onchange: set("from") });
+  const to = h("input", { type: "date", "aria-label": t("to"), "data-filter": "to", onchange: set("to") });
+  const source = choice("source_id", t("source"));
+  const operator = choice("operator_id", t("operator"));
+  const order = choice("order", t("sortedBy"));
+  let typing = null;
+  const words = h("input", { type: "search", placeholder: t("searchHint"), "aria-label": t("search"), "data-filter": "q", oninput: () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => adjust({ q: words.value.trim(), contact: null }, { replace: true }), 250);
+  } });
+  const clear = h("button", { type: "button", onclick: () => go("/dashboard/contacts") }, t("clearFilters"));
+  put(state, option("", t("anyStatus")), option("open", t("open")), ["new", "active", "closed"].map((each) => option(each, t(`status_${each}`))));
+  put(order, option("", t("newest")), option("asc", t("oldestFirst")));
+  const element = h("div", { class: "filters" }, words, state, source, operator,
+    h("label", null, t("from"), from), h("label", null, t("to"), to), order, clear);
+
+  function show() {
+    const at = parameters();
+    for (const [name, control] of [["status", state], ["source_id", source], ["operator_id", operator], ["from", from], ["to", to], ["order", order], ["q", words]]) {
+      if (control !== document.activeElement || control !== words) control.value = at.get(name) ?? "";
+    }
+    clear.hidden = !filters.some((name) => at.has(name));
+  }
+
+  return {
+    element,
+    show,
+    async begin() {
+      const [people, places] = await Promise.all([operators(), sources()]);
+      put(source, option("", t("anySource")), places.map((one) => option(one.id, one.name)));
+      put(operator, option("", t("anyOperator")), people.map((one) => option(one.id, one.name)));
+      const wanted = parameters().get("operator_id");
+      if (wanted && !people.some((one) => String(one.id) === wanted)) operator.append(option(wanted, await nameOf(Number(wanted))));
+      show();
+    },
+  };
+}
+

@@ -1,0 +1,99 @@
+// What happens, as it happens: the log of events as a stream that any instance serves.
+
+import { get } from "./api.js";
+
+const listeners = new Set();
+let source = null;
+let lastID = null;
+let retry = null;
+let tellState = () => {};
+
+const kinds = [
+  "registered", "assigned", "transferred", "released", "closed", "reopened", "priority_changed", "message_changed",
+  "operator_changed", "operator_archived", "weights_changed", "lead_changed", "lead_merged",
+];
+
+/** Calls the listener with each event until the returned function is called. */
+export function onEvent(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Opens the stream. The listener is told `true` each time it is open and `false` when it is lost. */
+export function follow(listener) {
+  tellState = listener;
+  open();
+}
+
+function open() {
+  clearTimeout(retry);
+  source?.close();
+  source = new EventSource(`/api/v1/events/stream${lastID === null ? "" : `?after=${lastID}`}`);
+  source.onopen = () => tellState(true);
+  source.onerror = () => {
+    tellState(false);
+    // The browser tries again by itself, unless it was refused: then it never does.
+    if (source.readyState === EventSource.CLOSED) retry = setTimeout(open, 2000);
+  };
+  for (const kind of kinds) source.addEventListener(kind, take);
+}
+
+function take(message) {
+  if (message.lastEventId !== "") lastID = message.lastEventId;
+  let event;
+  try {
+    event = JSON.parse(message.data);
+  } catch {
+    return;
+  }
+  for (const listener of listeners) listener(event);
+}
+
+/** Calls `work` soon after it is asked for, at most once in `interval` milliseconds, and not while nobody looks. */
+export function gently(work, interval = 1000) {
+  let timer = null;
+  let last = 0;
+  let isUnderWay = false;
+  let isWanted = false;
+  async function run() {
+    timer = null;
+    if (document.hidden) {
+      isWanted = true;
+      return;
+    }
+    isUnderWay = true;
+    isWanted = false;
+    last = performance.now();
+    try {
+      await work();
+    } finally {
+      isUnderWay = false;
+      if (isWanted) ask();
+    }
+  }
+  function ask() {
+    if (timer !== null) return;
+    if (isUnderWay) {
+      isWanted = true;
+      return;
+    }
+    timer = setTimeout(run, Math.max(60, last + interval - performance.now()));
+  }
+  function seen() {
+    if (!document.hidden && isWanted) ask();
+  }
+  document.addEventListener("visibilitychange", seen);
+  return {
+    ask,
+    stop() {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", seen);
+    },
+  };
+}
+
+/** The latest events there are, newest first. */
+export async function latest(count) {
+  const after = lastID === null ? null : Math.max(0, Number(lastID) - count);
+  return after === null ? [] : (await get(`/events?after=${after}&limit=${count}`)).reverse();
+}

@@ -1,0 +1,115 @@
+// Addresses and pages: filters and open panels are in the URL, so that reload, back, forward and a link to a colleague work.
+
+import { h, put } from "./dom.js";
+import { ask } from "./widgets.js";
+import { t } from "./words.js";
+
+let pages = [];
+let main = null;
+let current = null;
+let visits = 0;
+let tellShown = () => {};
+
+/**
+ * `routes` are `[pattern, open]`; `open` is given what the pattern's groups matched and returns a page, at once or later:
+ * `{title, element, moved?(), refresh?(), leave?(), isUnsaved?()}`. A page that has `moved` is kept when only the query changes.
+ */
+export function start(element, routes, shown) {
+  main = element;
+  pages = routes;
+  tellShown = shown;
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href]");
+    if (!link || event.defaultPrevented || event.button !== 0) return;
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || link.target) return;
+    if (link.origin !== location.origin || !/^\/dashboard(\/|$)/.test(link.pathname)) return;
+    event.preventDefault();
+    go(link.pathname + link.search);
+  });
+  addEventListener("popstate", () => show());
+  history.scrollRestoration = "manual";
+  return show();
+}
+
+export async function go(address, { replace = false } = {}) {
+  if (address === location.pathname + location.search) return show();
+  const isElsewhere = new URL(address, location.href).pathname !== location.pathname;
+  if (isElsewhere && current?.page?.isUnsaved?.()
+    && !await ask({ title: t("leave"), text: t("leaveText"), action: t("leaveNow"), isDangerous: true })) return;
+  history.replaceState({ ...history.state, scroll: scrollY }, "");
+  if (replace) history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
+  return show();
+}
+
+/** The parameters of the present address. */
+export function parameters() {
+  return new URLSearchParams(location.search);
+}
+
+/** Changes parameters of the present address; null removes one. */
+export function adjust(changes, options) {
+  const changed = parameters();
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null || value === "" || value === undefined) changed.delete(name);
+    else changed.set(name, value);
+  }
+  const search = String(changed);
+  return go(location.pathname + (search ? `?${search}` : ""), options);
+}
+
+/** Opens the present page anew, as after a change of language. */
+export function reopen() {
+  return show({ anew: true });
+}
+
+async function show({ anew = false } = {}) {
+  const path = location.pathname.replace(/\/$/, "") || "/dashboard";
+  if (!anew && current?.path === path && current.page?.moved) {
+    current.page.moved(parameters());
+    return;
+  }
+  const visit = ++visits;
+  current?.page?.leave?.();
+  current = { path, page: null };
+  main.setAttribute("aria-busy", "true");
+  const slow = setTimeout(() => put(main, h("p", { class: "loading", role: "status" }, t("loading"))), 150);
+  let page;
+  try {
+    page = await open(path);
+  } catch (error) {
+    page = { title: t("failed"), element: trouble(error) };
+  }
+  clearTimeout(slow);
+  if (visit !== visits) {
+    page.leave?.();
+    return;
+  }
+  current.page = page;
+  main.removeAttribute("aria-busy");
+  put(main, page.element);
+  document.title = `${page.title} · Leads CRM`;
+  tellShown(path, page);
+  scrollTo(0, history.state?.scroll ?? 0);
+  if (visit > 1 && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
+}
+
+function open(path) {
+  for (const [pattern, page] of pages) {
+    const match = pattern.exec(path);
+    if (match) return page(...match.slice(1));
+  }
+  return {
+    title: t("noSuchPage"),
+    element: h("section", { class: "empty" }, h("h1", null, t("noSuchPage")), h("a", { href: "/dashboard" }, t("toOverview"))),
+  };
+}
+
+/** What went wrong, with a way to try again. */
+export function trouble(error) {
+  if (!error.status && error.status !== 0) console.error(error);
+  return h("section", { class: "empty", role: "alert" },
+    h("h1", null, t(error.status === 404 ? "notThere" : "failed")),
+    h("p", null, error.message),
+    h("button", { type: "button", onclick: reopen }, t("tryAgain")));
+}

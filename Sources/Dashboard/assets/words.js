@@ -1,0 +1,238 @@
+// Everything the dashboard says, in English and Russian; numbers, plurals and times as each language has them.
+
+const english = {
+  overview: "Overview", contacts: "Contacts", leads: "Leads", operators: "Operators", sources: "Sources", api: "API", search: "Search contacts",
+  searchHint: "Name, phone, e-mail, id or message", menu: "Sections", skip: "Skip to content", theme: "Light or dark", keys: "Keyboard",
+  unreachable: "The server does not answer", answeredWith: "The server answered with {status}",
+  offline: "No connection to the server. What you see may be out of date; trying again…", online: "Connected again",
+  loading: "Loading…", failed: "That did not work", notThere: "Not there", tryAgain: "Try again", noSuchPage: "There is no such page",
+  toOverview: "To the overview", close: "Close", cancel: "Cancel", save: "Save", discard: "Discard", undo: "Undo", undone: "Undone", ok: "OK",
+  more: "Show more", all: "All", none: "–", edit: "Edit", add: "Add", since: "{age} ago", justNow: "just now", unknown: "unknown",
+  waitingNow: "Waiting now", oldest: "the oldest for {age}", nobodyWaits: "Nobody waits", perMinute: "Contacts per minute",
+  lastHour: "in the last hour: {n}", timeToAssign: "Time to assign", median: "the median", mostWithin: "95 % within {time}",
+  noAssignments: "nothing assigned in the last hour", capacity: "Load of all", online_n: { one: "{n} operator online", other: "{n} operators online" },
+  ofOperators: "of {n}", waitingWhy: "Who waits, and why", reason: "Reason", count: "Contacts", unblock: "What would help",
+  source: "Source", operator: "Operator", lead: "Lead", status: "Status", message: "Message", created: "Received", priority: "Priority",
+  attention: "Operators", happening: "Happening now", nothingYet: "Nothing has happened since you opened this page.",
+  allOperators: { one: "{n} operator", other: "All {n} operators" }, minute: { one: "{n} contact", other: "{n} contacts" },
+  startTitle: "Nothing here yet", startText: "Three steps: add operators, add a source and give the operators weights there, then send contacts to the API.",
+  addOperator: "Add operator", addSource: "Add source", howToSend: "How to send contacts",
+  atLimit: "at the limit", inactive: "inactive", active: "active", today: "Today", load: "Load", limit: "Limit", name: "Name", free: "free",
+  loadOf: "{load} of {limit}", over: "over the limit", onlyActive: "Active only", filterByName: "Filter by name",
+  noOperators: "No operators yet", noOperatorsText: "Operators are the people who get the contacts. Add the first one.",
+  noMatch: "Nothing matches", clearFilters: "Clear filters", activate: "Activate", deactivate: "Deactivate",
+  deactivated: "{name} gets no new contacts", activated: "{name} gets contacts again", limitSet: "Limit of {name}: {limit}",
+  requeue: "Pass open contacts on", requeueAsk: "Deactivate {name} and give the open contacts to others?",
+  requeueText: "{contacts} go back to the queue and to whoever has room.", requeued: "{name} is inactive, the contacts were passed on",
+  archive: "Archive", archiveAsk: "Archive {name}?", archiveText: "The operator leaves all lists and sources; {contacts} go back to the queue. This cannot be undone.",
+  archived: "{name} was archived", bySource: "By source", openContacts: "Open contacts", allContacts: "All contacts", renamed: "Renamed",
+  n_contacts: { one: "{n} contact", other: "{n} contacts" }, n_open: { one: "{n} open contact", other: "{n} open contacts" },
+  noSources: "No sources yet", noSourcesText: "A source is where contacts come from: a bot, a form, a messenger. Add the first one.",
+  strategy: "Strategy", sticky: "Returning leads", stickyHint: "days in which a returning lead goes to its last operator, if there is room; 0 for never",
+  days: { one: "{n} day", other: "{n} days" }, never: "never", description: "Description",
+  weighted_random: "By chance, by weight", weighted_capacity: "By chance, by weight × free places", smooth_weighted: "In turn, by weight",
+  round_robin: "In turn", least_loaded: "Who carries least", most_free: "Who is freest",
+  about_weighted_random: "Each contact is drawn: twice the weight is twice the chance.",
+  about_weighted_capacity: "Drawn as well, but whoever has more free places has the better chance.",
+  about_smooth_weighted: "No chance: operators alternate so that shares match the weights at any time.",
+  about_round_robin: "Everybody gets one after the other; weights do not count.",
+  about_least_loaded: "The operator with the fewest open contacts gets the next one.",
+  about_most_free: "The operator with the largest share of free places gets the next one.",
+  weights: "Weights and shares", weight: "Weight", target: "Target", actual: "Actual", band: "95 % band", contactsGiven: "Contacts",
+  bandText: "Dashed: the target. Thick: the actual share. The band is where it lies by chance 95 times in 100; outside of it there is a cause, such as a full operator.",
+  inBand: "within the band", aboveBand: "above the band", belowBand: "below the band",
+  shareRow: "{name}: target {target}, actual {actual}, {verdict}", day: "24 hours", week: "7 days", month: "30 days", period: "Period",
+  unsaved: "Not saved yet", saved: "Saved", weightsSaved: "Weights saved", noWeights: "Nobody serves this source: contacts wait until somebody has a weight.",
+  addToSource: "Add an operator", remove: "Remove", removeX: "Remove {name}", weightOf: "Weight of {name}", weightFault: "Whole numbers from 1 to 1,000,000",
+  limitFault: "A whole number from 1 to 1,000,000", nameFault: "1 to 200 characters", settings: "Settings", createdX: "{name} was added",
+  noShares: "No contacts in this period yet.", leave: "Leave without saving?", leaveText: "The weights you changed are not saved.", stay: "Stay", leaveNow: "Leave",
+  new: "waiting", activeStatus: "with an operator", closed: "closed", anyStatus: "Any status", open: "open", anySource: "Any source", anyOperator: "Any operator",
+  status_new: "Waiting", status_active: "In work", status_closed: "Closed", from: "From", to: "Until", newest: "Newest first", oldestFirst: "Oldest first",
+  noContacts: "No contacts yet", noContactsText: "They appear here the moment a source sends the first one.",
+  newContacts: { one: "{n} new contact", other: "{n} new contacts" }, select: "Select", selectX: "Select contact {id}", selectAll: "Select all shown",
+  selected: { one: "{n} selected", other: "{n} selected" }, contact: "Contact {id}", nobody: "nobody", unnamed: "no name",
+  closeContact: "Close", reopen: "Reopen", assign: "Assign", transfer: "Transfer", release: "Give back", setPriority: "Priority",
+  closedX: "Contact {id} closed", reopenedX: "Contact {id} reopened", assignedX: "Contact {id} → {name}", releasedX: "Contact {id} back in the queue",
+  prioritySet: "Contact {id}: priority {priority}", waitsAgain: "waits", assignTo: "Who is to have contact {id}?", transferTo: "Who is to have contact {id} from now on?",
+  assignMany: { one: "Who is to have {n} contact?", other: "Who is to have {n} contacts?" }, reasonField: "Why (for the history)",
+  force: "Even though at the limit or inactive", bulkAsk: { one: "{action}: {n} contact?", other: "{action}: {n} contacts?" },
+  bulkDone: { one: "{n} contact changed", other: "{n} contacts changed" }, bulkFailed: { one: "{n} could not be changed", other: "{n} could not be changed" },
+  why: "Why it is where it is", candidates: "Who was considered", history: "History", details: "Details", excluded: "could not", drawn: "chosen",
+  chance: "{n} chance", noDecision: "There is no record of how this contact was placed.", detailsGone: "The details of the decision are no longer kept.",
+  changedMeanwhile: "It was changed meanwhile; this is how it is now.", externalID: "External id", phone: "Phone", email: "E-mail", sourceEvent: "Event of the source",
+  closedAt: "Closed", assignedAt: "Assigned", version: "Version", waitingFor: "waits for {age}", waitingBecause: "Waits because {reason}",
+  reason_no_operators: "nobody serves the source", reason_all_inactive: "all operators are inactive", reason_all_at_limit: "all are at the limit",
+  reason_excluded: "those with room gave it back", reason_behind_queue: "others wait before it", by_api: "by the API", by_system: "by itself",
+  event_registered: "Received", event_registered_to: "Received → {to}", event_assigned: "Assigned → {to}", event_transferred: "{from} → {to}",
+  event_released: "{from} gave it back", event_closed: "Closed by {from}", event_closed_plain: "Closed", event_reopened: "Reopened", event_reopened_to: "Reopened → {to}",
+  event_priority_changed: "Priority changed", event_message_changed: "Message changed", event_operator_changed: "{to} changed", event_operator_archived: "{from} archived",
+  event_weights_changed: "Weights changed", event_lead_changed: "Lead changed", event_lead_merged: "Leads merged", operatorN: "operator {id}",
+  searchLeads: "Name, phone, e-mail or external id", noLeads: "No leads yet", noLeadsText: "A lead is a person who asks. The first contact makes the first lead.",
+  duplicates: "Possible duplicates", noDuplicates: "No possible duplicates", noDuplicatesText: "Leads that share a phone, an e-mail or an external id appear here.",
+  sameX: "the same {kind}", kind_phone: "phone", kind_email: "e-mail", kind_external_id: "external id", foundAt: "found", merge: "Merge",
+  mergeInto: "Merge into lead {id}", mergeAsk: "Merge lead {from} into lead {into}?",
+  mergeText: "All contacts and identities of “{fromName}” go to “{intoName}”; the old number still finds it. This cannot be undone.",
+  merged: "Merged into lead {id}", leadN: "Lead {id}", lastContact: "Last contact", contactCount: "Contacts", identities: "Identities", leadSaved: "Lead saved",
+  shortcuts: "Keyboard shortcuts", key_search: "search", key_rows: "from row to row", key_enter: "open", key_escape: "close, leave the field", key_go: "overview, contacts, leads, operators, sources",
+  key_help: "this list", language: "Language", sortedBy: "Order", noOne: "Nobody", loadingSlow: "Still loading…", more_n: "and {n} more",
+  sourceChanged: "Source saved", pickOperator: "Operator", notANumber: "A whole number is needed", actions: "Actions", viewAll: "Show all", ageNow: "now",
+};
+
+const russian = {
+  overview: "Обзор", contacts: "Обращения", leads: "Лиды", operators: "Операторы", sources: "Источники", api: "API", search: "Поиск обращений",
+  searchHint: "Имя, телефон, почта, id или текст", menu: "Разделы", skip: "К содержимому", theme: "Светлая или тёмная тема", keys: "Клавиатура",
+  unreachable: "Сервер не отвечает", answeredWith: "Сервер ответил: {status}",
+  offline: "Нет связи с сервером. Данные могли устареть; пробуем снова…", online: "Связь восстановлена",
+  loading: "Загрузка…", failed: "Не получилось", notThere: "Не найдено", tryAgain: "Ещё раз", noSuchPage: "Такой страницы нет",
+  toOverview: "К обзору", close: "Закрыть", cancel: "Отмена", save: "Сохранить", discard: "Отменить правки", undo: "Вернуть", undone: "Возвращено", ok: "ОК",
+  more: "Показать ещё", all: "Все", none: "–", edit: "Изменить", add: "Добавить", since: "{age} назад", justNow: "только что", unknown: "неизвестно",
+  waitingNow: "Ждут сейчас", oldest: "дольше всех — {age}", nobodyWaits: "Никто не ждёт", perMinute: "Обращений в минуту",
+  lastHour: "за последний час: {n}", timeToAssign: "Время до назначения", median: "медиана", mostWithin: "95 % — до {time}",
+  noAssignments: "за час назначений не было", capacity: "Общая нагрузка", online_n: { one: "{n} оператор на линии", few: "{n} оператора на линии", many: "{n} операторов на линии", other: "{n} оператора на линии" },
+  ofOperators: "из {n}", waitingWhy: "Кто ждёт и почему", reason: "Причина", count: "Обращений", unblock: "Что поможет",
+  source: "Источник", operator: "Оператор", lead: "Лид", status: "Статус", message: "Сообщение", created: "Поступило", priority: "Приоритет",
+  attention: "Операторы", happening: "Происходит сейчас", nothingYet: "С тех пор как открыта страница, ничего не произошло.",
+  allOperators: { one: "{n} оператор", few: "Все {n} оператора", many: "Все {n} операторов", other: "Все {n} оператора" },
+  minute: { one: "{n} обращение", few: "{n} обращения", many: "{n} обращений", other: "{n} обращения" },
+  startTitle: "Пока пусто", startText: "Три шага: добавьте операторов, добавьте источник и дайте операторам веса, затем присылайте обращения через API.",
+  addOperator: "Добавить оператора", addSource: "Добавить источник", howToSend: "Как присылать обращения",
+  atLimit: "лимит исчерпан", inactive: "не активен", active: "активен", today: "Сегодня", load: "Нагрузка", limit: "Лимит", name: "Имя", free: "свободно",
+  loadOf: "{load} из {limit}", over: "сверх лимита", onlyActive: "Только активные", filterByName: "Отбор по имени",
+  noOperators: "Операторов пока нет", noOperatorsText: "Операторы — люди, которым достаются обращения. Добавьте первого.",
+  noMatch: "Ничего не найдено", clearFilters: "Сбросить отбор", activate: "Включить", deactivate: "Выключить",
+  deactivated: "{name} больше не получает обращений", activated: "{name} снова получает обращения", limitSet: "{name}: лимит {limit}",
+  requeue: "Передать открытые обращения", requeueAsk: "Выключить оператора {name} и раздать открытые обращения?",
+  requeueText: "{contacts}: вернутся в очередь и к тем, у кого есть место.", requeued: "{name}: выключен, обращения розданы",
+  archive: "В архив", archiveAsk: "Отправить в архив: {name}?", archiveText: "Оператор исчезнет из списков и источников; в очередь вернутся: {contacts}. Отменить это нельзя.",
+  archived: "{name}: в архиве", bySource: "По источникам", openContacts: "Открытые обращения", allContacts: "Все обращения", renamed: "Переименовано",
+  n_contacts: { one: "{n} обращение", few: "{n} обращения", many: "{n} обращений", other: "{n} обращения" },
+  n_open: { one: "{n} открытое обращение", few: "{n} открытых обращения", many: "{n} открытых обращений", other: "{n} открытого обращения" },
+  noSources: "Источников пока нет", noSourcesText: "Источник — откуда приходят обращения: бот, форма, мессенджер. Добавьте первый.",
+  strategy: "Стратегия", sticky: "Возвращение лида", stickyHint: "дней, в течение которых лид возвращается к своему последнему оператору, если есть место; 0 — никогда",
+  days: { one: "{n} день", few: "{n} дня", many: "{n} дней", other: "{n} дня" }, never: "никогда", description: "Описание",
+  weighted_random: "Случайно, по весу", weighted_capacity: "Случайно, вес × свободные места", smooth_weighted: "По очереди, с весами",
+  round_robin: "По очереди", least_loaded: "Наименее загруженному", most_free: "Самому свободному",
+  about_weighted_random: "Каждое обращение разыгрывается: вдвое больший вес — вдвое больше шансов.",
+  about_weighted_capacity: "Тоже розыгрыш, но у кого больше свободных мест, у того больше шансов.",
+  about_smooth_weighted: "Без случайности: операторы чередуются так, что доли в любой момент отвечают весам.",
+  about_round_robin: "Каждому по одному, по кругу; веса не учитываются.",
+  about_least_loaded: "Следующее обращение получает тот, у кого меньше всего открытых.",
+  about_most_free: "Следующее обращение получает тот, у кого свободна наибольшая доля мест.",
+  weights: "Веса и доли", weight: "Вес", target: "Цель", actual: "Факт", band: "Коридор 95 %", contactsGiven: "Обращений",
+  bandText: "Пунктир — цель, толстая черта — факт. В коридоре доля случайно оказывается 95 раз из 100; вне его есть причина, например исчерпанный лимит.",
+  inBand: "в коридоре", aboveBand: "выше коридора", belowBand: "ниже коридора",
+  shareRow: "{name}: цель {target}, факт {actual}, {verdict}", day: "24 часа", week: "7 дней", month: "30 дней", period: "Период",
+  unsaved: "Не сохранено", saved: "Сохранено", weightsSaved: "Веса сохранены", noWeights: "Источник никто не обслуживает: обращения ждут, пока кому-нибудь не дадут вес.",
+  addToSource: "Добавить оператора", remove: "Убрать", removeX: "Убрать: {name}", weightOf: "Вес: {name}", weightFault: "Целое число от 1 до 1 000 000",
+  limitFault: "Целое число от 1 до 1 000 000", nameFault: "От 1 до 200 символов", settings: "Настройки", createdX: "Добавлено: {name}",
+  noShares: "За этот период обращений не было.", leave: "Уйти без сохранения?", leaveText: "Изменённые веса не сохранены.", stay: "Остаться", leaveNow: "Уйти",
+  new: "ждёт", activeStatus: "у оператора", closed: "закрыто", anyStatus: "Любой статус", open: "открыто", anySource: "Любой источник", anyOperator: "Любой оператор",
+  status_new: "Ждёт", status_active: "В работе", status_closed: "Закрыто", from: "С", to: "По", newest: "Сначала новые", oldestFirst: "Сначала старые",
+  noContacts: "Обращений пока нет", noContactsText: "Они появятся здесь, как только источник пришлёт первое.",
+  newContacts: { one: "{n} новое обращение", few: "{n} новых обращения", many: "{n} новых обращений", other: "{n} нового обращения" },
+  select: "Выбрать", selectX: "Выбрать обращение {id}", selectAll: "Выбрать все показанные",
+  selected: { one: "выбрано {n}", few: "выбрано {n}", many: "выбрано {n}", other: "выбрано {n}" }, contact: "Обращение {id}", nobody: "никто", unnamed: "без имени",
+  closeContact: "Закрыть", reopen: "Открыть снова", assign: "Назначить", transfer: "Передать", release: "Вернуть в очередь", setPriority: "Приоритет",
+  closedX: "Обращение {id} закрыто", reopenedX: "Обращение {id} снова открыто", assignedX: "Обращение {id} → {name}", releasedX: "Обращение {id} снова в очереди",
+  prioritySet: "Обращение {id}: приоритет {priority}", waitsAgain: "ждёт", assignTo: "Кому отдать обращение {id}?", transferTo: "Кому передать обращение {id}?",
+  assignMany: { one: "Кому отдать {n} обращение?", few: "Кому отдать {n} обращения?", many: "Кому отдать {n} обращений?", other: "Кому отдать {n} обращения?" }, reasonField: "Почему (для истории)",
+  force: "Даже если лимит исчерпан или оператор не активен",
+  bulkAsk: { one: "{action}: {n} обращение?", few: "{action}: {n} обращения?", many: "{action}: {n} обращений?", other: "{action}: {n} обращения?" },
+  bulkDone: { one: "Изменено {n} обращение", few: "Изменено {n} обращения", many: "Изменено {n} обращений", other: "Изменено {n} обращения" },
+  bulkFailed: { one: "Не удалось: {n}", few: "Не удалось: {n}", many: "Не удалось: {n}", other: "Не удалось: {n}" },
+  why: "Почему так распределено", candidates: "Кого рассматривали", history: "История", details: "Подробности", excluded: "не мог", drawn: "выбран",
+  chance: "шанс {n}", noDecision: "Нет записи о том, как распределено это обращение.", detailsGone: "Подробности решения больше не хранятся.",
+  changedMeanwhile: "Тем временем оно изменилось; вот его нынешнее состояние.", externalID: "Внешний id", phone: "Телефон", email: "Почта", sourceEvent: "Событие источника",
+  closedAt: "Закрыто", assignedAt: "Назначено", version: "Версия", waitingFor: "ждёт {age}", waitingBecause: "Ждёт: {reason}",
+  reason_no_operators: "источник никто не обслуживает", reason_all_inactive: "все операторы не активны", reason_all_at_limit: "у всех исчерпан лимит",
+  reason_excluded: "у кого есть место, те его вернули", reason_behind_queue: "перед ним ждут другие", by_api: "через API", by_system: "автоматически",
+  event_registered: "Поступило", event_registered_to: "Поступило → {to}", event_assigned: "Назначено → {to}", event_transferred: "{from} → {to}",
+  event_released: "Возвращено в очередь: {from}", event_closed: "Закрыто: {from}", event_closed_plain: "Закрыто", event_reopened: "Открыто снова", event_reopened_to: "Открыто снова → {to}",
+  event_priority_changed: "Изменён приоритет", event_message_changed: "Изменено сообщение", event_operator_changed: "Изменён оператор: {to}", event_operator_archived: "В архиве: {from}",
+  event_weights_changed: "Изменены веса", event_lead_changed: "Изменён лид", event_lead_merged: "Лиды объединены", operatorN: "оператор {id}",
+  searchLeads: "Имя, телефон, почта или внешний id", noLeads: "Лидов пока нет", noLeadsText: "Лид — человек, который обратился. Первое обращение создаст первого лида.",
+  duplicates: "Возможные дубликаты", noDuplicates: "Возможных дубликатов нет", noDuplicatesText: "Здесь появятся лиды с одинаковым телефоном, почтой или внешним id.",
+  sameX: "совпадает: {kind}", kind_phone: "телефон", kind_email: "почта", kind_external_id: "внешний id", foundAt: "найдено", merge: "Объединить",
+  mergeInto: "Объединить с лидом {id}", mergeAsk: "Объединить лида {from} с лидом {into}?",
+  mergeText: "Все обращения и контакты «{fromName}» перейдут к «{intoName}»; старый номер тоже будет находить его. Отменить это нельзя.",
+  merged: "Объединено с лидом {id}", leadN: "Лид {id}", lastContact: "Последнее обращение", contactCount: "Обращений", identities: "Как узнаём", leadSaved: "Лид сохранён",
+  shortcuts: "Клавиши", key_search: "поиск", key_rows: "по строкам", key_enter: "открыть", key_escape: "закрыть, выйти из поля", key_go: "обзор, обращения, лиды, операторы, источники",
+  key_help: "этот список", language: "Язык", sortedBy: "Порядок", noOne: "Никто", loadingSlow: "Всё ещё загружается…", more_n: "и ещё {n}",
+  sourceChanged: "Источник сохранён", pickOperator: "Оператор", notANumber: "Нужно целое число", actions: "Действия", viewAll: "Показать все", ageNow: "сейчас",
+};
+
+const dictionaries = { en: english, ru: russian };
+let chosen = "en";
+let plural, integer, percent, clock, day, moment;
+
+/** `en` or `ru`: chosen here before, or the browser's. */
+export function language() {
+  return chosen;
+}
+
+export function speak(wanted) {
+  chosen = wanted in dictionaries ? wanted : "en";
+  document.documentElement.lang = chosen;
+  // The viewer's own kind of English or Russian, but clocks without a.m. and p.m.: they stand in columns.
+  const local = (navigator.languages ?? []).find((each) => each.startsWith(chosen)) ?? chosen;
+  const short = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  plural = new Intl.PluralRules(chosen);
+  integer = new Intl.NumberFormat(local);
+  percent = new Intl.NumberFormat(local, { style: "percent", maximumFractionDigits: 1 });
+  clock = new Intl.DateTimeFormat(local, { ...short, second: "2-digit" });
+  day = new Intl.DateTimeFormat(local, { ...short, day: "numeric", month: "short" });
+  moment = new Intl.DateTimeFormat(local, { dateStyle: "long", timeStyle: "long", hourCycle: "h23" });
+}
+
+/** A text; with `n` in its plural form, and what stands in braces filled in. */
+export function t(name, values = {}) {
+  let text = dictionaries[chosen][name];
+  if (text === undefined) throw new Error(`no text for ${name}`);
+  if (typeof text === "object") text = text[plural.select(values.n)] ?? text.other;
+  return text.replace(/\{(\w+)\}/g, (_, key) => {
+    const value = values[key];
+    return typeof value === "number" && key !== "id" && key !== "status" && key !== "from" && key !== "into" ? number(value) : String(value);
+  });
+}
+
+export function has(name) {
+  return name in dictionaries[chosen];
+}
+
+export function number(value) {
+  return integer.format(value);
+}
+
+/** Of a share from 0 to 1. */
+export function percentage(share) {
+  return percent.format(share);
+}
+
+/** A time to read at a glance: today the clock, else the day. In the viewer's zone. */
+export function time(text) {
+  const date = new Date(text);
+  return date.toDateString() === new Date().toDateString() ? clock.format(date) : day.format(date);
+}
+
+export function fullTime(text) {
+  return moment.format(new Date(text));
+}
+
+/** A length of time in its largest unit, or the two largest while they are small. */
+export function duration(seconds) {
+  const unit = (value, of) =>
+    new Intl.NumberFormat(chosen, { style: "unit", unit: of, unitDisplay: "short", maximumFractionDigits: 0 }).format(value);
+  if (seconds < 0.0095) return `${unit(Math.max(1, seconds * 1000), "millisecond")}`;
+  if (seconds < 1) return `${unit(Math.round(seconds * 1000), "millisecond")}`;
+  if (seconds < 60) return unit(Math.floor(seconds), "second");
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 10) return `${unit(minutes, "minute")} ${unit(Math.floor(seconds % 60), "second")}`;
+  if (minutes < 60) return unit(minutes, "minute");
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return `${unit(hours, "hour")} ${unit(minutes % 60, "minute")}`;
+  return `${unit(Math.floor(hours / 24), "day")} ${unit(hours % 24, "hour")}`;
+}
+
+export function age(text) {
+  return (Date.now() - new Date(text)) / 1000;
+}
