@@ -51,7 +51,7 @@ lint: swift ## Check formatting and that each room keeps to itself
 	.ci/check-rooms
 
 $(VENV)/.ready: Tests/Acceptance/requirements.txt
-	@deploy/install-packages python3-venv curl haproxy prometheus
+	@deploy/install-packages python3-venv curl haproxy prometheus chromium chromium-driver
 	@echo "Preparing the Python environment of the acceptance tests in $(VENV)"
 	@python3 -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/Acceptance/requirements.txt

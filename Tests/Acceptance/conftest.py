@@ -7,7 +7,7 @@ import signal
 import pytest
 
 pytest.register_assert_rewrite(
-    "balancer", "client", "containers", "database", "instance", "load", "logs", "metrics", "openapi", "pages", "postgres",
+    "balancer", "browser", "client", "containers", "database", "instance", "load", "logs", "metrics", "openapi", "pages", "postgres",
     "processes", "record", "history", "shapes", "statements", "turmoil", "waiting")
 
 from client import Api

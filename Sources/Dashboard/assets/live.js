@@ -1,12 +1,14 @@
 // What happens, as it happens: the log of events as a stream that any instance serves.
 
-import { get } from "./api.js";
-
 const listeners = new Set();
 let source = null;
 let lastID = null;
 let retry = null;
+let pause = null;
 let tellState = () => {};
+
+// Browsers have six connections for a server (HTTP/1.1), all pages together: a page that nobody looks at gives its stream back.
+const pauseAfter = 5000;
 
 const kinds = [
   "registered", "assigned", "transferred", "released", "closed", "reopened", "priority_changed", "message_changed",
@@ -22,6 +24,15 @@ export function onEvent(listener) {
 /** Opens the stream. The listener is told `true` each time it is open and `false` when it is lost. */
 export function follow(listener) {
   tellState = listener;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(pause);
+    if (document.hidden) pause = setTimeout(close, pauseAfter);
+    else if (!source) open();
+  });
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => {
+    if (event.persisted && !source) open();
+  });
   open();
 }
 
@@ -33,9 +44,17 @@ function open() {
   source.onerror = () => {
     tellState(false);
     // The browser tries again by itself, unless it was refused: then it never does.
-    if (source.readyState === EventSource.CLOSED) retry = setTimeout(open, 2000);
+    if (source?.readyState === EventSource.CLOSED) retry = setTimeout(open, 2000);
   };
   for (const kind of kinds) source.addEventListener(kind, take);
+}
+
+/** Gives the stream back. Whoever looks again reads everything anew instead of all that was missed. */
+function close() {
+  clearTimeout(retry);
+  source?.close();
+  source = null;
+  lastID = null;
 }
 
 function take(message) {
@@ -90,10 +109,4 @@ export function gently(work, interval = 1000) {
       document.removeEventListener("visibilitychange", seen);
     },
   };
-}
-
-/** The latest events there are, newest first. */
-export async function latest(count) {
-  const after = lastID === null ? null : Math.max(0, Number(lastID) - count);
-  return after === null ? [] : (await get(`/events?after=${after}&limit=${count}`)).reverse();
 }

@@ -149,13 +149,13 @@ onReachability((isAnswered) => {
   isCallable = isAnswered;
   judge();
 });
+let openings = 0;
 follow((isStreaming) => {
-  const wasOpen = isOpen;
   isOpen = isStreaming;
-  // An open stream is an answer, too; what was missed has been read again by it, but for what pages show besides.
+  // An open stream is an answer, too. What was missed before it was open again is read anew.
   if (isStreaming) isCallable = true;
   judge();
-  if (isStreaming && !wasOpen) currentPage?.refresh?.();
+  if (isStreaming && openings++ > 0) currentPage?.refresh?.();
 });
 start(main, pages, (path, page) => {
   currentPath = path;

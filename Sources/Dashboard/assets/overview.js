@@ -2,8 +2,8 @@
 
 import { get, query } from "./api.js";
 import { h, keep, put } from "./dom.js";
-import { gently, latest, onEvent } from "./live.js";
-import { operators as listOperators, sentence, sources as listSources } from "./staff.js";
+import { gently, onEvent } from "./live.js";
+import { operators as listOperators, sentence } from "./staff.js";
 import { columns, empty, loadBar, since, tick, when } from "./widgets.js";
 import { duration, number, t } from "./words.js";
 
@@ -68,8 +68,7 @@ export async function overview() {
   });
   const everyTenSeconds = setInterval(reading.ask, 10000);
   const everySecond = setInterval(() => tick(element), 1000);
-  await Promise.all([read(), listOperators({ fresh: true }), listSources()]);
-  announce.begin();
+  await Promise.all([read(), announce.begin(), listOperators({ fresh: true })]);
   return {
     title: t("overview"),
     element,
@@ -175,9 +174,12 @@ function feedOf(list) {
   }
 
   return {
+    /** Until something happens, what came last. */
     async begin() {
+      for (const one of (await get(`/contacts?order=desc&limit=${shownEvents}`)).reverse()) {
+        await add({ kind: "registered", contact_id: one.id, from_operator_id: null, to_operator_id: null, at: one.created_at }, false);
+      }
       if (list.children.length === 0) put(list, h("li", { class: "none" }, t("nothingYet")));
-      for (const event of (await latest(shownEvents).catch(() => [])).reverse()) await add(event, false);
     },
     take(event) {
       fresh.push(event);
