@@ -244,6 +244,46 @@ extension JSONWriter {
         field("operators_total", value.operatorsTotal)
     }
 
+    mutating func overview(_ value: Overview) {
+        object {
+            $0.field("waiting", value.waiting)
+            $0.field("oldest_waiting_seconds", value.oldestWait)
+            $0.array("contacts_per_minute", value.contactsPerMinute) { $0.value($1) }
+            $0.object("time_to_assign") { $0.timeToAssignFields(value) }
+            $0.array("operators", value.operators) { $0.overviewOperator($1) }
+            $0.array("sources", value.sources) { $0.overviewSource($1) }
+        }
+    }
+
+    mutating func timeToAssign(_ value: Overview) {
+        object { $0.timeToAssignFields(value) }
+    }
+
+    private mutating func timeToAssignFields(_ value: Overview) {
+        field("p50", value.medianTimeToAssign)
+        field("p95", value.longTimeToAssign)
+    }
+
+    mutating func overviewOperator(_ value: Overview.OperatorRow) {
+        object {
+            $0.field("id", value.id)
+            $0.field("name", value.name)
+            $0.field("is_active", value.isActive)
+            $0.field("max_load", value.maxLoad)
+            $0.field("current_load", value.currentLoad)
+            $0.field("today", value.today)
+        }
+    }
+
+    mutating func overviewSource(_ value: Overview.SourceRow) {
+        object {
+            $0.field("id", value.id)
+            $0.field("name", value.name)
+            $0.field("today", value.today)
+            $0.field("waiting", value.waiting)
+        }
+    }
+
     mutating func waitingGroup(_ value: WaitingGroup, in language: Language) {
         object {
             $0.field("source_id", value.sourceID)

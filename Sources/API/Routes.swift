@@ -103,6 +103,7 @@ func routes(
 
         Route(.get, "/api/v1/queue", queue.list, .showQueue),
         Route(.get, "/api/v1/stats/distribution", statistics.distribution, .showStatistics),
+        Route(.get, "/api/v1/stats/overview", statistics.overview, .showOverview),
 
         Route(.get, "/api/v1/events", events.list, .listEvents),
     ]

@@ -1,5 +1,6 @@
 import JSON
 import LeadStore
+import Leads
 
 /// `/stats`, and what the references count under `/contacts/stats`
 struct StatisticsHandlers: Sendable {
@@ -8,6 +9,12 @@ struct StatisticsHandlers: Sendable {
     @Sendable func distribution(_ call: Call) async throws(Problem) -> Reply {
         let statistics = try await asking { () throws(StoreError) in try await store.distributionStatistics() }
         return Reply { $0.statistics(statistics) }
+    }
+
+    @Sendable func overview(_ call: Call) async throws(Problem) -> Reply {
+        let request = try call.query { OverviewRequest(&$0) }
+        let overview = try await asking { () throws(StoreError) in try await store.overview(request) }
+        return Reply { $0.overview(overview) }
     }
 
     @Sendable func contactDistribution(_ call: Call) async throws(Problem) -> Reply {

@@ -15,6 +15,8 @@ public struct LeadStore: Sendable {
     let singleContacts: SharedQuery<Contact>
     /// Leads that are asked for by id.
     let singleLeads: SharedQuery<LeadWithContacts>
+    /// What supervisors watch.
+    let overviews: RecentAnswers<OverviewRequest, Overview>
     /// Of registrations and closings.
     let turns = Turns()
     /// Nil in the store that carries them out.
@@ -33,6 +35,7 @@ public struct LeadStore: Sendable {
         self.pool = pool
         drains = BackgroundDrains(faultFound: faultInBackground)
         longReads = Turnstile(places: parallelLongReads)
+        overviews = RecentAnswers(freshness: .seconds(1), executor: pool.taskExecutor)
         singleContacts = SharedQuery(limit: 128, executor: pool.taskExecutor) { (ids) throws(StoreError) in
             let found = try await storing { () throws(PostgresError) in
                 try await pool.read(ContactReading.contacts(ids: ids))

@@ -1,6 +1,7 @@
 """Every SQL statement of the acceptance tests. It looks at the tables as an outsider; the server is not involved."""
 
 import contextlib
+import datetime
 from dataclasses import dataclass
 
 import psycopg
@@ -91,6 +92,23 @@ select
     (select count(*) from operators o join operator_loads l on l.operator_id = o.id
         where o.archived_at is null and l.is_active),
     (select count(*) from operators where archived_at is null)
+"""
+
+# The numbers of the overview, likewise. Contacts that somebody has are of the day they were given to that operator.
+TODAY_BY_OPERATOR = """
+select o.id, count(c.id)
+from operators o
+left join contacts c on c.operator_id = o.id and coalesce(c.assigned_at, c.created_at) >= %s
+where o.archived_at is null
+group by o.id
+order by o.id
+"""
+TODAY_BY_SOURCE = """
+select s.id, count(c.id) filter (where c.created_at >= %s), count(c.id) filter (where c.status = 'new')
+from sources s
+left join contacts c on c.source_id = s.id
+group by s.id
+order by s.id
 """
 
 PLACED = "select count(distinct contact_id) from events where to_operator_id is not null"
@@ -192,6 +210,17 @@ class Database:
     def summary(self) -> tuple:
         """Leads, contacts, open contacts, operators switched on, operators."""
         return self.rows(SUMMARY)[0]
+
+    def today_by_operator(self, since) -> list[tuple]:
+        """Operator, contacts given to it since then that it has or had last."""
+        return self.rows(TODAY_BY_OPERATOR, since)
+
+    def today_by_source(self, since) -> list[tuple]:
+        """Source, contacts registered since then, contacts that wait."""
+        return self.rows(TODAY_BY_SOURCE, since)
+
+    def registered_between(self, begin, end) -> int:
+        return self.value("select count(*) from contacts where created_at >= %s and created_at < %s", begin, end)
 
     def status_of_contacts(self) -> dict[int, str]:
         return dict(self.rows("select id, status::text from contacts"))
@@ -304,6 +333,17 @@ class Database:
         with self.connect() as connection:
             connection.execute("update contacts set created_at = created_at - make_interval(days => %s) where id = %s",
                                (days, id))
+
+    def move_back(self, id: int, **ago) -> None:
+        """As if all of it had happened so much earlier."""
+        with self.connect() as connection:
+            connection.execute("""
+                update contacts
+                set created_at = created_at - %(ago)s, assigned_at = assigned_at - %(ago)s,
+                    first_assigned_at = first_assigned_at - %(ago)s, waiting_since = waiting_since - %(ago)s,
+                    closed_at = closed_at - %(ago)s
+                where id = %(id)s
+            """, {"id": id, "ago": datetime.timedelta(**ago)})
 
     @contextlib.contextmanager
     def operator_held(self, operator_id: int):

@@ -27,6 +27,9 @@ STATISTICS_OF_AN_OPERATOR = ["operator", "contacts_total", "contacts_active", "b
 NAMED_OPERATOR = ["id", "name", "is_active", "max_load", "current_load"]
 SOURCE_OF_AN_OPERATOR = ["source_id", "source_name", "count"]
 CONTACT_DISTRIBUTION = ["source_id", "source_name", "operator_id", "operator_name", "contacts_count"]
+OVERVIEW = ["waiting", "oldest_waiting_seconds", "contacts_per_minute", "time_to_assign", "operators", "sources"]
+OVERVIEW_OPERATOR = ["id", "name", "is_active", "max_load", "current_load", "today"]
+OVERVIEW_SOURCE = ["id", "name", "today", "waiting"]
 
 EVENT = ["id", "contact_id", "kind", "from_operator_id", "to_operator_id", "reason", "actor", "at", "data"]
 ACTOR = ["kind", "id", "name"]
@@ -117,6 +120,19 @@ def check_statistics_of_an_operator(shown: dict) -> dict:
     assert all(list(row) == SOURCE_OF_AN_OPERATOR and row["count"] > 0 for row in shown["by_source"])
     assert shown["contacts_total"] == sum(row["count"] for row in shown["by_source"])
     assert shown["contacts_active"] == shown["operator"]["current_load"]
+    return shown
+
+
+def check_overview(shown: dict) -> dict:
+    assert list(shown) == OVERVIEW and list(shown["time_to_assign"]) == ["p50", "p95"]
+    assert all(list(row) == OVERVIEW_OPERATOR for row in shown["operators"])
+    assert all(list(row) == OVERVIEW_SOURCE for row in shown["sources"])
+    assert shown["waiting"] == sum(row["waiting"] for row in shown["sources"])
+    assert (shown["oldest_waiting_seconds"] is None) == (shown["waiting"] == 0)
+    assert len(shown["contacts_per_minute"]) == 60 and all(type(count) is int for count in shown["contacts_per_minute"])
+    for part in ("operators", "sources"):
+        ids = [row["id"] for row in shown[part]]
+        assert ids == sorted(ids)
     return shown
 
 

@@ -47,6 +47,7 @@ ROUTES = {
     "/api/v1/leads/{lead}/contacts": {"GET", "HEAD"},
     "/api/v1/queue": {"GET", "HEAD"},
     "/api/v1/stats/distribution": {"GET", "HEAD"},
+    "/api/v1/stats/overview": {"GET", "HEAD"},
     "/api/v1/events": {"GET", "HEAD"},
 }
 

@@ -139,6 +139,7 @@ ENDPOINTS = [
     Endpoint("GET", "/api/v1/leads/by-external/{external}", READ),
     Endpoint("GET", "/api/v1/contacts/stats/distribution", LIST),
     Endpoint("GET", "/api/v1/stats/distribution", LIST),
+    Endpoint("GET", "/api/v1/stats/overview", LIST, query=("today_from",)),
     Endpoint("GET", "/api/v1/operators/{operator}", READ),
     Endpoint("GET", "/api/v1/operators/{operator}/stats", READ),
     Endpoint("GET", "/api/v1/sources/{source}", READ),

@@ -89,6 +89,17 @@ def test_a_request_takes_as_many_statements_for_a_hundred_as_for_one(measured, r
     assert many, "the log shows nothing"
 
 
+def test_the_overview_takes_as_many_statements_for_a_hundred_as_for_one_and_those_who_ask_at_once_share_them(measured):
+    counts = []
+    for number in (FEW, MANY):
+        server, log, _ = measured[number]
+        clients = [server.client() for _ in range(10)]
+        # Each day is a question of its own.
+        counts.append(log.of(lambda: [api.get("/api/v1/stats/overview?today_from=2026-01-01").must_be(200) for api in clients]))
+    few, many = counts
+    assert 0 < len(few) == len(many) <= 5, "\n".join(many)
+
+
 @pytest.mark.parametrize("template", [template for template in REQUESTS if "order" not in template])
 def test_a_page_deep_in_the_list_takes_as_many_statements_as_the_first(measured, template):
     server, log, ids = measured[MANY]

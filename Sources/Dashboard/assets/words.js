@@ -14,7 +14,7 @@ const english = {
   ofOperators: "of {n}", waitingWhy: "Who waits, and why", count: "Contacts",
   source: "Source", operator: "Operator", lead: "Lead", status: "Status", message: "Message", created: "Received", priority: "Priority",
   attention: "Operators", happening: "Happening now", nothingYet: "Nothing has happened yet.",
-  allOperators: { one: "{n} operator", other: "All {n} operators" }, contact", other: "{n} contacts" },
+  allOperators: { one: "{n} operator", other: "All {n} operators" },
   startTitle: "Nothing here yet", startText: "Three steps: add operators, add a source and give the operators weights there, then send contacts to the API.",
   addOperator: "Add operator", addSource: "Add source", howToSend: "How to send contacts",
   atLimit: "at the limit", inactive: "inactive", active: "active", today: "Today", load: "Load", limit: "Limit", name: "Name",
@@ -93,7 +93,6 @@ const russian = {
   source: "Источник", operator: "Оператор", lead: "Лид", status: "Статус", message: "Сообщение", created: "Поступило", priority: "Приоритет",
   attention: "Операторы", happening: "Происходит сейчас", nothingYet: "Пока ничего не произошло.",
   allOperators: { one: "{n} оператор", few: "Все {n} оператора", many: "Все {n} операторов", other: "Все {n} оператора" },
-  обращение", few: "{n} обращения", many: "{n} обращений", other: "{n} обращения" },
   startTitle: "Пока пусто", startText: "Три шага: добавьте операторов, добавьте источник и дайте операторам веса, затем присылайте обращения через API.",
   addOperator: "Добавить оператора", addSource: "Добавить источник", howToSend: "Как присылать обращения",
   atLimit: "лимит исчерпан", inactive: "не активен", active: "активен", today: "Сегодня", load: "Нагрузка", limit: "Лимит", name: "Имя",
@@ -175,7 +174,7 @@ export function speak(wanted) {
   document.documentElement.lang = chosen;
   // The viewer's own kind of English or Russian, but clocks without a.m. and p.m.: they stand in columns.
   const local = (navigator.languages ?? []).find((each) => each.startsWith(chosen)) ?? chosen;
-  const short = { hour: "2-digit", hourCycle: "h23" };
+  const short = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   plural = new Intl.PluralRules(chosen);
   integer = new Intl.NumberFormat(local);
   percent = new Intl.NumberFormat(local, { style: "percent", maximumFractionDigits: 1 });

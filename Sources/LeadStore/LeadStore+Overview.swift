@@ -1,0 +1,121 @@
+public import Leads
+import Postgres
+
+extension LeadStore {
+    /// How things are, found at most once a second: whoever asks within it is shown the same.
+    ///
+    /// Days begin with a quarter of an hour, as they do in all time zones.
+    /// - Throws: `StoreError`.
+    public func overview(_ request: OverviewRequest) async throws(StoreError) -> Overview {
+        try await overviews.answer(to: request) { () throws(StoreError) in try await readOverview(request) }
+    }
+
+    private func readOverview(_ request: OverviewRequest) async throws(StoreError) -> Overview {
+        let results = try await readReport([
+            OverviewReading.lastHour, OverviewReading.timesToAssign, OverviewReading.operators(request),
+            OverviewReading.sources(request),
+        ])
+        return try reading { () throws(PostgresError) in
+            let (oldestWait, contactsPerMinute) = try results[0][0].decode(Double?.self, [Int].self)
+            let (median, long) = try results[1][0].decode(Double?.self, Double?.self)
+            return Overview(
+                oldestWait: oldestWait, contactsPerMinute: contactsPerMinute, medianTimeToAssign: median,
+                longTimeToAssign: long, operators: try results[2].map(OverviewReading.operator),
+                sources: try results[3].map(OverviewReading.source))
+        }
+    }
+}
+
+/// The parts of an overview.
+private enum OverviewReading {
+    /// The longest wait, and how many contacts came in each minute.
+    static let lastHour: Statement = """
+        select
+            (select extract(epoch from now() - min(waiting_since))::double precision from contacts where status = 'new'),
+            array(
+                select count(c.id)
+                from generate_series(\(minuteUnderWay) - interval '59 minutes', \(minuteUnderWay), interval '1 minute')
+                    as m (minute)
+                left join contacts c on c.created_at >= m.minute and c.created_at < m.minute + interval '1 minute'
+                group by m.minute
+                order by m.minute
+            )
+        """
+
+    private static let minuteUnderWay: Statement = "date_bin('1 minute', now(), timestamptz '0001-01-01 00:00:00+00')"
+
+    /// How long the latest contacts of the last hour waited for their first operator.
+    ///
+    /// An operator may be noted some microseconds before the contact is.
+    static let timesToAssign: Statement = """
+        select percentile_cont(0.5) within group (order by seconds), percentile_cont(0.95) within group (order by seconds)
+        from (
+            select greatest(extract(epoch from first_assigned_at - created_at)::double precision, 0) as seconds
+            from (
+                select created_at, first_assigned_at
+                from contacts
+                where created_at + interval '0' >= now() - interval '1 hour' and id >= 4096 * coalesce(
+                    (select min(part) from contact_spans where last_created_at >= now() - interval '1 hour'),
+                    2251799813685247)
+                order by id desc
+                limit \(Overview.latestContacts)
+            ) latest
+            where first_assigned_at is not null
+        ) assigned
+        """
+
+    static func operators(_ request: OverviewRequest) -> Statement {
+        """
+        select o.id, o.name, l.is_active, l.max_load, l.load, coalesce(t.contacts, 0)
+        from operators o
+        join operator_loads l on l.operator_id = o.id
+        left join (
+            select operator_id, count(*) as contacts
+            from contacts
+            where coalesce(assigned_at, created_at) >= \(dayBegins(request))
+            group by operator_id
+        ) t on t.operator_id = o.id
+        where o.archived_at is null
+        order by o.id
+        """
+    }
+
+    static func sources(_ request: OverviewRequest) -> Statement {
+        """
+        select s.id, s.name, coalesce(t.contacts, 0), coalesce(w.contacts, 0)
+        from sources s
+        left join (
+            select source_id, count(*) as contacts from contacts where created_at >= \(dayBegins(request)) group by source_id
+        ) t on t.source_id = s.id
+        left join (
+            select source_id, sum(waiting_contacts)::bigint as contacts
+            from contact_counts
+            where operator_id is null
+            group by source_id
+        ) w on w.source_id = s.id
+        order by s.id
+        """
+    }
+
+    private static func dayBegins(_ request: OverviewRequest) -> Statement {
+        """
+        greatest(
+            date_bin(
+                '15 minutes', coalesce(\(request.todayFrom), date_trunc('day', now(), 'UTC')),
+                timestamptz '0001-01-01 00:00:00+00'),
+            now() - make_interval(hours => \(Overview.longestDay)::integer))
+        """
+    }
+
+    static func `operator`(_ row: Row) throws(PostgresError) -> Overview.OperatorRow {
+        let (id, name, isActive, maxLoad, load, today) = try row.decode(
+            Int.self, String.self, Bool.self, Int.self, Int.self, Int.self)
+        return Overview.OperatorRow(
+            id: id, name: name, isActive: isActive, maxLoad: maxLoad, currentLoad: load, today: today)
+    }
+
+    static func source(_ row: Row) throws(PostgresError) -> Overview.SourceRow {
+        let (id, name, today, waiting) = try row.decode(Int.self, String.self, Int.self, Int.self)
+        return Overview.SourceRow(id: id, name: name, today: today, waiting: waiting)
+    }
+}
