@@ -145,6 +145,17 @@ class Snapshot:
     decisions: list[Decision]
 
 
+FILL = """
+insert into operators (name) select 'Operator ' || n from generate_series(1, {operators}) n;
+insert into sources (name) select 'Source ' || n from generate_series(1, {sources}) n;
+insert into leads (name) select 'Lead ' || n from generate_series(1, {leads}) n;
+insert into contacts (lead_id, source_id, operator_id, status, created_at, assigned_at, first_assigned_at, closed_at)
+select 1 + n % {leads}, 1 + n % {sources}, 1 + n % {operators}, 'closed', t, t, t, t
+from generate_series({contacts}, 1, -1) n, lateral (select clock_timestamp() - n * interval '1 second' as t) times;
+analyze
+"""
+
+
 class Database:
     """One database, looked at with connections of the tests' own."""
 
@@ -165,6 +176,11 @@ class Database:
 
     def count(self, table: str) -> int:
         return self.value(f"select count(*) from {table}")
+
+    def fill(self, operators: int, sources: int, leads: int, contacts: int) -> None:
+        """Closed contacts, one a second up to now, spread evenly."""
+        with self.connect() as connection:
+            connection.execute(FILL.format(operators=operators, sources=sources, leads=leads, contacts=contacts))
 
     def broken_loads(self) -> list[tuple]:
         return self.rows(BROKEN_LOADS)

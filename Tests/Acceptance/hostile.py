@@ -82,3 +82,26 @@ def damaged(random, raw: bytes) -> bytes:
         at = random.randrange(len(bytes_) + 1)
         bytes_[at:at + random.randrange(3)] = random.choice((b"", bytes([random.randrange(256)]), b'"', b"{", b"]", b"\\", b",", b" ", b"e1"))
     return bytes(bytes_)
+
+# Texts that try to become markup or script where a page is careless. What runs sets `window.hacked`.
+MARKUP = [
+    "<script>window.hacked=1</script>", "<b>bold</b>", "<img src=x onerror=window.hacked=1>", "<svg onload=window.hacked=1>",
+    "\"><script>window.hacked=1</script>", "'><script>window.hacked=1</script>", "</script><script>window.hacked=1</script>",
+    "</title><script>window.hacked=1</script>", "</textarea><script>window.hacked=1</script>", "<iframe src=javascript:window.hacked=1></iframe>",
+    "<body onload=window.hacked=1>", "<input autofocus onfocus=window.hacked=1>", "<select autofocus onfocus=window.hacked=1>",
+    "<details open ontoggle=window.hacked=1>", "<video><source onerror=window.hacked=1></video>", "<audio src=x onerror=window.hacked=1>",
+    "<marquee onstart=window.hacked=1>", "<object data=javascript:window.hacked=1>", "<embed src=javascript:window.hacked=1>",
+    "<a href=javascript:window.hacked=1>click</a>", "<form action=javascript:window.hacked=1><input type=submit></form>",
+    "<math><mtext></mtext><script>window.hacked=1</script></math>", "<svg><script>window.hacked=1</script></svg>",
+    "<svg><animate onbegin=window.hacked=1 attributeName=x dur=1s>", "<style>@import 'javascript:window.hacked=1'</style>",
+    "<link rel=stylesheet href=javascript:window.hacked=1>", "<meta http-equiv=refresh content=0;url=javascript:window.hacked=1>",
+    "<base href=javascript:window.hacked=1//>", "javascript:window.hacked=1", "JaVaScRiPt:window.hacked=1", "data:text/html,<script>window.hacked=1</script>",
+    "\" onmouseover=window.hacked=1 x=\"", "' onmouseover=window.hacked=1 x='", "` onmouseover=window.hacked=1 x=`", "<!--<script>window.hacked=1//-->",
+    "<![CDATA[<script>window.hacked=1</script>]]>", "<?php echo 1 ?>", "{{constructor.constructor('window.hacked=1')()}}", "${window.hacked=1}",
+    "#{window.hacked=1}", "<%= window.hacked=1 %>", "&lt;script&gt;window.hacked=1&lt;/script&gt;", "&#60;script&#62;window.hacked=1&#60;/script&#62;",
+    "\\u003cscript\\u003ewindow.hacked=1\\u003c/script\\u003e", "%3Cscript%3Ewindow.hacked=1%3C/script%3E", "<ScRiPt>window.hacked=1</sCrIpT>",
+    "<script/src=data:,window.hacked=1></script>", "<script\n>window.hacked=1</script\n>", "<<script>window.hacked=1//<</script>",
+    "<img src=\"x\" onerror=\"window.hacked=1\" />", "<div style=\"background:url(javascript:window.hacked=1)\">", "<xss onclick=window.hacked=1>x</xss>",
+    "<template><script>window.hacked=1</script></template>", "<noscript><p title=\"</noscript><img src=x onerror=window.hacked=1>\">",
+    "{n} {name} {id}", "__proto__", "constructor", "\u202e<tpircs>", "\ufeff<script>window.hacked=1</script>",
+]

@@ -2,7 +2,7 @@ extension OpenAPIDocument {
     /// What holds for the whole API, in Markdown.
     static let overview = """
         Gives every ask to one human at once: the right share to each by weight, never more than anyone can carry, \
-        nobody lost, nobody twice.
+        nobody lost, nobody twice. People see and steer all of it on the [dashboard](/dashboard).
 
         **Requests.** JSON in UTF-8; a body without a declared type is read as JSON. `/x` and `/x/` are the same. HEAD \
         works wherever GET does, OPTIONS answers 204 with `Allow`. A body beyond the limit of its operation is a 413, \

@@ -88,6 +88,7 @@ async function show({ anew = false } = {}) {
   current.page = page;
   main.removeAttribute("aria-busy");
   put(main, page.element);
+  performance.mark("shown");
   document.title = `${page.title} · Leads CRM`;
   tellShown(path, page);
   scrollTo(0, history.state?.scroll ?? 0);

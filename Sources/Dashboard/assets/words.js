@@ -221,8 +221,8 @@ export function fullTime(text) {
 export function duration(seconds) {
   const unit = (value, of) =>
     new Intl.NumberFormat(chosen, { style: "unit", unit: of, unitDisplay: "short", maximumFractionDigits: 0 }).format(value);
-  if (seconds < 0.0095) return `${unit(Math.max(1, seconds * 1000), "millisecond")}`;
-  if (seconds < 1) return `${unit(Math.round(seconds * 1000), "millisecond")}`;
+  if (seconds < 0.001) return `< ${unit(1, "millisecond")}`;
+  if (seconds < 1) return unit(Math.round(seconds * 1000), "millisecond");
   if (seconds < 60) return unit(Math.floor(seconds), "second");
   const minutes = Math.floor(seconds / 60);
   if (minutes < 10) return `${unit(minutes, "minute")} ${unit(Math.floor(seconds % 60), "second")}`;
