@@ -69,6 +69,18 @@ struct Call: Sendable {
         }
     }
 
+    /// The last event that a stream's reader has seen before it came back: browsers send it by themselves.
+    /// - Throws: a 422 when it is none.
+    var lastEventID: Int? {
+        get throws(Problem) {
+            guard let text = headers[.lastEventID], !text.isEmpty else { return nil }
+            var fields = Fields(headers: [("last-event-id", text)])
+            let id = fields.optionalInteger("last-event-id", in: 0...Int.max)
+            guard fields.faults.isEmpty else { throw .invalid(fields.faults) }
+            return id
+        }
+    }
+
     /// The query's parameters.
     /// - Throws: a 422 with all faults.
     func query<Value>(_ read: (inout Fields) -> Value) throws(Problem) -> Value {
@@ -199,4 +211,5 @@ struct Call: Sendable {
 
 extension HTTPField.Name {
     fileprivate static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
+    fileprivate static let lastEventID = HTTPField.Name("Last-Event-ID")!
 }

@@ -25,6 +25,8 @@ final class Conversation: ChannelDuplexHandler {
         case answering
         /// The answer is longer than the caller takes at once.
         case writing
+        /// The answer has no end; it goes on as there is more. Further requests are not answered.
+        case streaming
         /// The answer was given before all of the request had come; the rest is thrown away.
         case discarding
         /// Nothing is answered any more.
@@ -78,6 +80,11 @@ final class Conversation: ChannelDuplexHandler {
     private var isStopping = false
     /// The last answer is on its way.
     private var isFlushing = false
+    /// What an answer without an end goes on with.
+    private var stream: EventStream?
+    /// Whether it comes in chunks.
+    private var isChunked = false
+    private var isPumping = false
     private var endsAfterAnswer = false
     /// Of the request's body, in bytes.
     private var bodyLimit = 0
@@ -111,6 +118,8 @@ final class Conversation: ChannelDuplexHandler {
         /// For the caller to close its side after the last answer. Closing both at once may lose that answer when the
         /// caller is still sending.
         static let close = 2
+        /// Without a word on a stream. Half of what balancers wait for.
+        static let silence = 15
     }
 
     init(server: Server) {
@@ -124,6 +133,7 @@ final class Conversation: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        leaveStream()
         watch?.cancel()
         watch = nil
     }
@@ -146,7 +156,7 @@ extension Conversation {
     /// Whether the next part can be looked at.
     private var isTaking: Bool {
         switch state {
-        case .idle, .reading, .discarding, .closing: true
+        case .idle, .reading, .discarding, .streaming, .closing: true
         case .answering, .writing: false
         }
     }
@@ -159,6 +169,9 @@ extension Conversation {
         case (.discarding, .body(let piece)):
             discarded += piece.readableBytes
             if discarded > Self.mostDiscarded { close(after: ByteBuffer()) }
+        case (.streaming, .body(let piece)):
+            discarded += piece.readableBytes
+            if discarded > Self.mostDiscarded { endStream() }
         case (.discarding, .end):
             state = .idle
             // With more to come, whoever takes the parts goes on by itself.
@@ -174,7 +187,7 @@ extension Conversation {
         case .idle, .answering, .writing:
             hasHalfHead = true
             looks = 0
-        case .reading, .discarding, .closing: break
+        case .reading, .discarding, .streaming, .closing: break
         }
     }
 
@@ -199,6 +212,8 @@ extension Conversation {
             refuse(.bodyIncomplete)
         case .discarding, .closing:
             closeWhenWritten()
+        case .streaming:
+            endStream()
         case .idle, .answering, .writing:
             isInputBroken = true
             if case .idle = state { becomeIdle() }
@@ -219,12 +234,18 @@ extension Conversation {
         switch state {
         case .idle: becomeIdle()
         case .discarding, .closing: closeWhenWritten()
+        case .streaming: endStream()
         case .reading, .answering, .writing: break
         }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if case .writing = state, context.channel.isWritable { becomeIdle() }
+        guard context.channel.isWritable else { return }
+        switch state {
+        case .writing: becomeIdle()
+        case .streaming: pump()
+        case .idle, .reading, .answering, .discarding, .closing: break
+        }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -233,6 +254,7 @@ extension Conversation {
             self.exchange = nil
         }
         if case .answering = state {} else { state = .closing }
+        leaveStream()
         pending.removeAll()
         context.fireChannelInactive()
     }
@@ -259,7 +281,8 @@ extension Conversation {
         case .reading where looks > bodyPatience: refuse(.bodyTooSlow)
         case .discarding where looks > bodyPatience: close(after: ByteBuffer())
         case .closing where !isFlushing && looks > Patience.close: context.close(promise: nil)
-        case .idle, .reading, .discarding, .closing, .answering, .writing: break
+        case .streaming where left == 0 && looks >= Patience.silence: send(EventStream.heartbeat)
+        case .idle, .reading, .discarding, .streaming, .closing, .answering, .writing: break
         }
     }
 
@@ -344,7 +367,10 @@ extension Conversation {
     }
 
     private func handled(_ outcome: Result<Reply, Problem>) {
-        guard let exchange else { return }
+        guard let exchange else {
+            if case .success(let reply) = outcome { reply.stream?.end() }
+            return
+        }
         switch outcome {
         case .success(let reply): answer(reply, cause: nil, then: .idle)
         case .failure(let problem): answer(problem.reply(in: exchange.language), cause: problem.cause, then: .idle)
@@ -376,14 +402,19 @@ extension Conversation {
         self.exchange = nil
         observe(exchange, reply.status, cause: cause)
         guard let context, context.channel.isActive else {
+            reply.stream?.end()
             state = .closing
             return
+        }
+        if let stream = reply.stream {
+            guard exchange.method == .head else { return begin(stream, of: reply, to: exchange, context) }
+            stream.end()
         }
         let isLast = endsAfterAnswer || server.readiness.isStopping || reply.headers[.connection] == "close"
         let answer = reply.encoded(
             for: exchange.method, id: exchange.id,
             connection: isLast || !exchange.isKeptAlive ? "close" : exchange.version == .http1_0 ? "keep-alive" : nil,
-            date: date.value, context.channel.allocator)
+            date: date.value, isChunked: exchange.version != .http1_0, context.channel.allocator)
         guard !isLast, exchange.isKeptAlive else { return close(after: answer, isAtOnce: exchange.wantsUpgrade) }
         context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
         state = next
@@ -459,6 +490,71 @@ extension Conversation {
         // An answer that is on its way will see to it.
         guard !isFlushing else { return }
         close(after: ByteBuffer(), isAtOnce: true)
+    }
+}
+
+// What has no end.
+extension Conversation {
+    /// Begins an answer that goes on until either side leaves, and with it the connection.
+    private func begin(
+        _ stream: EventStream, of reply: Reply, to exchange: Exchange, _ context: ChannelHandlerContext
+    ) {
+        self.stream = stream
+        isChunked = exchange.version != .http1_0
+        state = .streaming
+        discarded = 0
+        pending.removeAll()
+        let head = reply.encoded(
+            for: exchange.method, id: exchange.id, connection: "close", date: date.value, isChunked: isChunked,
+            context.channel.allocator)
+        context.write(wrapOutboundOut(head), promise: nil)
+        send(stream.opening)
+        guard !endsWhenIdle else { return endStream() }
+        pump()
+        if isReadWanted {
+            isReadWanted = false
+            context.read()
+        }
+    }
+
+    /// Sends what there is and the caller takes. The rest stays where it is.
+    private func pump() {
+        guard !isPumping, let context else { return }
+        isPumping = true
+        defer { isPumping = false }
+        let conversation = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let wake: @Sendable () -> Void = { conversation.eventLoop.execute { conversation.value.pump() } }
+        while let stream, context.channel.isWritable {
+            switch stream.next(wake: wake) {
+            case .send(let bytes): send(bytes)
+            case .wait: return
+            case .end: return endStream()
+            }
+        }
+    }
+
+    private func send(_ bytes: ByteBuffer) {
+        guard let context else { return }
+        looks = 0
+        guard isChunked else { return context.writeAndFlush(wrapOutboundOut(bytes), promise: nil) }
+        let size = ByteBuffer(string: String(bytes.readableBytes, radix: 16) + "\r\n")
+        context.write(wrapOutboundOut(size), promise: nil)
+        context.write(wrapOutboundOut(bytes), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(staticString: "\r\n")), promise: nil)
+    }
+
+    /// Ends the answer. Whoever is behind is not waited for: it comes back and goes on where it was.
+    private func endStream() {
+        guard let context, stream != nil else { return }
+        leaveStream()
+        let left = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        guard left == 0 else { return context.close(promise: nil) }
+        close(after: isChunked ? ByteBuffer(staticString: "0\r\n\r\n") : ByteBuffer())
+    }
+
+    private func leaveStream() {
+        stream?.end()
+        stream = nil
     }
 }
 

@@ -8,7 +8,7 @@ struct Metrics {
 
     init(
         version: String, totals: Observation.Totals, pool: PoolUse, intake: LaneUse, closings: LaneUse,
-        isDatabaseUp: Bool, waitingContacts: Int?
+        streams: Int, isDatabaseUp: Bool, waitingContacts: Int?
     ) {
         gauge("leads_build_info", "Always 1; the label tells the version.", [([("version", version)], 1)])
         gauge(
@@ -43,6 +43,7 @@ struct Metrics {
         transactions("intake", "registrations", intake)
         transactions("closings", "closings", closings)
         gauge("leads_http_requests_in_flight", "Requests being answered.", [([], totals.inFlight)])
+        gauge("leads_event_streams", "Streams of events that are open.", [([], streams)])
         counter(
             "leads_http_requests_total", "Requests answered.",
             totals.requests.sorted { $0.key < $1.key }.map { series, count in

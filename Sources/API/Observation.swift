@@ -227,6 +227,18 @@ extension Observation {
             "the sweep found contacts waiting beside capacity and placed them", metadata: ["sources": "\(sources)"])
     }
 
+    /// Notes that those who listen to streams of events hear of nothing new for a while. They stay.
+    /// - Parameter cause: free of what callers sent.
+    func streamsInterrupted(cause: String?) {
+        logger.warning(
+            "streams of events are interrupted: the log cannot be read", metadata: ["cause": "\(cause ?? "unknown")"])
+    }
+
+    /// Notes that streams go on where they were.
+    func streamsContinued() {
+        logger.notice("streams of events go on: the log can be read again")
+    }
+
     /// Notes that waiting contacts could not be placed in the background, through a fault of this program or its
     /// rights. Every transaction that leaves some of them behind may meet the same one: all are counted, one a second
     /// is logged.

@@ -31,6 +31,7 @@ enum Problem: Error {
     case idempotencyKeyInUse
     case intakeFull
     case leadKeyTaken(leadID: Int)
+    case tooManyStreams
     case unavailable(cause: String?)
     case stopping
     case outcomeUnknown
@@ -73,6 +74,7 @@ enum Problem: Error {
         case .unavailable(let cause): cause ?? "the caller went away"
         case .outcomeUnknown: "the connection broke during COMMIT"
         case .intakeFull: "more registrations wait than the intake takes"
+        case .tooManyStreams: "as many streams are open as the instance takes"
         case .internalError(let cause): cause
         default: nil
         }
@@ -197,6 +199,11 @@ enum Problem: Error {
                 status: .conflict, code: "lead_key_taken",
                 english: "Lead \(id) is recognised by this; change that one first, or merge the two",
                 russian: "По этим данным узнаётся лид \(id); сначала измените его или объедините обоих")
+        case .tooManyStreams:
+            Entry(
+                status: .serviceUnavailable, code: "too_many_streams",
+                english: "This instance has no room for another stream; try again, or read /api/v1/events",
+                russian: "У экземпляра нет места ещё для одного потока; повторите запрос или читайте /api/v1/events")
         case .unavailable:
             Entry(
                 status: .serviceUnavailable, code: "unavailable",
@@ -234,7 +241,7 @@ enum Problem: Error {
         switch self {
         case .methodNotAllowed(let allowed):
             headers[.allow] = allowed.map(\.rawValue).joined(separator: ", ")
-        case .unavailable, .stopping, .outcomeUnknown, .intakeFull, .idempotencyKeyInUse:
+        case .unavailable, .stopping, .outcomeUnknown, .intakeFull, .idempotencyKeyInUse, .tooManyStreams:
             headers[.retryAfter] = "1"
         case .bodyTooSlow:
             headers[.connection] = "close"

@@ -2,9 +2,12 @@ import HTTPTypes
 import NIOCore
 
 extension Reply {
-    /// The answer as it goes over the wire, in one buffer, which makes it one call of the system.
+    /// The answer as it goes over the wire, in one buffer, which makes it one call of the system. Of one without an
+    /// end, its beginning.
+    /// - Parameter isChunked: whether what follows of one without an end comes in chunks (RFC 9112, 7.1).
     func encoded(
-        for method: HTTPRequest.Method, id: String, connection: String?, date: String, _ allocator: ByteBufferAllocator
+        for method: HTTPRequest.Method, id: String, connection: String?, date: String, isChunked: Bool = false,
+        _ allocator: ByteBufferAllocator
     ) -> ByteBuffer {
         var buffer = allocator.buffer(capacity: 320 + body.count)
         switch status.code {
@@ -16,7 +19,9 @@ extension Reply {
             buffer.write(field.name.rawName, field.value)
         }
         // RFC 9110, 8.6: there is none where there can be no body.
-        if status != .noContent && status != .notModified {
+        if stream != nil {
+            if isChunked { buffer.write("Transfer-Encoding", "chunked") }
+        } else if status != .noContent && status != .notModified {
             buffer.write("Content-Length", String(body.count))
         }
         buffer.write(RequestID.header.rawName, id)

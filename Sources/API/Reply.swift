@@ -7,6 +7,8 @@ struct Reply: Sendable {
     var status: HTTPResponse.Status
     var headers: ReplyHeaders
     var body: [UInt8]
+    /// What the answer goes on with for as long as the caller stays; nil for one that is whole.
+    var stream: EventStream?
 
     init(_ status: HTTPResponse.Status = .ok, headers: ReplyHeaders = [:], _ write: (inout JSONWriter) -> Void) {
         var json = JSONWriter()
@@ -28,6 +30,13 @@ struct Reply: Sendable {
         self.status = status
         self.headers = headers
         body = []
+    }
+
+    /// An answer without an end (`text/event-stream`, WHATWG HTML, 9.2).
+    init(_ stream: EventStream) {
+        // Nobody on the way may keep it, nginx not even for a moment.
+        self.init(.ok, headers: [.contentType: EventStream.contentType, .cacheControl: "no-store", .buffering: "no"])
+        self.stream = stream
     }
 
     /// `{"message": …}`, as both references answer to commands.
@@ -63,4 +72,5 @@ struct Reply: Sendable {
 
 extension HTTPField.Name {
     fileprivate static let link = HTTPField.Name("Link")!
+    fileprivate static let buffering = HTTPField.Name("X-Accel-Buffering")!
 }

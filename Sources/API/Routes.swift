@@ -106,6 +106,7 @@ func routes(
         Route(.get, "/api/v1/stats/overview", statistics.overview, .showOverview),
 
         Route(.get, "/api/v1/events", events.list, .listEvents),
+        Route(.get, "/api/v1/events/stream", events.stream, .streamEvents),
     ]
 }
 

@@ -63,8 +63,9 @@ public struct Server: ServerChildChannel {
         observation = configuration.observation
         readiness = configuration.readiness
         idleSeconds = configuration.idleSeconds
+        let tail = EventTail(store: store, observation: configuration.observation)
         let service = ServiceHandlers(
-            store: store, intake: intake, version: configuration.version,
+            store: store, intake: intake, tail: tail, version: configuration.version,
             schemaVersion: configuration.schemaVersion, observation: configuration.observation,
             readiness: configuration.readiness,
             browserAddress: configuration.dashboard == nil ? "/docs" : Site.address)
@@ -77,7 +78,7 @@ public struct Server: ServerChildChannel {
             leads: LeadHandlers(store: store, phoneRegion: configuration.phoneRegion),
             statistics: StatisticsHandlers(store: store),
             queue: QueueHandlers(store: store),
-            events: EventHandlers(store: store),
+            events: EventHandlers(store: store, tail: tail),
             service: service
         )
         let documentation = DocumentationHandlers(

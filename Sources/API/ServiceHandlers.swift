@@ -5,6 +5,7 @@ import LeadStore
 struct ServiceHandlers: Sendable {
     let store: LeadStore
     let intake: Intake
+    let tail: EventTail
     let version: String
     let schemaVersion: Int
     let observation: Observation
@@ -40,7 +41,7 @@ struct ServiceHandlers: Sendable {
         let waiting = isUp ? try? await store.waitingContacts() : nil
         let metrics = Metrics(
             version: version, totals: observation.totals, pool: await store.poolUse, intake: intake.use,
-            closings: store.closingsUse, isDatabaseUp: isUp, waitingContacts: waiting)
+            closings: store.closingsUse, streams: tail.streams, isDatabaseUp: isUp, waitingContacts: waiting)
         return Reply(contentType: "text/plain; version=0.0.4; charset=utf-8", metrics.bytes)
     }
 }

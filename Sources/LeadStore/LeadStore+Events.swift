@@ -25,6 +25,33 @@ extension LeadStore {
         return try EventReading.listing(page, found[0])
     }
 
+    /// What comes after a position, all that had been committed when it was asked for, for those who follow the log: in
+    /// one trip, and beside lists and reports rather than behind them, so that there must be few who ask like this.
+    /// - Throws: `StoreError`.
+    public func newEvents(after position: Int, atMost limit: Int) async throws(StoreError) -> LogPart {
+        let found = try await storing { () throws(PostgresError) in
+            try await pool.withConnection { (connection) throws(PostgresError) in
+                // One transaction, which keeps others from numbering more between the two that read.
+                try await connection.send([
+                    "begin isolation level read committed read write",
+                    "select sequence_events(most => \(Self.sequencingBatch)::bigint::integer)",
+                    EventReading.events(LogPage(after: position, limit: limit)),
+                    "select coalesce(max(position), 0) from event_log",
+                    "commit",
+                ])
+            }
+        }
+        let events = try EventReading.listing(LogPage(after: position, limit: limit), found[2]).elements
+        return LogPart(
+            events: events, end: try reading { () throws(PostgresError) in try found[3][0].decode(Int.self) })
+    }
+
+    /// The same for one who is behind and in no hurry: takes its turn among lists and reports.
+    /// - Throws: `StoreError.tooManyLongReads` and others.
+    public func oldEvents(after position: Int, atMost limit: Int) async throws(StoreError) -> LogPart {
+        try await inTurn { () async throws(StoreError) in try await newEvents(after: position, atMost: limit) }
+    }
+
     /// What happened to a contact, oldest first, all that had been committed when it was asked for.
     /// - Throws: `StoreError.contactNotFound` and others.
     public func history(ofContact id: Int, _ page: LogPage) async throws(StoreError) -> Listing<Event> {

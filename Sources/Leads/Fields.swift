@@ -56,6 +56,11 @@ public struct Fields {
         self.init(texts: path, at: .path)
     }
 
+    /// Header fields, their names in lower case.
+    public init(headers: [(name: String, value: String)]) {
+        self.init(texts: headers, at: .header)
+    }
+
     private init(texts: [(name: String, value: String)], at place: Place) {
         let members = texts.map { JSONValue.Member($0.name, .string($0.value)) }
         self.init(members: members, location: [.field(place.rawValue)], whole: .null)

@@ -15,6 +15,11 @@ def unique(word: str) -> str:
     return f"{word} {next(_numbers)}"
 
 
+def is_stream(headers: http.client.HTTPMessage) -> bool:
+    """Whether the answer has no end: of such a one, what comes at once is all that is read."""
+    return headers.get_content_type() == "text/event-stream"
+
+
 class Unreachable(Exception):
     """No complete answer: whether the request took effect is unknown."""
 
@@ -72,7 +77,11 @@ class Client:
                 if self._connection.sock is None:
                     raise  # otherwise the server may have answered before it read the whole body
             answer = self._connection.getresponse()
-            body = answer.read()
+            if is_stream(answer.headers):
+                body = answer.read1()
+                self.close()
+            else:
+                body = answer.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Unreachable(f"{method} {path}: {error!r}") from error

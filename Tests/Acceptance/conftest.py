@@ -7,8 +7,8 @@ import signal
 import pytest
 
 pytest.register_assert_rewrite(
-    "balancer", "browser", "client", "containers", "database", "instance", "load", "logs", "metrics", "openapi", "pages", "postgres",
-    "processes", "record", "history", "shapes", "statements", "turmoil", "waiting")
+    "balancer", "browser", "client", "containers", "database", "instance", "listener", "load", "logs", "metrics", "openapi", "pages",
+    "postgres", "processes", "record", "history", "shapes", "statements", "turmoil", "waiting")
 
 from client import Api
 from database import Database

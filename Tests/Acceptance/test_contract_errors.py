@@ -49,6 +49,7 @@ ROUTES = {
     "/api/v1/stats/distribution": {"GET", "HEAD"},
     "/api/v1/stats/overview": {"GET", "HEAD"},
     "/api/v1/events": {"GET", "HEAD"},
+    "/api/v1/events/stream": {"GET", "HEAD"},
 }
 
 

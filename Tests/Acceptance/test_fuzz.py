@@ -148,6 +148,7 @@ ENDPOINTS = [
     Endpoint("GET", "/api/v1/contacts/{contact}", READ),
     Endpoint("GET", "/api/v1/contacts/{contact}/history", READ, query=LOG),
     Endpoint("GET", "/api/v1/events", LIST, query=LOG),
+    Endpoint("GET", "/api/v1/events/stream", LIST, query=("after",), content="text/event-stream"),
     Endpoint("GET", "/api/v1/contacts/{contact}/explain", READ),
     Endpoint("GET", "/api/v1/queue", LIST),
     Endpoint("PATCH", "/api/v1/contacts/{contact}/status", MOVE, status),

@@ -61,6 +61,9 @@ class _Connection:
                 break
         if method == "HEAD" or status in (204, 304):
             return Answer(status, headers, b"")
+        if headers.get("transfer-encoding") == "chunked" and headers.get("content-type") == "text/event-stream":
+            # It has no end.
+            return Answer(status, headers, self.reader.read(int(self.reader.readline(), 16)))
         if headers.get("transfer-encoding") == "chunked":
             body = b""
             while size := int(self.reader.readline(), 16):

@@ -1,4 +1,5 @@
 import Leads
+import NIOCore
 
 extension Component {
     static let event = answer(
@@ -45,6 +46,25 @@ extension Operation {
         query: .fields(Query.logWords) { LogPage(&$0) },
         answers: .page(of: .event, "Events, in order of their ids."))
 
+    static let streamEvents = Operation(
+        "stream_events", .events, "Hear what happens", streaming,
+        query: .fields([
+            "after": "Only events with a greater id: the last one seen. Without it, what comes from now on."
+        ]) { StreamStart(&$0) },
+        isResumable: true,
+        answers: .ok(
+            .text(EventStream.contentType, example: EventPiece.example),
+            "Events as they come. The answer has no end; `data` is what `GET /api/v1/events` shows."),
+        problems: [.tooManyStreams])
+
+    private static let streaming =
+        "The log as Server-Sent Events, in the same order: what any instance has stored is sent within a second. Whoever was "
+        + "away comes back with `Last-Event-ID` (or `after`) and misses nothing; an id beyond the end of the log counts as its "
+        + "end. A comment every 15 seconds shows that the connection lives, also while the database is away. Whoever is "
+        + "answered without having named an event gets all that is stored afterwards; its first line has the `id` to come "
+        + "back with. A stream ends when the instance stops. A browser's `EventSource` comes back after that by itself, "
+        + "but not after a 503: then make a new one."
+
     static let showContactHistory = Operation(
         "show_contact_history", .contacts, "Show what happened to a contact",
         query: .fields(Query.logWords) { LogPage(historyOf: &$0) },
@@ -56,6 +76,12 @@ extension Operation.Query {
         "after": "Only events with a greater id: the last one seen. `Link` has it where more follow.",
         "limit": "How many to show.",
     ]
+}
+
+extension EventPiece {
+    fileprivate static let example =
+        String(buffer: EventStream.opening(after: 0))
+        + pieces(of: [.sample], after: 0).map { String(buffer: $0.bytes) }.joined()
 }
 
 extension Event {

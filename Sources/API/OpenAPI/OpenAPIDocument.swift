@@ -46,6 +46,7 @@ struct OpenAPIDocument: Sendable {
         let problems = problems(of: operation, route)
         let isFallible = !path.isEmpty || !operation.query.parameters.isEmpty || operation.body != nil
         if operation.isRepeatable { parameters.append(["$ref": "#/components/parameters/IdempotencyKey"]) }
+        if operation.isResumable { parameters.append(["$ref": "#/components/parameters/LastEventID"]) }
         if operation.isConditional { parameters.append(["$ref": "#/components/parameters/IfMatch"]) }
         if !problems.isEmpty { parameters.append(["$ref": "#/components/parameters/AcceptLanguage"]) }
         if !parameters.isEmpty { members.append(.init("parameters", .array(parameters))) }
@@ -195,6 +196,14 @@ struct OpenAPIDocument: Sendable {
                     again, with `Idempotent-Replayed: true`. 1 to 255 printable ASCII characters, for instance a UUID.
                     """,
                     "schema": ["type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"],
+                ],
+                "LastEventID": [
+                    "name": "Last-Event-ID", "in": "header", "required": false,
+                    "description": """
+                    The `id` of the last event that was seen, to go on behind it; goes before `after`. Browsers send it \
+                    by themselves when they come back.
+                    """,
+                    "schema": ["type": "integer", "format": "int64", "minimum": 0],
                 ],
                 "IfMatch": [
                     "name": "If-Match", "in": "header", "required": false,

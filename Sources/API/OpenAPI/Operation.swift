@@ -100,6 +100,8 @@ struct Operation: Sendable {
     let isConditional: Bool
     /// Whether `Idempotency-Key` makes repeated requests one.
     let isRepeatable: Bool
+    /// Whether `Last-Event-ID` says where to go on.
+    let isResumable: Bool
     let answers: [Answer]
     /// What can go wrong beyond what any route of its kind answers; see ``OpenAPIDocument``.
     let problems: [Problem]
@@ -109,7 +111,8 @@ struct Operation: Sendable {
     init(
         _ id: String, _ tag: Tag, _ summary: String, _ words: String? = nil, query: Query = .none,
         body: Content? = nil, isBodyOptional: Bool = false, isConditional: Bool = false,
-        isRepeatable: Bool = false, answers: Answer..., problems: [Problem] = [], isStored: Bool = true
+        isRepeatable: Bool = false, isResumable: Bool = false, answers: Answer..., problems: [Problem] = [],
+        isStored: Bool = true
     ) {
         self.id = id
         self.tag = tag
@@ -120,6 +123,7 @@ struct Operation: Sendable {
         self.isBodyOptional = isBodyOptional
         self.isConditional = isConditional
         self.isRepeatable = isRepeatable
+        self.isResumable = isResumable
         self.answers = answers
         self.problems = problems
         self.isStored = isStored

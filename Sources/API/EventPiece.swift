@@ -1,0 +1,55 @@
+import JSON
+import Leads
+import NIOCore
+
+/// Successive events of the log as streams send them, made once for all who are sent them.
+struct EventPiece: Sendable {
+    /// The position of whoever may take all of it.
+    let after: Int
+    private(set) var bytes: ByteBuffer
+    /// Of each event, its position and where it ends in `bytes`.
+    private var ends: [(position: Int, offset: Int)] = []
+
+    /// A piece that has as much is complete: a caller's socket takes about as much at a time.
+    private static let enough = 65_536
+
+    private init(after position: Int, capacity: Int) {
+        after = position
+        bytes = ByteBufferAllocator().buffer(capacity: capacity)
+    }
+
+    /// The events, which come after a position, in pieces of moderate size.
+    static func pieces(of events: [Event], after position: Int) -> [EventPiece] {
+        var pieces: [EventPiece] = []
+        for (index, event) in events.enumerated() {
+            if index == 0 || pieces[pieces.count - 1].size >= Self.enough {
+                let capacity = min((events.count - index) * 256, Self.enough + 1024)
+                pieces.append(EventPiece(after: pieces.last?.last ?? position, capacity: capacity))
+            }
+            pieces[pieces.count - 1].append(event)
+        }
+        return pieces
+    }
+
+    /// The position of the last event.
+    var last: Int { ends.last?.position ?? after }
+
+    var size: Int { bytes.readableBytes }
+
+    /// What whoever has got to a position has not been sent yet.
+    func bytes(after position: Int) -> ByteBuffer {
+        guard let known = ends.last(where: { $0.position <= position }) else { return bytes }
+        return bytes.getSlice(at: known.offset, length: bytes.writerIndex - known.offset) ?? ByteBuffer()
+    }
+
+    /// An event as `text/event-stream` has it. A kind is one word, and JSON has no line break outside of strings, in
+    /// which it is escaped.
+    private mutating func append(_ event: Event) {
+        var json = JSONWriter(capacity: 512)
+        json.event(event)
+        bytes.writeString("id: \(event.position)\nevent: \(event.kind)\ndata: ")
+        bytes.writeBytes(json.bytes)
+        bytes.writeStaticString("\n\n")
+        ends.append((event.position, bytes.writerIndex))
+    }
+}
