@@ -74,6 +74,10 @@ stress: build $(VENV)/.ready ## The guarantee at length, for 4 settings of the i
 mutants: build $(VENV)/.ready ## Break the product on purpose, one thing at a time: the tests must notice each
 	$(VENV)/bin/python Tests/Mutants/run
 
+screenshots: setup $(VENV)/.ready ## Take the pictures of README.md anew, in a real browser
+	swift build -c release --product leads-crm
+	LEADS_BINARY=$(CURDIR)/.build/release/leads-crm $(VENV)/bin/python Tests/Acceptance/screenshots.py
+
 bench: setup ## Measure: see Benchmarks/README.md
 	@deploy/install-packages wrk postgresql-contrib haproxy python3
 	Benchmarks/run
@@ -85,4 +89,4 @@ coverage: build ## Line coverage of the Swift tests, by file
 clean: ## Remove what was built; the data in .leads-crm stays
 	rm -rf .build $(VENV) .swagger-ui
 
-.PHONY: help setup swift run demo release build lint test stress mutants bench coverage clean
+.PHONY: help setup swift run demo release build lint test stress mutants screenshots bench coverage clean

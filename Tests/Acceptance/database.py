@@ -147,6 +147,7 @@ class Snapshot:
 
 FILL = """
 insert into operators (name) select 'Operator ' || n from generate_series(1, {operators}) n;
+insert into operator_loads (operator_id, max_load) select id, 10 from operators;
 insert into sources (name) select 'Source ' || n from generate_series(1, {sources}) n;
 insert into leads (name) select 'Lead ' || n from generate_series(1, {leads}) n;
 insert into contacts (lead_id, source_id, operator_id, status, created_at, assigned_at, first_assigned_at, closed_at)

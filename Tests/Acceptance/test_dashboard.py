@@ -332,8 +332,8 @@ def test_many_contacts_are_changed_at_once_and_those_refused_are_named(server, a
 def test_leads_are_found_changed_and_merged(server, api, browser):
     team = Team(api, 50)
     word = unique("Zoe").replace(" ", "")
-    one = team.contact(lead_name=f"{word} First", lead_phone="+79260000001")
-    other = team.contact(lead_name=f"{word} Second", lead_email="zoe@example.com")
+    one = api.contact(team.source["id"], lead_name=f"{word} First", lead_phone="+79260000001")
+    other = api.contact(team.source["id"], lead_name=f"{word} Second", lead_email="zoe@example.com")
     browser.open(address(server, "/leads"))
     browser.type("main input[type=search]", word)
     browser.until(lambda: len(browser.run("return [...document.querySelectorAll('tbody tr')]")) == 2, "two leads")
@@ -344,7 +344,7 @@ def test_leads_are_found_changed_and_merged(server, api, browser):
     browser.click("dialog button[type=submit]")
     browser.find("h1", f"{word} Renamed")
     # Somebody who gives both keys shows that the two may be one.
-    team.contact(lead_phone="+79260000001", lead_email="zoe@example.com")
+    api.contact(team.source["id"], lead_phone="+79260000001", lead_email="zoe@example.com")
     pairs = [pair for pair in api.get("/api/v1/leads/duplicates?limit=1000").json
              if {pair["lead"]["id"], pair["other_lead"]["id"]} == {one["lead_id"], other["lead_id"]}]
     assert pairs

@@ -101,9 +101,9 @@ let isOpen = true;
 let complaint = null;
 
 function judge() {
-  const isThere = isCallable && isOpen;
-  clearTimeout(complaint);
-  if (isThere) {
+  if (isCallable && isOpen) {
+    clearTimeout(complaint);
+    complaint = null;
     if (!banner.hidden) {
       banner.hidden = true;
       tell(t("online"));
@@ -111,17 +111,17 @@ function judge() {
     }
   } else {
     // A stream that an instance ends as it stops is open again in a moment, at another.
-    complaint = setTimeout(() => { banner.hidden = false; }, isCallable ? 2500 : 300);
+    complaint ??= setTimeout(() => { banner.hidden = false; }, isCallable ? 2500 : 300);
   }
 }
 
-let leader = 0;
+let leader = -Infinity;
 function keys(event) {
   const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
   if (event.key === "Escape" && isTyping) event.target.blur();
   if (isTyping || event.metaKey || event.ctrlKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (performance.now() - leader < 1200) {
-    leader = 0;
+    leader = -Infinity;
     const section = sections.find(([, , key]) => key === event.key);
     if (section) {
       event.preventDefault();
