@@ -86,7 +86,10 @@ struct ContactHandlers: Sendable {
 
     @Sendable func list(_ call: Call) async throws(Problem) -> Reply {
         let (filter, page) = try call.query { (ContactFilter(&$0), Page(&$0)) }
-        let contacts = try await asking { () throws(StoreError) in try await store.contacts(filter, page) }
+        let query = filter.text.flatMap { LeadQuery($0, region: phoneRegion) }
+        let contacts = try await asking { () throws(StoreError) in
+            try await store.contacts(filter, matching: query, page)
+        }
         return .listing(contacts, call) { $0.contact($1) }
     }
 

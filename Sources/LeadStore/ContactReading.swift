@@ -48,7 +48,22 @@ enum ContactReading {
         "select \(unsafe: columns) from contact_objects where id in (\(ids)) order by id"
     }
 
-    static func contacts(_ filter: ContactFilter, _ page: Page) -> Statement {
+    /// A page of contacts, those of a lead or a message that `query` finds where there is one.
+    static func contacts(_ filter: ContactFilter, matching query: LeadQuery? = nil, _ page: Page) -> Statement {
+        let condition = condition(of: filter)
+        let ids: Statement =
+            query.map { ContactSearch.ids($0, of: condition, page) }
+            ?? "select id from contacts \(page.rows(where: condition))"
+        // The page is cut from the bare table first, so that skipped rows cost no joins.
+        return """
+            select \(unsafe: columns)
+            from contact_objects
+            where id in (\(ids))
+            order by id \(unsafe: page.order.rawValue)
+            """
+    }
+
+    private static func condition(of filter: ContactFilter) -> Statement {
         var conditions: [Statement] = []
         if let id = filter.sourceID { conditions.append("source_id = \(id)") }
         if let id = filter.operatorID { conditions.append("operator_id = \(id)") }
@@ -61,14 +76,7 @@ enum ContactReading {
             conditions.append(isActive ? open : "status = 'closed'")
         }
         conditions += Self.created(from: filter.createdFrom, to: filter.createdTo)
-        let all = conditions.reduce("true" as Statement) { "\($0) and \($1)" }
-        // The page is cut from the bare table first, so that skipped rows cost no joins.
-        return """
-            select \(unsafe: columns)
-            from contact_objects
-            where id in (select id from contacts \(page.rows(where: all)))
-            order by id \(unsafe: page.order.rawValue)
-            """
+        return conditions.reduce("true" as Statement) { "\($0) and \($1)" }
     }
 
     /// Contacts created in a certain time, found along their ids.

@@ -19,70 +19,89 @@ enum LeadSearch {
         let wanted = min(page.skip, 1 << 32) + page.limit + 1
         let walked = min(wanted * walkedPerLead, walkLimit)
         let order: Statement = "\(unsafe: page.order.rawValue)"
-        let after: Statement =
-            page.cursor.map { "id \(unsafe: page.order == .ascending ? ">" : "<") \($0)" } ?? "true"
-        let words = textSearch(query.words)
-        let kinds = query.beginnings.map(\.kind.rawValue)
-        let values = query.beginnings.map(\.value)
+        func after(_ id: Statement) -> Statement {
+            page.cursor.map { "\(id) \(unsafe: page.order == .ascending ? ">" : "<") \($0)" } ?? "true"
+        }
+        let isFull: Statement = "(select count(*) from near) >= \(wanted)"
         return """
-            with beginnings as materialized (
-                select kind::identity_kind as kind, value as first, value || chr(1114111) as last
-                from unnest(\(kinds), \(values)) as b (kind, value)
-            ),
-            keyed as materialized (
-                select i.lead_id
-                from beginnings b
-                cross join lateral (
-                    select lead_id from lead_identities
-                    where kind = b.kind and value >= b.first and value < b.last
-                    limit \(keyLimit + 1)
-                ) i
-                limit \(keyLimit + 1)
-            ),
+            with \(keys(query)),
             near as materialized (
                 select id
                 from (
-                    select id, name from leads where merged_into is null and \(after) order by id \(order) limit \(walked)
+                    select id, name from leads where merged_into is null and \(after("id")) order by id \(order) limit \(walked)
                 ) walked
-                -- To look for the letters takes a tenth of the time of taking the name apart.
-                where (
-                        strpos(lower(\(plainName)), lower(\(plainest(query.words)))) > 0
-                        and \(nameWords) @@ to_tsquery('simple', \(words)))
-                    or id in (select lead_id from keyed)
-                    or ((select count(*) from keyed) > \(keyLimit) and exists (
-                        select
-                        -- The offset keeps this first: the lead's few keys, not the many that begin so.
-                        from (select kind, value from lead_identities where lead_id = walked.id offset 0) i
-                        join beginnings b on i.kind = b.kind and i.value >= b.first and i.value < b.last))
+                where \(isFound(query, lead: "walked.id"))
                 order by id \(order)
                 limit \(wanted)
             ),
-            far as (
-                select id
-                from leads
-                where (select count(*) from near) < \(wanted) and merged_into is null and name is not null
-                    and \(nameWords) @@ to_tsquery('simple', \(words))
-                union
-                select lead_id
-                from keyed
-                where (select count(*) from near) < \(wanted) and (select count(*) from keyed) <= \(keyLimit)
-                union
-                select i.lead_id
-                from beginnings b
-                cross join lateral (
-                    select lead_id from lead_identities
-                    where kind = b.kind and value >= b.first and value < b.last
-                ) i
-                where (select count(*) from near) < \(wanted) and (select count(*) from keyed) > \(keyLimit)
-            )
+            far as (\(leads(query, unless: isFull)))
             select id from (
-                select id from near where (select count(*) from near) >= \(wanted)
+                select id from near where \(isFull)
                 union all
-                (select id from far where \(after) order by id \(order) limit \(wanted))
+                (select lead_id from far where \(after("lead_id")) order by lead_id \(order) limit \(wanted))
             ) found
             order by id \(order)
             offset \(page.skip)
             """
+    }
+
+    /// How the keys begin that are looked for, and the leads that have such keys, if they are not too many.
+    static func keys(_ query: LeadQuery) -> Statement {
+        """
+        beginnings as materialized (
+            select kind::identity_kind as kind, value as first, value || chr(1114111) as last
+            from unnest(\(query.beginnings.map(\.kind.rawValue)), \(query.beginnings.map(\.value))) as b (kind, value)
+        ),
+        keyed as materialized (
+            select i.lead_id
+            from beginnings b
+            cross join lateral (
+                select lead_id from lead_identities
+                where kind = b.kind and value >= b.first and value < b.last
+                limit \(keyLimit + 1)
+            ) i
+            limit \(keyLimit + 1)
+        )
+        """
+    }
+
+    /// Whether a lead at hand, by its id and its `name`, is one that is looked for.
+    static func isFound(_ query: LeadQuery, lead id: Statement) -> Statement {
+        // To look for the letters takes a tenth of the time of taking the name apart. The offset keeps the lead's few keys
+        // first, not the many that begin so.
+        """
+        (
+            strpos(lower(\(plainName)), lower(\(plainest(query.words)))) > 0
+            and \(nameWords) @@ to_tsquery('simple', \(textSearch(query.words)))
+            or \(id) in (select lead_id from keyed)
+            or (select count(*) from keyed) > \(keyLimit) and exists (
+                select
+                from (select kind, value from lead_identities where lead_id = \(id) offset 0) i
+                join beginnings b on i.kind = b.kind and i.value >= b.first and i.value < b.last)
+        )
+        """
+    }
+
+    /// All leads that are looked for, by the indexes, as `lead_id`; none where `condition` holds.
+    static func leads(_ query: LeadQuery, unless condition: Statement) -> Statement {
+        """
+        select id as lead_id
+        from leads
+        where not \(condition) and merged_into is null and name is not null
+            and \(nameWords) @@ to_tsquery('simple', \(textSearch(query.words)))
+        union
+        select lead_id
+        from keyed
+        where not \(condition) and (select count(*) from keyed) <= \(keyLimit)
+        union
+        select i.lead_id
+        from beginnings b
+        cross join lateral (
+            select lead_id from lead_identities
+            where kind = b.kind and value >= b.first and value < b.last
+        ) i
+        where not \(condition) and (select count(*) from keyed) > \(keyLimit)
+        """
     }
 
     private static let plainName: Statement = "translate(name, 'ёЁ', 'еЕ')"
@@ -91,7 +110,7 @@ enum LeadSearch {
     private static let nameWords: Statement = "to_tsvector('simple', \(plainName))"
 
     /// Beginnings of words in the language of `to_tsquery`; a word that PostgreSQL takes for several is these in a row.
-    private static func textSearch(_ words: [String]) -> String {
+    static func textSearch(_ words: [String]) -> String {
         words.map { word in
             var quoted = ""
             for scalar in plain(word).unicodeScalars {

@@ -8,10 +8,12 @@ extension LeadStore {
         return contact
     }
 
-    /// Contacts in order of id.
+    /// Contacts in order of id, those alone that `query` finds where there is one: by the lead, or by words of the message.
     /// - Throws: `StoreError`.
-    public func contacts(_ filter: ContactFilter, _ page: Page) async throws(StoreError) -> Listing<Contact> {
-        let found = try await readPage([ContactReading.contacts(filter, page)])[0]
+    public func contacts(
+        _ filter: ContactFilter, matching query: LeadQuery? = nil, _ page: Page
+    ) async throws(StoreError) -> Listing<Contact> {
+        let found = try await readPage([ContactReading.contacts(filter, matching: query, page)])[0]
         return try page.listing(found, id: \.id, ContactReading.contact)
     }
 

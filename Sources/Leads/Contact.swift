@@ -128,6 +128,11 @@ public struct ContactFilter: Sendable, Equatable {
     public var isActive: Bool?
     public var createdFrom: Timestamp?
     public var createdTo: Timestamp?
+    /// What somebody typed to find contacts by; nil or blank for all.
+    public var text: String?
+
+    /// How many contacts' messages are searched: the latest that the rest of the filter leaves.
+    public static let searchedMessages = 10_000
 
     public init() {}
 
@@ -139,5 +144,6 @@ public struct ContactFilter: Sendable, Equatable {
         isActive = fields.optionalBool("is_active")
         createdFrom = fields.optionalTimestamp("created_from")
         createdTo = fields.optionalTimestamp("created_to")
+        text = fields.optionalString("q", length: 0...255, bytes: 1024)
     }
 }

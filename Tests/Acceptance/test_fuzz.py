@@ -131,7 +131,7 @@ ENDPOINTS = [
     Endpoint("GET", "/redoc", frozenset({301, 302, 303, 307, 308})),
     Endpoint("GET", "/api/v1/operators", LIST, query=("is_active", *PAGE)),
     Endpoint("GET", "/api/v1/sources", LIST, query=PAGE),
-    Endpoint("GET", "/api/v1/contacts", LIST, query=("source_id", "operator_id", "lead_id", "status", "is_active", "created_from", "created_to", *PAGE)),
+    Endpoint("GET", "/api/v1/contacts", LIST, query=("source_id", "operator_id", "lead_id", "status", "is_active", "created_from", "created_to", "q", *PAGE)),
     Endpoint("GET", "/api/v1/leads", LIST, query=("q", *PAGE)),
     Endpoint("GET", "/api/v1/leads/duplicates", LIST, query=PAGE),
     Endpoint("GET", "/api/v1/leads/{lead}/contacts", READ, query=PAGE),
@@ -278,7 +278,8 @@ class Fuzzer:
             fate = random.random()
             value = str(random.choice((0, 1, 2, 5, 20))).encode() if fate < 0.6 else random.choice(HOSTILE_WORDS)
             right = {"order": (b"asc", b"desc"), "is_active": (b"true", b"false"), "status": (b"new", b"active", b"closed"), "limit": (b"1", b"5", b"1000"),
-                     "created_from": (b"2026-01-01T00:00:00Z", b"2100-01-01"), "created_to": (b"2100-01-01T00:00:00Z",), "q": (b"a", b"id-1", b"%2B7900")}
+                     "created_from": (b"2026-01-01T00:00:00Z", b"2100-01-01"), "created_to": (b"2100-01-01T00:00:00Z",), "q": (b"a", b"id-1", b"%2B7900"),
+                     "today_from": (b"2026-01-01T00:00:00Z",), "from": (b"2026-01-01T00:00:00Z",), "to": (b"2100-01-01T00:00:00Z",)}
             if fate < 0.8 and name in right:
                 value = random.choice(right[name])
             parts.append(name.encode() + random.choice((b"=", b"=", b"=", b"=", b"")) + value)

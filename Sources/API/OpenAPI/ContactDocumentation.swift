@@ -139,6 +139,11 @@ extension Operation {
                 "is_active": "Only contacts that are not closed, or only those that are.",
                 "created_from": "Only contacts registered at this moment or later.",
                 "created_to": "Only contacts registered at this moment or earlier.",
+                "q":
+                    "Only contacts of a lead who is found by this: words of the name or how they begin, in any order, or "
+                    + "how a phone number in any notation, an e-mail address or an external id begins; and contacts that "
+                    + "have all of these words, or how they begin, in their message, of the latest "
+                    + "\(ContactFilter.searchedMessages) that the other filters leave.",
             ]) { $1 }
         ) { (ContactFilter(&$0), Page(&$0)) },
         answers: .page(of: .contact, "Contacts, in order of their numbers."))
