@@ -27,6 +27,7 @@ public enum Schema {
         File("migrations/0010_event_kinds.sql", PackageResources._010_event_kinds_sql),
         File("migrations/0011_large_pools.sql", PackageResources._011_large_pools_sql),
         File("migrations/0012_checked.sql", PackageResources._012_checked_sql),
+        File("migrations/0013_times.sql", PackageResources._013_times_sql),
     ]
 
     /// Applied again whenever their text changes, in this order.
@@ -43,6 +44,7 @@ public enum Schema {
         File("functions/set_load_ceiling.sql", PackageResources.set_load_ceiling_sql),
         File("views/contact_objects.sql", PackageResources.contact_objects_sql),
         File("views/contact_counts.sql", PackageResources.contact_counts_sql),
+        File("views/contact_times.sql", PackageResources.contact_times_sql),
         File("report/report.sql", PackageResources.report_sql),
         File("functions/recount_counters.sql", PackageResources.recount_counters_sql),
     ]

@@ -68,7 +68,10 @@ grant update on operators, sources, weights, lead_identities, contacts, idempote
 grant update (max_load, is_active, last_assignment) on operator_loads to leads_app;
 grant delete on weights, lead_identities, possible_duplicates, idempotency_keys, decisions, decision_snapshots
 to leads_app;
-grant select on contact_objects, contact_counts, contact_spans, event_log, schema_migrations, schema_repeatables to leads_app;
+grant select on
+    contact_objects, contact_counts, contact_spans, registered_minutes, registered_quarters, assigned_quarters, event_log,
+    schema_migrations, schema_repeatables
+to leads_app;
 grant execute on function contact_waiting_reason(bigint, bigint[]) to leads_app, leads_report;
 grant execute on function fold_contact_tallies() to leads_app;
 grant execute on function fold_contact_spans() to leads_app;

@@ -33,16 +33,19 @@ private enum OverviewReading {
         select
             (select extract(epoch from now() - min(waiting_since))::double precision from contacts where status = 'new'),
             array(
-                select count(c.id)
-                from generate_series(\(minuteUnderWay) - interval '59 minutes', \(minuteUnderWay), interval '1 minute')
-                    as m (minute)
-                left join contacts c on c.created_at >= m.minute and c.created_at < m.minute + interval '1 minute'
+                select coalesce(sum(r.contacts), 0)::bigint
+                from generate_series(
+                    minute_of(now()) - make_interval(mins => \(Overview.minutes - 1)::integer), minute_of(now()),
+                    interval '1 minute') as m (minute)
+                left join (
+                    select minute, contacts
+                    from registered_minutes
+                    where minute >= minute_of(now()) - make_interval(mins => \(Overview.minutes - 1)::integer)
+                ) r on r.minute = m.minute
                 group by m.minute
                 order by m.minute
             )
         """
-
-    private static let minuteUnderWay: Statement = "date_bin('1 minute', now(), timestamptz '0001-01-01 00:00:00+00')"
 
     /// How long the latest contacts of the last hour waited for their first operator.
     ///
@@ -70,9 +73,9 @@ private enum OverviewReading {
         from operators o
         join operator_loads l on l.operator_id = o.id
         left join (
-            select operator_id, count(*) as contacts
-            from contacts
-            where coalesce(assigned_at, created_at) >= \(dayBegins(request))
+            select operator_id, sum(contacts)::bigint as contacts
+            from assigned_quarters
+            where quarter >= \(dayBegins(request))
             group by operator_id
         ) t on t.operator_id = o.id
         where o.archived_at is null
@@ -85,7 +88,10 @@ private enum OverviewReading {
         select s.id, s.name, coalesce(t.contacts, 0), coalesce(w.contacts, 0)
         from sources s
         left join (
-            select source_id, count(*) as contacts from contacts where created_at >= \(dayBegins(request)) group by source_id
+            select source_id, sum(contacts)::bigint as contacts
+            from registered_quarters
+            where quarter >= \(dayBegins(request))
+            group by source_id
         ) t on t.source_id = s.id
         left join (
             select source_id, sum(waiting_contacts)::bigint as contacts
@@ -99,11 +105,9 @@ private enum OverviewReading {
 
     private static func dayBegins(_ request: OverviewRequest) -> Statement {
         """
-        greatest(
-            date_bin(
-                '15 minutes', coalesce(\(request.todayFrom), date_trunc('day', now(), 'UTC')),
-                timestamptz '0001-01-01 00:00:00+00'),
-            now() - make_interval(hours => \(Overview.longestDay)::integer))
+        quarter_of(greatest(
+            coalesce(\(request.todayFrom), date_trunc('day', now(), 'UTC')),
+            now() - make_interval(hours => \(Overview.longestDay)::integer)))
         """
     }
 

@@ -20,6 +20,8 @@ public struct Reconciler: Sendable {
         case counts
         /// The running counts by source and operator are the recount.
         case tallies
+        /// The running counts by time are the recount.
+        case quarters
         /// Contacts were created within the time on record for their part of the ids; lists of a time rely on it.
         case spans
         /// A lead is found by the keys it has.
@@ -34,7 +36,7 @@ public struct Reconciler: Sendable {
         /// Whether ``Reconciler/repair()`` mends it; the others are for people to decide.
         public var isCounter: Bool {
             switch self {
-            case .loads, .ceilings, .counts, .tallies, .spans: true
+            case .loads, .ceilings, .counts, .tallies, .quarters, .spans: true
             case .guards, .limits, .leads, .decisions, .events, .queue: false
             }
         }
@@ -46,6 +48,7 @@ public struct Reconciler: Sendable {
             case .loads, .ceilings, .limits: "operators"
             case .counts, .leads: "leads"
             case .tallies: "counts"
+            case .quarters: "minutes and quarters of an hour"
             case .spans: "contacts"
             case .decisions: "decisions"
             case .events: "events"
@@ -135,6 +138,7 @@ public struct Reconciler: Sendable {
                     and has_column_privilege('leads', 'contact_count', 'update')
                     and has_table_privilege('contact_tally_changes', 'insert')
                     and has_table_privilege('contact_spans', 'insert')
+                    and has_table_privilege('operator_quarters', 'update')
                     and has_function_privilege('recount_loads()', 'execute'), current_user::text
                 """)[0].decode(Bool.self, String.self)
             return mayRepair ? nil : role
@@ -337,6 +341,16 @@ extension Reconciler {
                 """)
         ),
         (
+            .quarters,
+            counting(
+                quarters,
+                """
+                select row_number() over (order by starts_at, source_id, operator_id, counted), format(
+                    '%s: tallied %s, recount %s', \(quarterName), tallied, recounted)
+                from report.quarter_drift
+                """)
+        ),
+        (
             .spans,
             counting(
                 "select count(*) from contacts",
@@ -373,6 +387,24 @@ extension Reconciler {
     private static let tallyName: Statement = """
         case when source_id is null then 'leads' else
             format('source %s, operator %s', source_id, coalesce(operator_id::text, 'none')) end
+        """
+
+    private static let quarters: Statement = """
+        select (
+            select count(*) from (select distinct quarter, source_id from registered_quarters) registered
+        ) + (
+            select count(*) from (select distinct quarter, source_id, operator_id from assigned_quarters) assigned
+        ) + (
+            select count(*) from (
+                select distinct minute, source_id from registered_minutes where minute >= now() - interval '1 hour'
+            ) minutes
+        )
+        """
+
+    private static let quarterName: Statement = """
+        format(
+            'source %s%s, %s from %s', source_id, ', operator ' || operator_id, counted,
+            to_char(starts_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"'))
         """
 
     private static let outsiders: Statement = """
@@ -491,6 +523,16 @@ extension Reconciler {
                 select row_number() over (order by source_id, operator_id), format(
                     '%s (contacts, open, waiting, leads): %s → %s', \(tallyName), tallied, recounted)
                 from correct_contact_tallies()
+                """)
+        ),
+        (
+            .quarters,
+            counting(
+                quarters,
+                """
+                select row_number() over (order by starts_at, source_id, operator_id, counted), format(
+                    '%s: %s → %s', \(quarterName), tallied, recounted)
+                from correct_contact_quarters()
                 """)
         ),
         (

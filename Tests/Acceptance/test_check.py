@@ -14,7 +14,7 @@ from load import Background, Traffic, generator, in_parallel, until
 from processes import mentioning
 
 CANARY = "canary7413"
-CHECKS = ["guards", "loads", "ceilings", "limits", "counts", "tallies", "spans", "leads", "decisions", "events", "queue"]
+CHECKS = ["guards", "loads", "ceilings", "limits", "counts", "tallies", "quarters", "spans", "leads", "decisions", "events", "queue"]
 CLEAN, WRONG, UNKNOWN = 0, 1, 2
 
 

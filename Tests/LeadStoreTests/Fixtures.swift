@@ -57,7 +57,10 @@ extension TestDatabase {
     /// How many stored loads and counts differ from the recount. Expected to be 0, always.
     func drift() async throws -> Int {
         try await value(
-            "select (select count(*) from report.load_drift) + (select count(*) from report.tally_drift)")
+            """
+            select (select count(*) from report.load_drift) + (select count(*) from report.tally_drift)
+                + (select count(*) from report.quarter_drift)
+            """)
     }
 
     /// Whether nobody waits beside an operator who could take them, as soon as the drains under way have ended. Nothing

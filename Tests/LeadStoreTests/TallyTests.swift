@@ -24,6 +24,15 @@ struct TallyTests {
                 "update contacts set source_id = \(second.id) where id in (4, 5)",
                 "update contacts set status = 'closed', closed_at = now(), waiting_reason = null, waiting_since = null where id > 8",
                 "update contacts set message = 'no change of numbers'",
+                "update contacts set created_at = created_at - id * interval '7 minutes'",
+                """
+                update contacts set assigned_at = assigned_at - id * interval '7 minutes',
+                    first_assigned_at = first_assigned_at - interval '1 day' where operator_id is not null
+                """,
+                """
+                update contacts set source_id = \(source.id), operator_id = \(ids[0]), assigned_at = '2001-02-03 04:05:06+00',
+                    created_at = '0001-01-01 00:00:00+00' where id in (3, 4)
+                """,
                 "delete from contacts where id in (1, 9, 12)",
                 "update leads set merged_into = 1 where id = 3",
                 "update leads set merged_into = null where id = 3; delete from leads where id = 3",
@@ -37,7 +46,11 @@ struct TallyTests {
                 #expect(try await database.drift() == 0, "folded: \(change)")
             }
             let left: Int = try await database.value(
-                "select count(*) from contact_counts where contacts <> 0 or leads <> 0")
+                """
+                select (select count(*) from contact_counts where contacts <> 0 or leads <> 0)
+                    + (select count(*) from report.registrations) + (select count(*) from report.assignments)
+                    + (select count(*) from registered_minutes where contacts <> 0)
+                """)
             #expect(left == 0)
         }
     }
@@ -50,6 +63,52 @@ struct TallyTests {
             let changes: Int = try await database.value("select count(*) from contact_tally_changes")
             let tallies: Int = try await database.value("select count(*) from contact_tallies where contacts <> 0")
             #expect((changes, tallies) == (0, 1))
+        }
+    }
+
+    @Test func `what changes nothing about when contacts came is one change an operator, however many they are`()
+        async throws
+    {
+        try await TestDatabase.with { database in
+            let (source, ids) = try await database.team([100, 100])
+            try await database.byHand(
+                """
+                insert into leads (name) values ('a');
+                insert into contacts (lead_id, source_id, operator_id, status, created_at, assigned_at, first_assigned_at)
+                select 1, \(source.id), case when n <= 50 then \(ids[0]) else \(ids[1]) end, 'active',
+                    now() - n * interval '1 hour', now() - n * interval '1 hour', now() - n * interval '1 hour'
+                from generate_series(1, 100) n
+                """)
+            try await database.store.foldTallies()
+            try await database.byHand("update contacts set status = 'closed', closed_at = now()")
+            let (changes, timed): (Int, Int) = (
+                try await database.value("select count(*) from contact_tally_changes"),
+                try await database.value(
+                    "select count(*) from contact_tally_changes where quarter is not null or minute is not null")
+            )
+            #expect((changes, timed) == (2, 0))
+            #expect(try await database.drift() == 0)
+        }
+    }
+
+    @Test func `minutes are kept for some hours, quarters for ever`() async throws {
+        try await TestDatabase.with { database in
+            let (source, _) = try await database.team([100])
+            for hours in [0, 2, 4, 400] {
+                let contact = try await database.register(source.id)
+                try await database.byHand(
+                    "update contacts set created_at = now() - interval '\(hours) hours' where id = \(contact.id)")
+            }
+            try await database.store.foldTallies()
+            try await database.byHand("update contact_minutes set minute = minute - interval '100 minutes'")
+            _ = try await database.register(source.id)
+            try await database.store.foldTallies()
+            let (minutes, quarters): (Int, Int) = (
+                try await database.value("select sum(contacts)::bigint from registered_minutes"),
+                try await database.value("select sum(contacts)::bigint from report.registrations")
+            )
+            // Of now and, moved back, of now and of two hours ago, of which the last is forgotten.
+            #expect((minutes, quarters) == (2, 5))
         }
     }
 

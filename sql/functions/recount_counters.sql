@@ -108,3 +108,41 @@ $$;
 comment on function correct_contact_tallies() is
     'Notes in contact_tally_changes by how much the counts are wrong; returns what was wrong. For the owner.';
 revoke execute on function correct_contact_tallies() from public;
+
+-- fold_contact_tallies() is the only other writer of these tables, and does nothing while the lock is held.
+create or replace function correct_contact_quarters()
+returns table (
+    counted text, starts_at timestamptz, source_id bigint, operator_id bigint, tallied bigint, recounted bigint)
+language plpgsql
+set search_path = pg_catalog, public, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    perform pg_advisory_xact_lock(7106, 0);
+    return query
+        with drift as materialized (
+            select * from report.quarter_drift
+        ),
+        minutes as (
+            insert into contact_minutes as t (minute, source_id, contacts)
+            select starts_at, source_id, recounted - tallied from drift where counted = 'registered in the minute'
+            on conflict on constraint contact_minutes_pkey do update set contacts = t.contacts + excluded.contacts
+        ),
+        registrations as (
+            insert into source_quarters as t (quarter, source_id, contacts)
+            select starts_at, source_id, recounted - tallied from drift where counted = 'registered in the quarter'
+            on conflict on constraint source_quarters_pkey do update set contacts = t.contacts + excluded.contacts
+        ),
+        assignments as (
+            insert into operator_quarters as t (source_id, quarter, operator_id, contacts)
+            select source_id, starts_at, operator_id, recounted - tallied
+            from drift
+            where counted = 'assigned in the quarter'
+            on conflict on constraint operator_quarters_pkey do update set contacts = t.contacts + excluded.contacts
+        )
+        select * from drift;
+end
+$$;
+comment on function correct_contact_quarters() is
+    'Mends what is counted by time where it is not the recount; returns what was wrong. For the owner.';
+revoke execute on function correct_contact_quarters() from public;

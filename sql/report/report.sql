@@ -109,6 +109,29 @@ join public.sources s on s.id = c.source_id
 group by c.source_id, s.name, c.waiting_reason;
 comment on view report.waiting is 'Contacts nobody has yet, by source, with the reason.';
 
+create or replace view report.registrations as
+select q.quarter, q.source_id, s.name as source_name, sum(q.contacts)::bigint as contacts
+from public.registered_quarters q
+join public.sources s on s.id = q.source_id
+group by q.quarter, q.source_id, s.name
+having sum(q.contacts) <> 0;
+comment on view report.registrations is
+    'How many contacts each source had in each quarter of an hour, without reading the contacts.';
+comment on column report.registrations.quarter is 'When the quarter of an hour began.';
+
+create or replace view report.assignments as
+select
+    q.quarter, q.source_id, s.name as source_name, q.operator_id, o.name as operator_name,
+    sum(q.contacts)::bigint as contacts
+from public.assigned_quarters q
+join public.sources s on s.id = q.source_id
+join public.operators o on o.id = q.operator_id
+group by q.quarter, q.source_id, s.name, q.operator_id, o.name
+having sum(q.contacts) <> 0;
+comment on view report.assignments is
+    'How many contacts each operator got from each source in each quarter of an hour, but for those that went on to somebody else, without reading the contacts.';
+comment on column report.assignments.quarter is 'When the quarter of an hour began in which the operator got them.';
+
 create or replace view report.load_drift as
 select
     l.operator_id,
@@ -150,6 +173,54 @@ where (coalesce(t.contacts, 0), coalesce(t.open_contacts, 0), coalesce(t.waiting
 comment on view report.tally_drift is
     'Sources and operators whose running counts differ from the recount. Expected to be empty, always.';
 comment on column report.tally_drift.tallied is 'Contacts, those open, those waiting; leads, in the row without a source.';
+
+create or replace view report.quarter_drift as
+with recount as (
+    select
+        'registered in the minute' as counted, public.minute_of(created_at) as starts_at, source_id,
+        0::bigint as operator_id, count(*) as contacts
+    from public.contacts
+    where created_at >= public.minute_of(now() - interval '1 hour')
+    group by 2, 3
+    union all
+    select 'registered in the quarter', public.quarter_of(created_at), source_id, 0, count(*)
+    from public.contacts
+    group by 2, 3
+    union all
+    select
+        'assigned in the quarter', public.quarter_of(coalesce(assigned_at, created_at)), source_id, operator_id,
+        count(*)
+    from public.contacts
+    where operator_id is not null
+    group by 2, 3, 4
+),
+tallied as (
+    select 'registered in the minute' as counted, minute as starts_at, source_id, 0::bigint as operator_id, contacts
+    from public.registered_minutes
+    where minute >= public.minute_of(now() - interval '1 hour')
+    union all
+    select 'registered in the quarter', quarter, source_id, 0, contacts from public.registered_quarters
+    union all
+    select 'assigned in the quarter', quarter, source_id, operator_id, contacts from public.assigned_quarters
+)
+select
+    counted,
+    starts_at,
+    source_id,
+    nullif(operator_id, 0) as operator_id,
+    sum(tallied)::bigint as tallied,
+    sum(recounted)::bigint as recounted
+from (
+    select counted, starts_at, source_id, operator_id, contacts as tallied, 0 as recounted from tallied
+    union all
+    select counted, starts_at, source_id, operator_id, 0, contacts from recount
+) both_sides
+group by counted, starts_at, source_id, operator_id
+having sum(tallied) <> sum(recounted);
+comment on view report.quarter_drift is
+    'Minutes and quarters of an hour whose running counts differ from the recount. Expected to be empty, always.';
+comment on column report.quarter_drift.counted is
+    'What was counted: contacts registered in the minute (of the last hour) or in the quarter, or assigned in the quarter.';
 
 create or replace view report.lead_drift as
 select
