@@ -67,6 +67,19 @@ extension JSONWriter {
         }
     }
 
+    mutating func sourceShare(_ value: SourceShare) {
+        object {
+            $0.field("operator_id", value.operatorID)
+            $0.field("name", value.name)
+            $0.field("weight", value.weight)
+            $0.field("target_share", value.target)
+            $0.field("actual_share", value.actual)
+            $0.field("contacts", value.contacts)
+            $0.field("low", value.expected.lowerBound)
+            $0.field("high", value.expected.upperBound)
+        }
+    }
+
     mutating func contact(_ value: Contact) {
         object { $0.contactFields(value) }
     }

@@ -74,6 +74,7 @@ func routes(
         Route(.get, "/api/v1/sources/{source_id}/weights", sources.bareWeights, .showWeights),
         Route(
             .post, "/api/v1/sources/{source_id}/weights", bodyLimit: massive, sources.replaceBareWeights, .setWeights),
+        Route(.get, "/api/v1/sources/{source_id}/shares", sources.shares, .showShares),
 
         Route(.post, Route.registration, bodyLimit: registration, contacts.register, .registerContact),
         Route(.get, "/api/v1/contacts", contacts.list, .listContacts),

@@ -56,6 +56,12 @@ struct SourceHandlers: Sendable {
         return Reply { json in json.array(sent) { $0.bareWeight($1) } }
     }
 
+    @Sendable func shares(_ call: Call) async throws(Problem) -> Reply {
+        let (id, request) = try call.idAndQuery("source_id") { SharesRequest(&$0) }
+        let shares = try await asking { () throws(StoreError) in try await store.shares(ofSource: id, request) }
+        return Reply { json in json.array(shares) { $0.sourceShare($1) } }
+    }
+
     private func setDistribution(
         _ call: Call, replacing: Bool, status: HTTPResponse.Status
     ) async throws(Problem) -> Reply {

@@ -29,6 +29,7 @@ SOURCE_OF_AN_OPERATOR = ["source_id", "source_name", "count"]
 CONTACT_DISTRIBUTION = ["source_id", "source_name", "operator_id", "operator_name", "contacts_count"]
 OVERVIEW = ["waiting", "oldest_waiting_seconds", "contacts_per_minute", "time_to_assign", "operators", "sources"]
 OVERVIEW_OPERATOR = ["id", "name", "is_active", "max_load", "current_load", "today"]
+SOURCE_SHARE = ["operator_id", "name", "weight", "target_share", "actual_share", "contacts", "low", "high"]
 OVERVIEW_SOURCE = ["id", "name", "today", "waiting"]
 
 EVENT = ["id", "contact_id", "kind", "from_operator_id", "to_operator_id", "reason", "actor", "at", "data"]

@@ -26,6 +26,7 @@ ROUTES = {
     "/api/v1/sources/{source}": {"GET", "HEAD", "PATCH"},
     "/api/v1/sources/{source}/distribution": {"GET", "HEAD", "POST", "PUT"},
     "/api/v1/sources/{source}/weights": {"GET", "HEAD", "POST"},
+    "/api/v1/sources/{source}/shares": {"GET", "HEAD"},
     "/api/v1/contacts": {"GET", "HEAD", "POST"},
     "/api/v1/contacts/stats/distribution": {"GET", "HEAD"},
     "/api/v1/contacts/batch": {"POST"},

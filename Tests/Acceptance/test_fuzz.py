@@ -145,6 +145,7 @@ ENDPOINTS = [
     Endpoint("GET", "/api/v1/sources/{source}", READ),
     Endpoint("GET", "/api/v1/sources/{source}/distribution", READ),
     Endpoint("GET", "/api/v1/sources/{source}/weights", READ),
+    Endpoint("GET", "/api/v1/sources/{source}/shares", READ, query=("from", "to")),
     Endpoint("GET", "/api/v1/contacts/{contact}", READ),
     Endpoint("GET", "/api/v1/contacts/{contact}/history", READ, query=LOG),
     Endpoint("GET", "/api/v1/events", LIST, query=LOG),

@@ -38,6 +38,7 @@ SUCCESSES = [
     ("PUT", "/api/v1/sources/{source_id}/distribution", 200,
      lambda ids: {"operator_weights": [{"operator_id": ids["operator_id"], "source_id": ids["source_id"]}]}),
     ("GET", "/api/v1/sources/{source_id}/weights", 200),
+    ("GET", "/api/v1/sources/{source_id}/shares", 200),
     ("POST", "/api/v1/sources/{source_id}/weights", 200, lambda ids: [{"operator_id": ids["operator_id"]}]),
     ("POST", "/api/v1/contacts", 201, lambda ids: {"source_id": ids["source_id"], "message": "hello"}),
     ("POST", "/api/v1/contacts", 200, lambda ids: {"source_id": ids["source_id"], "source_event_id": "first"}),

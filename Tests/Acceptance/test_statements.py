@@ -32,6 +32,7 @@ BY_ID = {
     "sources/{source}": 3,
     "sources/{source}/distribution": 2,
     "sources/{source}/weights": 2,
+    "sources/{source}/shares": 3,
     "contacts/{contact}": 1,
     "contacts/{contact}/history": 5,
     "leads/{lead}": 1,

@@ -44,6 +44,9 @@ import Testing
             let hasAll: Bool = try await database.value(
                 """
                 select has_table_privilege('leads_app', 'contact_spans', 'select')
+                    and has_table_privilege('leads_app', 'registered_minutes', 'select')
+                    and has_table_privilege('leads_app', 'registered_quarters', 'select')
+                    and has_table_privilege('leads_app', 'assigned_quarters', 'select')
                     and has_function_privilege('leads_app', 'fold_contact_spans()', 'execute')
                     and has_function_privilege('leads_app', 'flush_lead_names()', 'execute')
                     and has_function_privilege('leads_app', 'contact_waiting_reason(bigint, bigint[])', 'execute')
@@ -93,6 +96,10 @@ import Testing
             #expect(try await store.events(LogPage()).elements.count >= 4)
             #expect(try await store.history(ofContact: 1, LogPage()).elements.first?.kind == "registered")
             #expect(try await store.distributionStatistics().summary.totalContacts == 5)
+            #expect(try await store.overview(OverviewRequest()).waiting == 5)
+            #expect(try await store.shares(ofSource: source.id, SharesRequest()).isEmpty)
+            let query = LeadQuery(words: ["m"], beginnings: [])
+            #expect(try await store.contacts(ContactFilter(), matching: query, Page()).elements.map(\.id) == [1])
             #expect(try await store.isReady(schemaVersion: LeadStore.migrations.count))
             #expect(try await store.sweep() == 0)
             #expect(try await database.drift() == 0)
@@ -169,6 +176,8 @@ import Testing
         "select pg_read_file('/etc/passwd')", "set role leads_owner", "update schema_migrations set checksum = 'x'",
         "insert into operator_loads (operator_id, load) values (1, 1)",
         "select recount_lead_contacts()", "select recount_loads()", "select correct_contact_tallies()",
+        "select correct_contact_quarters()", "update operator_quarters set contacts = 0",
+        "insert into contact_minutes values (now(), 1, 1)", "delete from source_quarters",
     ])
     func `leads_app is denied`(sql: String) async throws {
         try await withRoles { database in
@@ -201,7 +210,7 @@ import Testing
             let connection = try await connect(database, as: "leads_report")
             for view in [
                 "contacts", "operator_load", "distribution", "weights", "waiting", "load_drift", "lead_drift",
-                "tally_drift", "stranded", "events", "event_drift",
+                "tally_drift", "quarter_drift", "registrations", "assignments", "stranded", "events", "event_drift",
             ] {
                 try await connection.execute("select * from report.\(unsafe: view)")
             }

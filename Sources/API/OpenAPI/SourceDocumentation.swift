@@ -64,6 +64,34 @@ extension Component {
         "DistributionRow", "An operator's weight on a source.", distributionProperties(sourceFirst: false),
         example: { $0.distributionRow(.sample) })
 
+    fileprivate static let sourceShare = answer(
+        "SourceShare", "What an operator is to get of a source, and what the operator got of it in some time.",
+        [
+            .init("operator_id", .id, "Number of the operator."),
+            .init("name", .string(length: Operator.nameLength), "Name of the operator."),
+            .init(
+                "weight", .integer(0...Weight.range.upperBound),
+                "The present weight; 0 for one who got contacts and has none any more."),
+            .init(
+                "target_share", .number,
+                "The weight over the weights of all operators who are active, 0 to 1; 0 for one who is not."),
+            .init(
+                "actual_share", .number.orNull,
+                "`contacts` over those of all operators, 0 to 1; null when nobody got any."),
+            .init(
+                "contacts", .count,
+                "Contacts of the source that the operator got in that time, but for those that went on to somebody else."
+            ),
+            .init("low", .number, bandWords),
+            .init("high", .number, "The other end of it, as `low`."),
+        ],
+        example: { $0.sourceShare(.sample) })
+
+    private static let bandWords =
+        "Where the band begins in which the actual share is 95 times in 100 when chance alone decides by the present "
+        + "weights: Wilson's score interval, (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n) with p = `target_share`, "
+        + "n = the contacts of all operators and z = 1.96; from 0 to 1 when n is 0."
+
     static let weight = answer(
         "Weight", "An operator's weight on a source, without its date.",
         distributionProperties(sourceFirst: true).filter { $0.name != "created_at" },
@@ -151,6 +179,21 @@ extension Operation {
         answers: .ok(.list(of: .weight), "The weights, in order of the operators' numbers."),
         problems: [.sourceNotFound])
 
+    static let showShares = Operation(
+        "show_source_shares", .sources, "Compare a source's weights with who got how much",
+        "The operators who have a weight, and those who got contacts in that time. Contacts that were transferred are with "
+            + "who has them; weights are those of now, also where they were others then.",
+        query: .fields([
+            "from":
+                "Only contacts given to somebody at this moment or later; whole quarters of an hour count, beginning with "
+                + "the one it is in. Without it, seven days before `to`.",
+            "to":
+                "Only contacts given to somebody before this moment, the quarter of an hour it is in included. Without it, "
+                + "until now.",
+        ]) { SharesRequest(&$0) },
+        answers: .ok(.list(of: .sourceShare), "The operators, in order of their numbers."),
+        problems: [.sourceNotFound])
+
     static let setWeights = Operation(
         "replace_source_weights", .sources, "Replace all weights, by a bare list",
         "Operators left out lose their weight and keep their contacts. All is stored or nothing; an empty list takes "
@@ -166,6 +209,11 @@ extension Source {
     static let sample = Source(
         id: 1, name: "telegram_bot", description: "The bot on our site", strategy: .weightedRandom, stickyDays: 0,
         createdAt: .sample, updatedAt: nil)
+}
+
+extension SourceShare {
+    fileprivate static let sample = SourceShare(
+        operatorID: 1, name: "Anna", weight: 10, target: 0.25, contacts: 24, allContacts: 100)
 }
 
 extension Weight {
