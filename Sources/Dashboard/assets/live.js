@@ -1,5 +1,7 @@
 // What happens, as it happens: the log of events as a stream that any instance serves.
 
+import { Refusal } from "./api.js";
+
 const listeners = new Set();
 let source = null;
 let lastID = null;
@@ -85,6 +87,9 @@ export function gently(work, interval = 1000) {
     last = performance.now();
     try {
       await work();
+    } catch (error) {
+      // The banner says that nobody answers; it is asked again by the next event, or when somebody answers.
+      if (!(error instanceof Refusal)) throw error;
     } finally {
       isUnderWay = false;
       if (isWanted) ask();

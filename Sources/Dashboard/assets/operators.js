@@ -6,7 +6,7 @@ import { gently, onEvent } from "./live.js";
 import { readOverview } from "./overview.js";
 import { adjust, go, parameters } from "./router.js";
 import { contactTable } from "./contacts.js";
-import { forget } from "./staff.js";
+import { forget, operators as listOperators } from "./staff.js";
 import { ask, complain, empty, field, focusRow, loadBar, table, tell, toggle, walkable, wholeNumber } from "./widgets.js";
 import { number, t } from "./words.js";
 
@@ -28,7 +28,9 @@ export async function operators() {
     h("div", { class: "filters" }, filter, h("label", { class: "check" }, onlyActive, t("onlyActive"))), place);
 
   async function read() {
-    everybody = (await readOverview()).operators;
+    const [people, figures] = await Promise.all([listOperators({ fresh: true }), readOverview()]);
+    const today = new Map(figures.operators.map((one) => [one.id, one.today]));
+    everybody = people.map((one) => ({ ...one, today: today.get(one.id) ?? 0 }));
     show();
   }
 

@@ -97,7 +97,7 @@ function cardParts() {
         : h("a", { href: "/dashboard/contacts?status=new&order=asc" }, t("oldest", { age: duration(figures.oldest_waiting_seconds ?? 0) })));
       const minutes = figures.contacts_per_minute;
       const total = minutes.reduce((sum, one) => sum + one, 0);
-      rate.show(number(minutes.at(-2) ?? 0), t("lastHour", { n: total }), columns(minutes, t("lastHour", { n: total })));
+      rate.show(number(minutes.at(-2)), `${t("thisMinute", { n: minutes.at(-1) })} · ${t("lastHour", { n: total })}`, columns(minutes, t("lastHour", { n: total })));
       const { p50, p95 } = figures.time_to_assign;
       speed.show(p50 === null ? t("none") : duration(p50), p50 === null ? t("noAssignments") : `${t("median")} · ${t("mostWithin", { time: duration(p95) })}`);
       const active = figures.operators.filter((one) => one.is_active);
