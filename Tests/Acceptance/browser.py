@@ -100,6 +100,7 @@ class Browser:
         field.send_keys(value)
 
     def choose(self, css: str, value: str) -> None:
+        self.find(css)
         self.run("const [css, value] = arguments; const field = document.querySelector(css); field.value = value; "
                  "field.dispatchEvent(new Event('change', {bubbles: true}))", css, value)
 

@@ -198,7 +198,7 @@ def test_closing_a_contact_frees_the_operator_and_who_waits_is_seen_to_move(serv
     browser.find(f"{row(placed['id'])} .status.closed")
     browser.find(f"{row(waiting['id'])} .status.active", within=5)
     assert browser.run("return document.querySelector(arguments[0]).classList.contains('flash')", row(waiting["id"]))
-    assert browser.find(f"{row(waiting['id'])} td:nth-child(6)").text == team.operators[0]["name"]
+    assert browser.find(f"{row(waiting['id'])} td:nth-child(6) a").text == team.operators[0]["name"]
     # And back: it is reopened, and as its operator is busy it waits.
     browser.click("#messages button", "Undo")
     browser.find(f"{row(placed['id'])} .status.new", within=5)
@@ -272,11 +272,78 @@ def test_weights_are_edited_in_place_saved_at_once_and_undone(server, api, brows
     browser.until_gone(".unsaved")
 
 
+def test_weights_somebody_else_has_changed_are_not_overwritten(server, api, browser):
+    team = Team(api, 5, 5)
+    people = [operator["id"] for operator in team.operators]
+    browser.open(address(server, f"/sources/{team.source['id']}"))
+    browser.type(f"{row(people[0])} input", "7")
+    # Unheard of: the stream of this page is closed.
+    browser.run("window.dispatchEvent(new PageTransitionEvent('pagehide'))")
+    team.weigh(1, 5)
+    browser.click(".unsaved button", "Save")
+    browser.find("#messages .bad", "changed the weights meanwhile")
+    stored = lambda: {each["operator_id"]: each["weight"] for each in api.get(f"/api/v1/sources/{team.source['id']}/weights").json}
+    assert stored() == {people[0]: 1, people[1]: 5}
+    browser.click(".unsaved button", "Discard")
+    browser.until(lambda: browser.run("return document.querySelector(arguments[0]).value", f"{row(people[1])} input") == "5", "the new weight")
+
+
+def test_going_back_asks_before_something_unsaved_is_lost(server, api, browser):
+    team = Team(api, 5)
+    browser.open(address(server, "/sources"))
+    browser.click(f"{row(team.source['id'])} a")
+    browser.type(f"{row(team.operators[0]['id'])} input", "7")
+    browser.driver.back()
+    browser.find("dialog h2", "Leave without saving?")
+    browser.click("dialog button", "Cancel")
+    browser.find(".unsaved", "Not saved yet")
+    assert browser.driver.current_url.endswith(f"/sources/{team.source['id']}")
+    browser.driver.back()
+    browser.click("dialog button", "Leave")
+    browser.find("h1", "Sources")
+
+
+def test_nothing_is_missing_from_a_list_that_was_not_looked_at(servers, browser):
+    server = servers(1)[0]
+    team = Team(server.client(), 1000)
+    first = [team.contact()["id"] for _ in range(60)]
+    browser.open(address(server, "/contacts"))
+    browser.click("button.more")
+    browser.until(lambda: browser.run("return document.querySelectorAll('tbody tr').length") == 60, "all of them")
+    browser.run("scrollTo(0, 500)")
+    later = [team.contact()["id"] for _ in range(120)]
+    browser.click(".pill", "new contacts")
+    browser.run("scrollTo(0, 0)")
+    browser.find(row(later[-1]))
+    while browser.is_there("button.more"):
+        count = browser.run("return document.querySelectorAll('tbody tr').length")
+        browser.click("button.more")
+        browser.until(lambda: browser.run("return document.querySelectorAll('tbody tr').length") > count, "more rows")
+    shown = browser.run("return [...document.querySelectorAll('tbody tr')].map((each) => Number(each.dataset.key))")
+    assert shown == sorted(first + later, reverse=True)
+
+
+def test_what_happens_leaves_the_focus_where_it_is(servers, browser):
+    server = servers(1)[0]
+    team = Team(server.client(), 1000)
+    contacts = [team.contact() for _ in range(3)]
+    browser.open(address(server, "/contacts"))
+    browser.find(row(contacts[1]["id"]))
+    browser.run("document.querySelector(arguments[0]).focus()", f"{row(contacts[1]['id'])} button")
+    browser.run("scrollTo(0, 0)")
+    team.api.patch(f"/api/v1/contacts/{contacts[0]['id']}", {"priority": 3}).must_be(200)
+    team.api.close_contact(contacts[2]["id"])
+    browser.find(f"{row(contacts[2]['id'])} .status.closed")
+    assert browser.run("return document.querySelector(arguments[0]).contains(document.activeElement)", row(contacts[1]["id"]))
+
+
 def test_a_strategy_is_chosen_where_it_is_explained(server, api, browser):
     team = Team(api, 5)
     browser.open(address(server, f"/sources/{team.source['id']}"))
     assert len(browser.run("return [...document.querySelectorAll('.choice small')].map((each) => each.innerText).filter(Boolean)")) == 6
     browser.click(".choice input[value=least_loaded]")
+    assert api.get(f"/api/v1/sources/{team.source['id']}").json["strategy"] == "weighted_random"
+    browser.click("main button", "Use this strategy")
     browser.find("#messages", "Source saved")
     assert api.get(f"/api/v1/sources/{team.source['id']}").json["strategy"] == "least_loaded"
     browser.click("#messages button", "Undo")

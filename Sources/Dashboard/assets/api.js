@@ -12,8 +12,9 @@ export class Refusal extends Error {
     this.code = code;
   }
 
+  /** Nobody answered; a 503 is an answer, and shown to whoever asked. */
   get isTemporary() {
-    return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
+    return this.status === 0 || this.status === 502 || this.status === 504;
   }
 }
 

@@ -1,7 +1,7 @@
 // Contacts: the list that follows what happens, and the panel of one with its history and the reason it is where it is.
 
 import { Refusal, get, page, query, send } from "./api.js";
-import { h, keep, put } from "./dom.js";
+import { h, keep, put, whenChanged } from "./dom.js";
 import { gently, onEvent } from "./live.js";
 import { adjust, go, parameters } from "./router.js";
 import { nameOf, operators, sentence, sources } from "./staff.js";
@@ -13,11 +13,11 @@ import { has, t } from "./words.js";
 const pageSize = 50;
 const filters = ["status", "source_id", "operator_id", "q", "from", "to", "order"];
 
-export async function contacts() {
-  const list = contactTable({ filters: true });
+export async function contacts(scope) {
+  const list = contactTable({ scope, filters: true });
   const element = h("div", { class: "page" }, h("header", { class: "head" }, h("h1", null, t("contacts"))), list.element);
   await list.begin();
-  return { title: t("contacts"), element, moved: list.moved, leave: list.leave, refresh: list.refresh };
+  return { title: t("contacts"), element, moved: list.moved, shown: list.shown, refresh: list.refresh };
 }
 
 /** The name of a lead, or what else it is known by. */
@@ -27,14 +27,16 @@ export function leadName(lead) {
 
 /**
  * A list of contacts, and the panel of the one in the address. `fixed` are filters that this list always has; columns in `without`
- * are left out; with `filters` it shows its own.
+ * are left out; with `filters` it shows its own: all of them, or the `"status"` alone.
  */
-export function contactTable({ fixed = {}, without = [], filters: hasFilters = false }) {
+export function contactTable({ scope, fixed = {}, without = [], filters: shownFilters = false }) {
+  const hasFilters = shownFilters === true;
   let items = [];
   let next = null;
   let asked = "";
   let unseen = 0;
   let panel = null;
+  const underWay = new Set();
   const selected = new Set();
   const body = h("tbody", null);
   walkable(body);
@@ -45,23 +47,26 @@ export function contactTable({ fixed = {}, without = [], filters: hasFilters = f
     for (const row of body.children) row.show();
     showBulk();
   } });
-  const frame = table(t("contacts"), [selectAll, "№", t("created"), t("lead"), shows("source") && t("source"), shows("operator") && t("operator"),
-    t("status"), t("message"), ""].filter((head) => head !== false), body);
-  const pill = h("button", { type: "button", class: "pill", hidden: true, onclick: () => read().catch(complain) });
+  const frame = table(t("contacts"), [selectAll, "№", `~${t("created")}`, t("lead"), shows("source") && `~${t("source")}`,
+    shows("operator") && `~${t("operator")}`, t("status"), `~${t("message")}`, ""].filter((head) => head !== false), body);
+  const pill = h("button", { type: "button", class: "pill", hidden: true, onclick: () => {
+    scrollTo(0, 0);
+    read().catch(complain);
+  } });
   const bulk = h("div", { class: "bulk", role: "region", "aria-label": t("actions") });
   const more = h("button", { type: "button", class: "more", hidden: true, onclick: readMore }, t("more"));
   const place = h("div", null);
   const aside = h("div");
-  const bar = hasFilters ? filterBar() : null;
+  const bar = shownFilters ? filterBar(scope, hasFilters) : null;
   const element = h("div", { class: "contacts" }, bar?.element, bulk, pill, place, more, aside);
 
   function wanted() {
     const at = parameters();
     const end = at.get("to") ? new Date(`${at.get("to")}T00:00`) : null;
     if (end) end.setDate(end.getDate() + 1);
-    const isOpen = hasFilters && at.get("status") === "open";
+    const isOpen = shownFilters && at.get("status") === "open";
     return {
-      status: hasFilters && !isOpen ? at.get("status") : null,
+      status: shownFilters && !isOpen ? at.get("status") : null,
       is_active: isOpen ? "true" : null,
       source_id: at.get("source_id"), operator_id: at.get("operator_id"), q: at.get("q"),
       created_from: at.get("from") ? new Date(`${at.get("from")}T00:00`).toISOString() : null,
@@ -72,28 +77,36 @@ export function contactTable({ fixed = {}, without = [], filters: hasFilters = f
     };
   }
 
+  const listPath = (limit = pageSize) => `/contacts${query({ ...wanted(), limit })}`;
+  let readings = 0;
+
+  /** Reads the list anew, as far as it is shown. */
   async function read() {
-    const path = `/contacts${query(wanted())}`;
+    const path = listPath();
     const isOther = path !== asked;
     asked = path;
-    const found = await page(path);
-    if (path !== asked) return;
-    // What was read further down stays where it is; what has come goes on top.
-    const isAscending = wanted().order === "asc";
-    const rest = isOther || isAscending || found.items.length === 0 ? [] : items.filter((one) => one.id < found.items.at(-1).id);
-    items = [...found.items, ...rest];
-    if (rest.length === 0) next = found.next;
+    const reading = ++readings;
+    const found = await page(listPath(isOther ? pageSize : Math.min(1000, Math.max(pageSize, items.length))));
+    if (reading !== readings || scope.isOver) return;
+    const known = new Map(items.map((one) => [one.id, one]));
+    items = found.items.map((one) => newer(known.get(one.id), one));
+    next = found.next;
     unseen = 0;
-    if (isOther) selected.clear();
+    for (const id of selected) if (!items.some((one) => one.id === id)) selected.delete(id);
     show();
+  }
+
+  /** An answer may be older than what has been shown since it was asked for. */
+  function newer(shown, one) {
+    return shown && shown.version > one.version ? shown : one;
   }
 
   async function readMore() {
     more.disabled = true;
     try {
-      const path = asked;
+      const reading = ++readings;
       const found = await page(next);
-      if (path !== asked) return;
+      if (reading !== readings) return;
       const known = new Set(items.map((one) => one.id));
       items = [...items, ...found.items.filter((one) => !known.has(one.id))];
       next = found.next;
@@ -106,14 +119,13 @@ export function contactTable({ fixed = {}, without = [], filters: hasFilters = f
   }
 
   function show() {
-    pill.hidden = unseen === 0;
-    if (unseen > 0) put(pill, t("newContacts", { n: unseen }));
+    showPill();
     more.hidden = next === null;
     showBulk();
     if (items.length === 0) {
-      const isFiltered = hasFilters && filters.some((name) => name !== "order" && parameters().has(name));
+      const isFiltered = shownFilters && filters.some((name) => name !== "order" && parameters().has(name));
       put(place, isFiltered
-        ? empty(t("noMatch"), null, h("button", { type: "button", onclick: () => go("/dashboard/contacts") }, t("clearFilters")))
+        ? empty(t(parameters().get("status") === "new" ? "nobodyWaits" : "noMatch"), null, h("button", { type: "button", onclick: () => go(location.pathname) }, t("clearFilters")))
         : empty(t("noContacts"), t("noContactsText"), h("a", { class: "button", href: "/docs", target: "_blank", rel: "noopener" }, t("howToSend"))));
       return;
     }
@@ -122,8 +134,13 @@ export function contactTable({ fixed = {}, without = [], filters: hasFilters = f
     if (place.firstElementChild !== frame) put(place, frame);
   }
 
+  function showPill() {
+    pill.hidden = unseen === 0;
+    if (unseen > 0) put(pill, unseen < pageSize ? t("newContacts", { n: unseen }) : t("manyNewContacts", { n: pageSize }));
+  }
+
   function row(one) {
-    let current = one;
+    let current = null;
     const box = h("input", { type: "checkbox", "aria-label": t("selectX", { id: one.id }), onchange: () => {
       if (box.checked) selected.add(one.id);
       else selected.delete(one.id);
@@ -143,16 +160,9 @@ export function contactTable({ fixed = {}, without = [], filters: hasFilters = f
       line.classList.toggle("selected", box.checked);
     };
     line.update = (fresh) => {
-      const isMoved = current !== fresh && (current.status !== fresh.status || current.operator_id !== fresh.operator_id);
+      const isMoved = current !== null && (current.status !== fresh.status || current.operator_id !== fresh.operator_id);
       current = fresh;
-      put(cells,
-        h("td", null, box), h("th", { scope: "row" }, link), h("td", null, when(fresh.created_at)),
-        h("td", null, h("a", { href: `/dashboard/leads/${fresh.lead_id}` }, leadName(fresh.lead))),
-        shows("source") && h("td", null, fresh.source.name),
-        shows("operator") && h("td", null, fresh.operator ? h("a", { href: `/dashboard/operators/${fresh.operator.id}` }, fresh.operator.name) : t("none")),
-        h("td", null, status(fresh), fresh.status === "new" && h("small", { class: "why" }, t(`reason_${fresh.waiting_reason}`))),
-        h("td", { class: "text" }, fresh.message ?? ""),
-        h("td", null, fresh.status === "closed" ? null : closing));
+      fillCells(fresh.status, fresh.waiting_reason, fresh.message, fresh.operator?.id, fresh.operator?.name, leadName(fresh.lead), fresh.lead_id, fresh.source.name);
       line.show();
       if (isMoved) {
         line.classList.remove("flash");
@@ -160,31 +170,47 @@ export function contactTable({ fixed = {}, without = [], filters: hasFilters = f
         line.classList.add("flash");
       }
     };
+    const fillCells = whenChanged(() => {
+      const fresh = current;
+      put(cells,
+        h("td", null, box), h("th", { scope: "row" }, link), h("td", { class: "minor" }, when(fresh.created_at)),
+        h("td", null, h("a", { href: `/dashboard/leads/${fresh.lead_id}`, title: leadName(fresh.lead) }, leadName(fresh.lead))),
+        shows("source") && h("td", { class: "minor" }, h("a", { href: `/dashboard/sources/${fresh.source_id}`, title: fresh.source.name }, fresh.source.name)),
+        shows("operator") && h("td", { class: "minor" }, fresh.operator ? h("a", { href: `/dashboard/operators/${fresh.operator.id}` }, fresh.operator.name) : t("none")),
+        h("td", null, status(fresh), fresh.status === "new" && h("small", { class: "why" }, t(`reason_${fresh.waiting_reason}`))),
+        h("td", { class: "text minor" }, fresh.message ?? ""),
+        h("td", null, fresh.status === "closed" ? null : closing));
+    });
     line.update(one);
     return line;
   }
 
-  function replace(fresh) {
+  function replace(fresh, { isCertain = false } = {}) {
     const index = items.findIndex((one) => one.id === fresh.id);
     if (index < 0) return;
-    items[index] = fresh;
-    body.querySelector(`[data-key="${fresh.id}"]`)?.update(fresh);
+    items[index] = isCertain ? fresh : newer(items[index], fresh);
+    body.querySelector(`[data-key="${fresh.id}"]`)?.update(items[index]);
   }
 
   // What can be done to one contact. It is shown at once as it will be; if it is refused, as it is.
   async function act(one, action, options = {}) {
-    if (action === "close") replace({ ...one, status: "closed", is_active: false });
+    if (underWay.has(one.id)) return;
+    underWay.add(one.id);
+    const foreseen = action === "close" ? { ...one, status: "closed", is_active: false, waiting_reason: null } : null;
+    if (foreseen) replace(foreseen, { isCertain: true });
     try {
       const fresh = await perform(one, action, options);
-      if (!fresh) return null;
+      if (!fresh) return;
       replace(fresh);
       panel?.changed(fresh);
-      return fresh;
     } catch (error) {
-      replace(one);
-      if (error.code === "version_conflict") await refresh(one.id);
+      if (foreseen && items.includes(foreseen)) replace(one, { isCertain: true });
+      panel?.reset();
       complain(error);
-      return null;
+      // Whatever was refused, or got no answer: this is how it is.
+      await refresh(one.id).catch(() => {});
+    } finally {
+      underWay.delete(one.id);
     }
   }
 
@@ -202,7 +228,11 @@ export function contactTable({ fixed = {}, without = [], filters: hasFilters = f
     selectAll.checked = items.length > 0 && items.every((one) => selected.has(one.id));
     selectAll.indeterminate = !selectAll.checked && selected.size > 0;
     bulk.hidden = selected.size === 0;
-    if (selected.size === 0) return;
+    fillBulk(selected.size);
+  }
+
+  const fillBulk = whenChanged((count) => {
+    if (count === 0) return;
     const button = (label, work) => h("button", { type: "button", onclick: work }, label);
     put(bulk, h("strong", null, t("selected", { n: selected.size })),
       button(t("closeContact"), () => change("close", t("closeContact"))),
@@ -214,7 +244,7 @@ export function contactTable({ fixed = {}, without = [], filters: hasFilters = f
         show();
         for (const each of body.children) each.show();
       } }, "×"));
-  }
+  });
 
   async function change(action, label, more = () => ({}), fields = [], title = null) {
     const ids = [...selected];
@@ -233,8 +263,8 @@ export function contactTable({ fixed = {}, without = [], filters: hasFilters = f
     if (refused.length > 0) {
       await ask({
         title: t("bulkFailed", { n: refused.length }), action: t("ok"),
-        fields: [h("ul", { class: "refused" }, refused.slice(0, 50).map((one) => h("li", null, h("strong", null, `№ ${one.id}`), ` ${one.detail}`)),
-          refused.length > 50 && h("li", null, t("more_n", { n: refused.length - 50 })))],
+        fields: [h("ul", { class: "refused" }, [...Map.groupBy(refused, reasonOf)].map(([reason, those]) =>
+          h("li", null, h("strong", null, those.map((one) => `№ ${one.id}`).join(", ")), ` ${reason}`)))],
       });
     }
   }
@@ -257,48 +287,61 @@ export function contactTable({ fixed = {}, without = [], filters: hasFilters = f
 
   // What happens meanwhile.
   const changed = new Set();
-  const following = gently(async () => {
+  let hasNews = false;
+  const follow = gently(async () => {
     const ids = [...changed];
+    const isNews = hasNews;
     changed.clear();
+    hasNews = false;
     try {
-      if (ids.length > 20) await read();
-      else await Promise.all(ids.map(refresh));
-      if (unseen > 0 && canPrepend()) await read();
-      else show();
-    } catch {
-      // Said by the banner; everything is read again when the server is back.
+      if (ids.length > 20 || (isNews && canGrow())) await read();
+      else {
+        await Promise.all(ids.map(refresh));
+        if (isNews) await countNews();
+      }
+    } catch (error) {
+      for (const id of ids) changed.add(id);
+      hasNews = hasNews || isNews;
+      throw error;
     }
-  }, 500);
+  }, scope, 500);
 
   /** Whether the list may grow at the top without anything moving away under the viewer's hand. */
-  function canPrepend() {
-    return wanted().order === "desc" && scrollY < 40 && selected.size === 0 && !body.contains(document.activeElement);
+  function canGrow() {
+    return scrollY < 40 && selected.size === 0 && !body.contains(document.activeElement);
   }
 
-  const stop = onEvent((event) => {
-    if (event.contact_id === null) return;
-    if (event.kind === "registered") unseen += concerns(event) ? 1 : 0;
-    else if (items.some((one) => one.id === event.contact_id) || panel?.id === event.contact_id) changed.add(event.contact_id);
-    else return;
-    following.ask();
-  });
+  async function countNews() {
+    const found = await page(listPath());
+    const latest = items[0]?.id ?? 0;
+    unseen = found.items.filter((one) => one.id > latest).length;
+    showPill();
+  }
 
-  /** Whether a contact that has come may belong in this list: what the event does not say is found out by reading. */
+  onEvent((event) => {
+    const id = event.contact_id;
+    if (id === null) return;
+    if (items.some((one) => one.id === id) || panel?.id === id) changed.add(id);
+    else if (concerns(event)) hasNews = true;
+    else return;
+    follow();
+  }, scope);
+
+  /** Whether a contact that is not in the list may belong there now, among those shown. What the event does not say reading finds out. */
   function concerns(event) {
     const want = wanted();
-    if (want.q || want.lead_id || want.created_to) return false;
-    if (want.operator_id && String(event.to_operator_id ?? "") !== String(want.operator_id)) return false;
-    if (want.status === "closed" || (want.status === "new" && event.to_operator_id !== null) || (want.status === "active" && event.to_operator_id === null)) return false;
-    return true;
+    const isShownPart = next === null || (want.order === "asc" ? event.contact_id <= items.at(-1).id : event.contact_id >= items.at(-1).id);
+    if (!isShownPart || (want.order === "asc" && event.kind === "registered" && next !== null)) return false;
+    return !want.operator_id || String(event.to_operator_id ?? "") === String(want.operator_id);
   }
 
   const clock = setInterval(() => tick(element), 1000);
+  scope.end(() => clearInterval(clock));
 
   function showPanel() {
     const id = Number(parameters().get("contact")) || null;
     if (panel?.id === id) return;
     const before = panel?.id;
-    panel?.leave();
     panel = null;
     if (id === null) {
       put(aside);
@@ -313,23 +356,33 @@ export function contactTable({ fixed = {}, without = [], filters: hasFilters = f
 
   return {
     element,
-    refresh: () => read().catch(() => {}),
+    async refresh() {
+      try {
+        await Promise.all([read(), panel?.read()]);
+      } catch {
+        // The banner says why.
+      }
+    },
     async begin() {
       await Promise.all([read(), bar?.begin()]);
       showPanel();
     },
+    shown() {
+      panel?.element.focus();
+    },
     moved() {
       bar?.show();
       showPanel();
-      if (`/contacts${query(wanted())}` !== asked) read().catch(complain);
-    },
-    leave() {
-      stop();
-      following.stop();
-      panel?.leave();
-      clearInterval(clock);
+      if (listPath() !== asked) read().catch(complain);
     },
   };
+}
+
+/** Why something was refused, in words for whoever sees a form and not the API. */
+function reasonOf(refusal) {
+  if (refusal.code === "operator_at_limit") return t("refusedAtLimit");
+  if (refusal.code === "operator_inactive") return t("refusedInactive");
+  return refusal.detail ?? refusal.message;
 }
 
 /** Does something to a contact and says so; the contact as it is afterwards, or null when it was given up. */
@@ -339,24 +392,28 @@ async function perform(one, action, options) {
   switch (action) {
   case "close": {
     const fresh = await send("POST", `${path}/close`, {}, at);
-    tell(t("closedX", { id: one.id }), { undo: () => send("POST", `${path}/reopen`, {}) });
+    tell(t("closedX", { id: one.id }), { undo: async () => {
+      const again = await send("POST", `${path}/reopen`, {}, { version: fresh.version });
+      return t("reopenedFor", { id: one.id, name: again.operator?.name ?? t("waitsAgain") });
+    } });
     return fresh;
   }
   case "reopen": {
     const fresh = await send("POST", `${path}/reopen`, {}, at);
-    tell(t("reopenedX", { id: one.id }), { undo: () => send("POST", `${path}/close`, {}) });
+    tell(t("reopenedFor", { id: one.id, name: fresh.operator?.name ?? t("waitsAgain") }),
+      { undo: () => send("POST", `${path}/close`, {}, { version: fresh.version }) });
     return fresh;
   }
   case "release": {
     const reason = h("input", { maxlength: 200 });
     const fresh = await ask({ title: `${t("contact", { id: one.id })}: ${t("release")}`, action: t("release"), fields: [field(t("reasonField"), reason)],
       act: () => send("POST", `${path}/release`, { reason: reason.value || null }, at) });
-    if (fresh) tell(t("releasedX", { id: one.id }), { undo: () => send("POST", `${path}/assign`, { operator_id: one.operator_id }) });
+    if (fresh) tell(t("releasedX", { id: one.id }), { undo: () => send("POST", `${path}/assign`, { operator_id: one.operator_id }, { version: fresh.version }) });
     return fresh;
   }
   case "priority": {
     const fresh = await send("PATCH", path, { priority: options.priority }, at);
-    tell(t("prioritySet", { id: one.id, priority: options.priority }), { undo: () => send("PATCH", path, { priority: one.priority }) });
+    tell(t("prioritySet", { id: one.id, priority: options.priority }), { undo: () => send("PATCH", path, { priority: one.priority }, { version: fresh.version }) });
     return fresh;
   }
   default: {
@@ -366,11 +423,19 @@ async function perform(one, action, options) {
     const fresh = await ask({
       title: t(action === "assign" ? "assignTo" : "transferTo", { id: one.id }), action: t(action),
       fields: [field(t("operator"), picker), field(t("reasonField"), reason), h("label", { class: "check" }, force, t("force"))],
-      act: () => send("POST", `${path}/${action}`, { operator_id: Number(picker.value), force: force.checked, reason: reason.value || null }, at),
+      act: async () => {
+        try {
+          return await send("POST", `${path}/${action}`, { operator_id: Number(picker.value), force: force.checked, reason: reason.value || null }, at);
+        } catch (error) {
+          throw error instanceof Refusal ? new Refusal(error.status, reasonOf(error), error.code) : error;
+        }
+      },
     });
     if (!fresh) return null;
+    // Who waited cannot be put back: a contact that is given back does not return to the same operator.
     tell(t("assignedX", { id: one.id, name: fresh.operator?.name ?? t("waitsAgain") }), {
-      undo: () => (one.operator_id === null ? send("POST", `${path}/release`, {}) : send("POST", `${path}/transfer`, { operator_id: one.operator_id })),
+      undo: one.operator_id === null ? undefined
+        : () => send("POST", `${path}/transfer`, { operator_id: one.operator_id }, { version: fresh.version }),
     });
     return fresh;
   }
@@ -397,7 +462,8 @@ function contactPanel(id, act) {
 
   async function read() {
     try {
-      contact = await get(`/contacts/${id}`);
+      const fresh = await get(`/contacts/${id}`);
+      if (!contact || fresh.version >= contact.version) contact = fresh;
       show();
       await Promise.all([readWhy(), readHistory()]);
     } catch (error) {
@@ -407,10 +473,17 @@ function contactPanel(id, act) {
   }
 
   function closeButton() {
-    return h("button", { type: "button", class: "icon leave", "aria-label": t("close"), onclick: leavePanel }, "×");
+    return h("button", { type: "button", class: "icon leave", "aria-label": t("toList"), title: t("toList"), onclick: leavePanel }, "×");
   }
 
+  /** Makes the panel's head anew; who was working in it keeps the focus in the panel. */
   function show() {
+    const hadFocus = head.contains(document.activeElement);
+    fill();
+    if (hadFocus) element.focus();
+  }
+
+  function fill() {
     const button = (action) => h("button", { type: "button", class: action === "close" ? "primary" : null, onclick: () => act(contact, action) },
       t(action === "close" ? "closeContact" : action));
     const actions = { new: ["assign", "close"], active: ["close", "transfer", "release"], closed: ["reopen"] }[contact.status];
@@ -458,18 +531,21 @@ function contactPanel(id, act) {
   return {
     id,
     element,
+    read,
+    reset() {
+      if (contact) show();
+    },
     changed(fresh) {
-      if (fresh.id !== id) return;
+      if (fresh.id !== id || (contact && fresh.version <= contact.version)) return;
       contact = fresh;
       show();
       Promise.all([readWhy(), readHistory()]).catch(() => {});
     },
-    leave() {},
   };
 }
 
 /** What narrows the list down, all of it in the address. */
-function filterBar() {
+function filterBar(scope, isWhole) {
   const set = (name) => (event) => adjust({ [name]: event.target.value, contact: null });
   const choice = (name, label) => h("select", { "aria-label": label, "data-filter": name, onchange: set(name) });
   const state = choice("status", t("status"));
@@ -483,11 +559,12 @@ function filterBar() {
     clearTimeout(typing);
     typing = setTimeout(() => adjust({ q: words.value.trim(), contact: null }, { replace: true }), 250);
   } });
+  scope.end(() => clearTimeout(typing));
   const clear = h("button", { type: "button", onclick: () => go("/dashboard/contacts") }, t("clearFilters"));
   put(state, option("", t("anyStatus")), option("open", t("open")), ["new", "active", "closed"].map((each) => option(each, t(`status_${each}`))));
   put(order, option("", t("newest")), option("asc", t("oldestFirst")));
-  const element = h("div", { class: "filters" }, words, state, source, operator,
-    h("label", null, t("from"), from), h("label", null, t("to"), to), order, clear);
+  const element = h("div", { class: "filters" }, isWhole ? [words, state, source, operator,
+    h("label", null, t("from"), from), h("label", null, t("to"), to), order, clear] : state);
 
   function show() {
     const at = parameters();
@@ -501,6 +578,10 @@ function filterBar() {
     element,
     show,
     async begin() {
+      if (!isWhole) {
+        show();
+        return;
+      }
       const [people, places] = await Promise.all([operators(), sources()]);
       put(source, option("", t("anySource")), places.map((one) => option(one.id, one.name)));
       put(operator, option("", t("anyOperator")), people.map((one) => option(one.id, one.name)));

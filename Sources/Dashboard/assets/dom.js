@@ -40,19 +40,30 @@ export function put(element, ...children) {
  */
 export function keep(element, items, key, make) {
   const known = new Map([...element.children].map((child) => [child.dataset.key, child]));
+  const wanted = new Set(items.map((item) => String(key(item))));
+  // First, because whoever is moved loses the focus.
+  for (const [name, child] of known) if (!wanted.has(name)) child.remove();
   let place = element.firstElementChild;
   for (const item of items) {
     const name = String(key(item));
     let child = known.get(name);
-    if (child) {
-      known.delete(name);
-      child.update?.(item);
-    } else {
+    if (child) child.update?.(item);
+    else {
       child = make(item);
       child.dataset.key = name;
     }
     if (child === place) place = place.nextElementSibling;
     else element.insertBefore(child, place);
   }
-  for (const gone of known.values()) gone.remove();
+}
+
+/** The work, done only when what it depends on has changed: an element that is made anew takes the focus and a click along. */
+export function whenChanged(work) {
+  let last;
+  return (...values) => {
+    const now = JSON.stringify(values);
+    if (now === last) return;
+    last = now;
+    work(...values);
+  };
 }

@@ -9,20 +9,21 @@ import { number, t } from "./words.js";
 
 const pageSize = 50;
 
-export async function leads() {
+export async function leads(scope) {
   let items = [];
   let next = null;
   let asked = null;
   const body = h("tbody", null);
   walkable(body);
   const place = h("div");
-  const list = table(t("leads"), ["№", t("name"), t("phone"), t("email"), t("externalID"), `#${t("contactCount")}`, t("lastContact")], body);
+  const list = table(t("leads"), ["№", t("name"), t("phone"), `~${t("email")}`, `~${t("externalID")}`, `#${t("contactCount")}`, `~${t("lastContact")}`], body);
   const more = h("button", { type: "button", class: "more", onclick: readMore }, t("more"));
   let typing = null;
   const words = h("input", { type: "search", placeholder: t("searchLeads"), "aria-label": t("searchLeads"), value: parameters().get("q") ?? "", oninput: () => {
     clearTimeout(typing);
     typing = setTimeout(() => adjust({ q: words.value.trim() }, { replace: true }), 250);
   } });
+  scope.end(() => clearTimeout(typing));
   const element = h("div", { class: "page" },
     h("header", { class: "head" }, h("h1", null, t("leads")), h("a", { class: "button", href: "/dashboard/leads/duplicates" }, t("duplicates"))),
     h("div", { class: "filters" }, words), place, more);
@@ -75,18 +76,18 @@ function row(one) {
   line.update = (lead) => {
     const latest = lead.contacts?.reduce((last, each) => (last && last.id > each.id ? last : each), null);
     put(line, h("td", null, String(lead.id)), h("th", { scope: "row" }, h("a", { href: `/dashboard/leads/${lead.id}` }, lead.name || t("unnamed"))),
-      h("td", null, lead.phone ?? ""), h("td", null, lead.email ?? ""), h("td", null, lead.external_id ?? ""),
-      h("td", { class: "figure" }, number(lead.contact_count)), h("td", null, latest ? when(latest.created_at) : t("none")));
+      h("td", null, lead.phone ?? ""), h("td", { class: "minor" }, lead.email ?? ""), h("td", { class: "minor" }, lead.external_id ?? ""),
+      h("td", { class: "figure" }, number(lead.contact_count)), h("td", { class: "minor" }, latest ? when(latest.created_at) : t("none")));
   };
   line.update(one);
   return line;
 }
 
-export async function lead(id) {
+export async function lead(scope, id) {
   let one = await get(`/leads/${id}`);
   const title = h("h1", null);
   const identities = h("dl");
-  const contacts = contactTable({ fixed: { lead_id: one.id }, without: ["lead"] });
+  const contacts = contactTable({ scope, fixed: { lead_id: one.id }, without: ["lead"] });
   const twins = h("section", { class: "panel" });
   const element = h("div", { class: "page" },
     h("p", { class: "crumbs" }, h("a", { href: "/dashboard/leads" }, t("leads"))),
@@ -113,7 +114,7 @@ export async function lead(id) {
   }
 
   async function edit() {
-    const input = (of) => h("input", { maxlength: 255, value: one[of] ?? "" });
+    const input = (of) => h("input", { maxlength: of === "name" ? 200 : 255, value: one[of] ?? "" });
     const [name, phone, email, external] = ["name", "phone", "email", "external_id"].map(input);
     const before = { name: one.name ?? "", phone: one.phone ?? "", email: one.email ?? "", external_id: one.external_id ?? "" };
     const done = await ask({
@@ -126,7 +127,9 @@ export async function lead(id) {
       },
     });
     if (!done || done === one) return;
-    tell(t("leadSaved"), { undo: () => send("PATCH", `/leads/${id}`, before).then(reread) });
+    // A key that was added goes on leading to this lead, so that only the name can be put back.
+    const isNameAlone = ["phone", "email", "external_id"].every((key) => (done[key] ?? "") === before[key]);
+    tell(t("leadSaved"), { undo: isNameAlone ? () => send("PATCH", `/leads/${id}`, { name: before.name }).then(reread) : undefined });
     await reread();
   }
 
@@ -136,8 +139,13 @@ export async function lead(id) {
   }
 
   show();
-  await Promise.all([contacts.begin(), readTwins()]);
-  return { title: leadName(one), element, moved: contacts.moved, leave: contacts.leave, refresh: contacts.refresh };
+  twins.hidden = true;
+  await contacts.begin();
+  readTwins().catch(complain);
+  return { title: leadName(one), element, moved: contacts.moved, shown: contacts.shown, refresh() {
+    reread().catch(() => {});
+    contacts.refresh();
+  } };
 }
 
 async function merge(from, into) {

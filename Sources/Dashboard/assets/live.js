@@ -17,10 +17,10 @@ const kinds = [
   "operator_changed", "operator_archived", "weights_changed", "lead_changed", "lead_merged",
 ];
 
-/** Calls the listener with each event until the returned function is called. */
-export function onEvent(listener) {
+/** Calls the listener with each event, for as long as a page is open if its scope is given. */
+export function onEvent(listener, scope) {
   listeners.add(listener);
-  return () => listeners.delete(listener);
+  scope?.end(() => listeners.delete(listener));
 }
 
 /** Opens the stream. The listener is told `true` each time it is open and `false` when it is lost. */
@@ -35,7 +35,7 @@ export function follow(listener) {
   addEventListener("pageshow", (event) => {
     if (event.persisted && !source) open();
   });
-  open();
+  if (!document.hidden) open();
 }
 
 function open() {
@@ -70,8 +70,8 @@ function take(message) {
   for (const listener of listeners) listener(event);
 }
 
-/** Calls `work` soon after it is asked for, at most once in `interval` milliseconds, and not while nobody looks. */
-export function gently(work, interval = 1000) {
+/** Calls `work` soon after it is asked for, at most once in `interval` milliseconds, and not while nobody looks. Ends with the scope. */
+export function gently(work, scope, interval = 1000) {
   let timer = null;
   let last = 0;
   let isUnderWay = false;
@@ -82,6 +82,7 @@ export function gently(work, interval = 1000) {
       isWanted = true;
       return;
     }
+    if (scope.isOver) return;
     isUnderWay = true;
     isWanted = false;
     last = performance.now();
@@ -96,7 +97,7 @@ export function gently(work, interval = 1000) {
     }
   }
   function ask() {
-    if (timer !== null) return;
+    if (timer !== null || scope.isOver) return;
     if (isUnderWay) {
       isWanted = true;
       return;
@@ -107,11 +108,9 @@ export function gently(work, interval = 1000) {
     if (!document.hidden && isWanted) ask();
   }
   document.addEventListener("visibilitychange", seen);
-  return {
-    ask,
-    stop() {
-      clearTimeout(timer);
-      document.removeEventListener("visibilitychange", seen);
-    },
-  };
+  scope.end(() => {
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", seen);
+  });
+  return ask;
 }

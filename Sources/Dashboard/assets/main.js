@@ -7,7 +7,7 @@ import { duplicates, lead, leads } from "./leads.js";
 import { follow } from "./live.js";
 import { operator, operators } from "./operators.js";
 import { overview } from "./overview.js";
-import { go, reopen, start } from "./router.js";
+import { go, mayLeave, reopen, start } from "./router.js";
 import { source, sources } from "./sources.js";
 import { ask, tell } from "./widgets.js";
 import { language, speak, t } from "./words.js";
@@ -62,7 +62,8 @@ function build() {
       search.blur();
     } }, search, h("kbd", { "aria-hidden": "true" }, "/")),
     h("div", { class: "tools" },
-      h("button", { type: "button", lang: language() === "ru" ? "en" : "ru", onclick: () => {
+      h("button", { type: "button", lang: language() === "ru" ? "en" : "ru", onclick: async () => {
+        if (!await mayLeave()) return;
         const chosen = language() === "ru" ? "en" : "ru";
         memory.set("language", chosen);
         speak(chosen);
@@ -84,7 +85,10 @@ function mark(path) {
   for (const link of nav.querySelectorAll("a")) {
     const section = new URL(link.href).pathname;
     const isHere = section === "/dashboard" ? path === section : path === section || path.startsWith(`${section}/`);
-    if (isHere) link.setAttribute("aria-current", "page");
+    if (isHere) {
+      link.setAttribute("aria-current", "page");
+      nav.scrollLeft = link.offsetLeft - nav.offsetLeft - nav.clientWidth / 3;
+    }
     else link.removeAttribute("aria-current");
   }
 }
@@ -99,6 +103,7 @@ function showKeys() {
 let isCallable = true;
 let isOpen = true;
 let complaint = null;
+let probe = null;
 
 function judge() {
   if (isCallable && isOpen) {
@@ -112,7 +117,19 @@ function judge() {
   } else {
     // A stream that an instance ends as it stops is open again in a moment, at another.
     complaint ??= setTimeout(() => { banner.hidden = false; }, isCallable ? 2500 : 300);
+    // Nobody else may be asking.
+    if (!isCallable) probe ??= setTimeout(async () => {
+      const answer = await fetch("/readyz", { cache: "no-store" }).catch(() => null);
+      probe = null;
+      isCallable = answer?.ok ?? false;
+      judge();
+    }, 2000);
   }
+}
+
+/** Where letters are not Latin, the key in that place counts. */
+function isKey(event, letter) {
+  return event.key.toLowerCase() === letter || (event.key > "~" && event.code === `Key${letter.toUpperCase()}`);
 }
 
 let leader = -Infinity;
@@ -122,18 +139,19 @@ function keys(event) {
   if (isTyping || event.metaKey || event.ctrlKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (performance.now() - leader < 1200) {
     leader = -Infinity;
-    const section = sections.find(([, , key]) => key === event.key);
+    const section = sections.find(([, , key]) => isKey(event, key));
     if (section) {
       event.preventDefault();
       go(section[0]);
     }
-  } else if (event.key === "g") leader = performance.now();
-  else if (event.key === "/") {
+  } else if (isKey(event, "g")) leader = performance.now();
+  else if (event.key === "/" || (event.code === "Slash" && !event.shiftKey)) {
     event.preventDefault();
     document.getElementById("search").focus();
-  } else if (event.key === "?") showKeys();
-  else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !main.contains(document.activeElement?.closest("tr"))) {
-    const row = main.querySelector("tbody tr[tabindex='0']") ?? main.querySelector("tbody tr");
+  } else if (event.key === "?" || (event.code === "Slash" && event.shiftKey)) showKeys();
+  else if ((event.key === "ArrowDown" || event.key === "ArrowUp") 
+    && (document.activeElement === document.body || document.activeElement === main) && !main.querySelector("aside")) {
+    const row = main.querySelector("tbody[data-walkable] tr[tabindex='0']");
     if (row) {
       event.preventDefault();
       row.focus();

@@ -7,12 +7,12 @@ import { readOverview } from "./overview.js";
 import { adjust, go, parameters } from "./router.js";
 import { contactTable } from "./contacts.js";
 import { forget, operators as listOperators } from "./staff.js";
-import { ask, complain, empty, field, focusRow, loadBar, table, tell, toggle, walkable, wholeNumber } from "./widgets.js";
+import { ask, complain, empty, field, focusRow, loadBar, nameIn, table, tell, toggle, walkable, wholeNumber } from "./widgets.js";
 import { number, t } from "./words.js";
 
 const mostLoad = 1_000_000;
 
-export async function operators() {
+export async function operators(scope) {
   let everybody = [];
   const body = h("tbody", null);
   walkable(body);
@@ -21,7 +21,7 @@ export async function operators() {
   const onlyActive = h("input", { type: "checkbox", checked: parameters().has("active"),
     onchange: () => adjust({ active: onlyActive.checked ? "1" : null }, { replace: true }) });
   const place = h("div");
-  const list = table(t("operators"), [t("name"), t("active"), t("load"), t("limit"), `#${t("today")}`], body);
+  const list = table(t("operators"), [t("name"), t("active"), t("load"), `~${t("limit")}`, `#${t("today")}`], body);
   const element = h("div", { class: "page" },
     h("header", { class: "head" }, h("h1", null, t("operators")),
       h("button", { type: "button", class: "primary", onclick: add }, t("addOperator"))),
@@ -45,7 +45,7 @@ export async function operators() {
       put(place, empty(t("noMatch"), null, h("button", { type: "button", onclick: () => go("/dashboard/operators") }, t("clearFilters"))));
       return;
     }
-    keep(body, shown, (one) => one.id, (one) => row(one, reading.ask));
+    keep(body, shown, (one) => one.id, (one) => row(one, reread));
     if (body.firstElementChild && !body.querySelector("tr[tabindex='0']")) body.firstElementChild.tabIndex = 0;
     if (place.firstElementChild !== list) put(place, list);
   }
@@ -55,7 +55,7 @@ export async function operators() {
     const limit = h("input", { required: true, inputmode: "numeric", value: "10" });
     const made = await ask({
       title: t("addOperator"), action: t("add"), fields: [field(t("name"), name), field(t("limit"), limit)],
-      act: () => send("POST", "/operators", { name: name.value, max_load: wholeNumber(limit.value, 1, mostLoad, t("limitFault")) }),
+      act: () => send("POST", "/operators", { name: nameIn(name), max_load: wholeNumber(limit.value, 1, mostLoad, t("limitFault")) }),
     });
     if (!made) return;
     forget();
@@ -65,18 +65,14 @@ export async function operators() {
     if (fresh) focusRow(body, fresh);
   }
 
-  const reading = gently(read, 1000);
-  const stop = onEvent(reading.ask);
+  const reread = gently(read, scope);
+  onEvent(reread, scope);
   await read();
   return {
-    title: t("operators"), element, refresh: reading.ask, moved: () => {
+    title: t("operators"), element, refresh: reread, moved: () => {
       if (document.activeElement !== filter) filter.value = parameters().get("name") ?? "";
       onlyActive.checked = parameters().has("active");
       show();
-    },
-    leave() {
-      stop();
-      reading.stop();
     },
   };
 }
@@ -88,7 +84,7 @@ function row(one, changed) {
   let current = one;
   const active = toggle("", one.is_active, (isOn) => setActive(current, isOn).then(changed));
   const limit = limitField(() => current, changed);
-  const line = h("tr", { tabindex: -1 }, h("th", { scope: "row" }, name), h("td", null, active), h("td", { class: "wide" }, bar), h("td", null, limit), today);
+  const line = h("tr", { tabindex: -1 }, h("th", { scope: "row" }, name), h("td", null, active), h("td", { class: "wide" }, bar), h("td", { class: "minor" }, limit), today);
   line.update = (fresh) => {
     current = fresh;
     name.textContent = fresh.name;
@@ -111,20 +107,29 @@ async function setActive(one, isActive) {
   tell(t(isActive ? "activated" : "deactivated", { name: one.name }), { undo: () => send("PATCH", `/operators/${one.id}`, { is_active: !isActive }) });
 }
 
-/** A number that is saved when it is left or Enter is pressed. */
+/** A number that is saved when it is left or Enter is pressed, if somebody has changed it. */
 function limitField(current, changed) {
+  let entered = null;
   const input = h("input", { class: "number", inputmode: "numeric", value: String(current().max_load), size: 6,
     onkeydown: (event) => {
-      if (event.key === "Enter") input.blur();
+      if (event.key === "Enter") {
+        input.blur();
+        input.closest("tr")?.focus();
+      }
       if (event.key === "Escape") {
         input.value = String(current().max_load);
         input.blur();
       }
       event.stopPropagation();
     },
+    onfocus: () => { entered = input.value; },
     onblur: async () => {
       const one = current();
       const before = one.max_load;
+      if (input.value === entered) {
+        input.value = String(before);
+        return;
+      }
       try {
         const limit = wholeNumber(input.value, 1, mostLoad, t("limitFault"));
         if (limit === before) return;
@@ -141,14 +146,14 @@ function limitField(current, changed) {
   return input;
 }
 
-export async function operator(id) {
+export async function operator(scope, id) {
   let one = await get(`/operators/${id}`);
   const name = h("h1", null, one.name);
   const bar = loadBar(one);
   const bySource = h("ul", { class: "plain" });
-  const contacts = contactTable({ fixed: { operator_id: one.id }, without: ["operator"] });
-  const active = toggle(t("active"), one.is_active, (isOn) => setActive(one, isOn).then(reading.ask));
-  const limit = limitField(() => one, () => reading.ask());
+  const contacts = contactTable({ scope, fixed: { operator_id: one.id }, without: ["operator"], filters: "status" });
+  const active = toggle(t("active"), one.is_active, (isOn) => setActive(one, isOn).then(() => reread()));
+  const limit = limitField(() => one, () => reread());
   limit.setAttribute("aria-label", t("limit"));
   const element = h("div", { class: "page" },
     h("p", { class: "crumbs" }, h("a", { href: "/dashboard/operators" }, t("operators"))),
@@ -178,7 +183,7 @@ export async function operator(id) {
     const input = h("input", { required: true, maxlength: 200, value: one.name });
     const before = one.name;
     const changed = await ask({ title: t("edit"), action: t("save"), fields: [field(t("name"), input)],
-      act: () => send("PATCH", `/operators/${id}`, { name: input.value }) });
+      act: () => send("PATCH", `/operators/${id}`, { name: nameIn(input) }) });
     if (!changed) return;
     forget();
     tell(t("renamed"), { undo: () => send("PATCH", `/operators/${id}`, { name: before }).then(read) });
@@ -186,7 +191,7 @@ export async function operator(id) {
   }
 
   async function requeue() {
-    const done = await ask({ title: t("requeueAsk", { name: one.name }), text: t("requeueText", { contacts: t("n_open", { n: one.current_load }) }), action: t("requeue"),
+    const done = await ask({ title: t("requeueAsk", { name: one.name }), text: t("requeueText", { n: one.current_load }), action: t("requeue"),
       act: () => send("PATCH", `/operators/${id}`, { is_active: false, requeue: true }) });
     if (!done) return;
     forget();
@@ -195,7 +200,7 @@ export async function operator(id) {
   }
 
   async function archive() {
-    const done = await ask({ title: t("archiveAsk", { name: one.name }), text: t("archiveText", { contacts: t("n_open", { n: one.current_load }) }), action: t("archive"),
+    const done = await ask({ title: t("archiveAsk", { name: one.name }), text: t("archiveText", { n: one.current_load }), action: t("archive"),
       isDangerous: true, act: () => send("DELETE", `/operators/${id}`) });
     if (!done) return;
     forget();
@@ -203,17 +208,16 @@ export async function operator(id) {
     go("/dashboard/operators");
   }
 
-  const reading = gently(read, 1000);
-  const stop = onEvent((event) => {
-    if (event.from_operator_id === one.id || event.to_operator_id === one.id) reading.ask();
-  });
+  const reread = gently(read, scope);
+  onEvent((event) => {
+    if (event.from_operator_id === one.id || event.to_operator_id === one.id) reread();
+  }, scope);
   await Promise.all([read(), contacts.begin()]);
   return {
-    title: one.name, element, refresh: reading.ask, moved: contacts.moved,
-    leave() {
-      stop();
-      reading.stop();
-      contacts.leave();
+    title: one.name, element, moved: contacts.moved, shown: contacts.shown,
+    refresh() {
+      reread();
+      contacts.refresh();
     },
   };
 }

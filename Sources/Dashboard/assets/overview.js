@@ -1,7 +1,7 @@
 // What goes on now: who waits and why, how much comes in, who carries how much.
 
 import { get, query } from "./api.js";
-import { h, keep, put } from "./dom.js";
+import { h, keep, put, whenChanged } from "./dom.js";
 import { gently, onEvent } from "./live.js";
 import { operators as listOperators, sentence } from "./staff.js";
 import { columns, empty, loadBar, since, tick, when } from "./widgets.js";
@@ -21,7 +21,7 @@ export function readOverview() {
   return get(`/stats/overview${query({ today_from: midnight() })}`);
 }
 
-export async function overview() {
+export async function overview(scope) {
   const cards = h("div", { class: "cards" });
   const waiting = h("section", { class: "panel" });
   const team = h("section", { class: "panel" });
@@ -31,55 +31,65 @@ export async function overview() {
     h("div", { class: "columns-2" }, h("div", null, waiting, team), happening));
 
   const rows = h("div", { class: "people" });
+  const tally = h("p", { class: "note" });
+  const all = h("a", { href: "/dashboard/operators" });
   const parts = cardParts();
   put(cards, parts.elements);
 
   async function read() {
     const [figures, groups] = await Promise.all([readOverview(), get("/queue")]);
-    show(figures, groups);
+    if (!scope.isOver) show(figures, groups);
   }
+
+  const showGroups = whenChanged((groups) => put(waiting, h("h2", null, t("waitingWhy")), groups.length === 0
+    ? h("p", { class: "good" }, t("nobodyWaits"))
+    : h("ul", { class: "groups" }, groups.map(group))));
+  const showBeginning = whenChanged((operators, sources) => put(waiting, beginning(operators, sources)));
 
   function show(figures, groups) {
     parts.show(figures);
     document.title = `${figures.waiting > 0 ? `(${number(figures.waiting)}) ` : ""}${t("overview")} · Leads CRM`;
     if (figures.operators.length === 0 || figures.sources.length === 0) {
-      put(waiting, beginning(figures));
-      put(team);
+      showBeginning(figures.operators.length, figures.sources.length);
       team.hidden = true;
       return;
     }
-    put(waiting, h("h2", null, t("waitingWhy")), groups.length === 0
-      ? h("p", { class: "good" }, t("nobodyWaits"))
-      : h("ul", { class: "groups" }, groups.map(group)));
+    // The age is no reason to make it anew: it goes on by itself.
+    showGroups(groups.map((one) => ({ ...one, oldest_age_seconds: null })));
     team.hidden = false;
     // Who needs attention comes first: over or at the limit, then by how full; who is inactive comes last.
     const share = (one) => (one.is_active ? one.current_load / one.max_load : -1 + one.current_load / 1e9);
     const sorted = [...figures.operators].sort((a, b) => share(b) - share(a) || a.id - b.id).slice(0, shownOperators);
-    if (!team.contains(rows)) put(team, h("h2", null, t("attention")), rows, h("p", null, h("a", { href: "/dashboard/operators" }, "")));
-    team.querySelector("p a").textContent = t("allOperators", { n: figures.operators.length });
+    if (!team.contains(rows)) put(team, h("h2", null, t("attention")), tally, rows, h("p", null, all));
+    all.textContent = t("allOperators", { n: figures.operators.length });
+    const full = figures.operators.filter((one) => one.is_active && one.current_load >= one.max_load).length;
+    const off = figures.operators.filter((one) => !one.is_active).length;
+    tally.textContent = [full > 0 && t("n_full", { n: full }), off > 0 && t("n_off", { n: off })].filter(Boolean).join(" · ");
     keep(rows, sorted, (one) => one.id, person);
   }
 
-  const reading = gently(read, 1000);
-  const announce = feedOf(feed);
-  const stop = onEvent((event) => {
-    reading.ask();
+  const reread = gently(read, scope, 1000);
+  const announce = feedOf(feed, scope);
+  let trailing = null;
+  onEvent((event) => {
+    reread();
+    // The figures are at most a second old: what was read at once may not have this in it yet.
+    clearTimeout(trailing);
+    trailing = setTimeout(reread, 1300);
     announce.take(event);
-  });
-  const everyTenSeconds = setInterval(reading.ask, 10000);
+  }, scope);
+  const everyTenSeconds = setInterval(reread, 10000);
   const everySecond = setInterval(() => tick(element), 1000);
+  scope.end(() => {
+    clearTimeout(trailing);
+    clearInterval(everyTenSeconds);
+    clearInterval(everySecond);
+  });
   await Promise.all([read(), announce.begin(), listOperators({ fresh: true })]);
   return {
     title: t("overview"),
     element,
-    refresh: reading.ask,
-    leave() {
-      stop();
-      reading.stop();
-      announce.stop();
-      clearInterval(everyTenSeconds);
-      clearInterval(everySecond);
-    },
+    refresh: reread,
   };
 }
 
@@ -93,8 +103,8 @@ function cardParts() {
     elements: [waiting.element, rate.element, speed.element, load.element],
     show(figures) {
       waiting.element.classList.toggle("alarming", figures.waiting > 0);
-      waiting.show(number(figures.waiting), figures.waiting === 0 ? t("nobodyWaits")
-        : h("a", { href: "/dashboard/contacts?status=new&order=asc" }, t("oldest", { age: duration(figures.oldest_waiting_seconds ?? 0) })));
+      waiting.show(number(figures.waiting), figures.waiting === 0 ? t("nobodyWaits") : t("oldest", { age: duration(figures.oldest_waiting_seconds ?? 0) }),
+        null, figures.waiting === 0 ? null : "/dashboard/contacts?status=new&order=asc");
       const minutes = figures.contacts_per_minute;
       const total = minutes.reduce((sum, one) => sum + one, 0);
       rate.show(number(minutes.at(-2)), `${t("thisMinute", { n: minutes.at(-1) })} · ${t("lastHour", { n: total })}`, columns(minutes, t("lastHour", { n: total })));
@@ -111,13 +121,19 @@ function cardParts() {
 
 function card(title) {
   const value = h("strong", { class: "value" });
-  const note = h("p", { class: "note" });
+  const words = h("span", null);
+  const link = h("a", null);
+  const note = h("p", { class: "note" }, words, link);
   const picture = h("div", { class: "picture" });
   return {
     element: h("section", { class: "card" }, h("h2", null, title), value, note, picture),
-    show(figure, words, image) {
+    show(figure, text, image, address = null) {
       if (value.textContent !== figure) put(value, figure);
-      put(note, words);
+      const [shown, hidden] = address === null ? [words, link] : [link, words];
+      shown.textContent = text;
+      shown.hidden = false;
+      hidden.hidden = true;
+      if (address !== null) link.href = address;
       put(picture, image);
     },
   };
@@ -139,9 +155,9 @@ function person(one) {
   const today = h("span", { class: "today" });
   const row = h("div", { class: "person" }, h("div", { class: "who" }, name, " ", badge), bar, today);
   row.update = (fresh) => {
-    name.textContent = fresh.name;
+    name.textContent = name.title = fresh.name;
     name.href = `/dashboard/operators/${fresh.id}`;
-    const words = !fresh.is_active ? t("inactive") : fresh.current_load >= fresh.max_load ? t("atLimit") : "";
+    const words = !fresh.is_active ? t("inactive") : fresh.current_load > fresh.max_load ? t("over") : fresh.current_load === fresh.max_load ? t("atLimit") : "";
     badge.textContent = words;
     badge.hidden = words === "";
     badge.className = `badge ${fresh.is_active ? "full" : "off"}`;
@@ -154,13 +170,13 @@ function person(one) {
 }
 
 /** What happens, the latest first; of a flood the latest few, so that it stays readable. */
-function feedOf(list) {
+function feedOf(list, scope) {
   let fresh = [];
-  const showing = gently(async () => {
+  const show = gently(async () => {
     const events = fresh.slice(-shownEvents);
     fresh = [];
     for (const event of events) await add(event, true);
-  }, 400);
+  }, scope, 400);
 
   async function add(event, isNew) {
     const words = await sentence(event);
@@ -184,17 +200,16 @@ function feedOf(list) {
     take(event) {
       fresh.push(event);
       if (fresh.length > 200) fresh = fresh.slice(-shownEvents);
-      showing.ask();
+      show();
     },
-    stop: showing.stop,
   };
 }
 
-function beginning(figures) {
+function beginning(operators, sources) {
   return empty(t("startTitle"), t("startText"),
     h("div", { class: "buttons" },
-      figures.operators.length === 0 && h("a", { class: "button primary", href: "/dashboard/operators" }, t("addOperator")),
-      figures.sources.length === 0 && h("a", { class: "button", href: "/dashboard/sources" }, t("addSource")),
+      operators === 0 && h("a", { class: "button primary", href: "/dashboard/operators" }, t("addOperator")),
+      sources === 0 && h("a", { class: "button", href: "/dashboard/sources" }, t("addSource")),
       h("a", { class: "button", href: "/docs", target: "_blank", rel: "noopener" }, t("howToSend"))));
 }
 

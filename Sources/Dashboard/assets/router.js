@@ -8,11 +8,14 @@ let pages = [];
 let main = null;
 let current = null;
 let visits = 0;
+/** Of what is shown. */
+let address = "";
 let tellShown = () => {};
 
 /**
- * `routes` are `[pattern, open]`; `open` is given what the pattern's groups matched and returns a page, at once or later:
- * `{title, element, moved?(), refresh?(), leave?(), isUnsaved?()}`. A page that has `moved` is kept when only the query changes.
+ * `routes` are `[pattern, open]`; `open` is given a scope and what the pattern's groups matched, and returns a page, at once or later:
+ * `{title, element, moved?(), refresh?(), shown?(), isUnsaved?()}`. A page that has `moved` is kept when only the query changes. What is to
+ * end with the page is given to `scope.end`, also by a page that then fails to open.
  */
 export function start(element, routes, shown) {
   main = element;
@@ -26,20 +29,32 @@ export function start(element, routes, shown) {
     event.preventDefault();
     go(link.pathname + link.search);
   });
-  addEventListener("popstate", () => show());
+  addEventListener("popstate", async () => {
+    const wanted = location.pathname + location.search;
+    if (location.pathname !== new URL(address, location.href).pathname && !await mayLeave()) {
+      history.pushState(null, "", address);
+      return;
+    }
+    if (location.pathname + location.search === wanted) show();
+  });
   history.scrollRestoration = "manual";
   return show();
 }
 
-export async function go(address, { replace = false } = {}) {
-  if (address === location.pathname + location.search) return show();
-  const isElsewhere = new URL(address, location.href).pathname !== location.pathname;
-  if (isElsewhere && current?.page?.isUnsaved?.()
-    && !await ask({ title: t("leave"), text: t("leaveText"), action: t("leaveNow"), isDangerous: true })) return;
+export async function go(target, { replace = false } = {}) {
+  if (target === location.pathname + location.search) return show();
+  const isElsewhere = new URL(target, location.href).pathname !== location.pathname;
+  if (isElsewhere && !await mayLeave()) return;
   history.replaceState({ ...history.state, scroll: scrollY }, "");
-  if (replace) history.replaceState(null, "", address);
-  else history.pushState(null, "", address);
+  if (replace) history.replaceState(null, "", target);
+  else history.pushState(null, "", target);
   return show();
+}
+
+/** Whether the page may go away: somebody may have something unsaved there. */
+export async function mayLeave() {
+  if (!current?.page?.isUnsaved?.()) return true;
+  return await ask({ title: t("leave"), text: t("leaveText"), action: t("leaveNow"), isDangerous: true }) === true;
 }
 
 /** The parameters of the present address. */
@@ -65,26 +80,29 @@ export function reopen() {
 
 async function show({ anew = false } = {}) {
   const path = location.pathname.replace(/\/$/, "") || "/dashboard";
+  address = location.pathname + location.search;
   if (!anew && current?.path === path && current.page?.moved) {
     current.page.moved(parameters());
     return;
   }
   const visit = ++visits;
-  current?.page?.leave?.();
-  current = { path, page: null };
+  current?.scope.close();
+  const scope = newScope();
+  current = { path, scope, page: null };
   main.setAttribute("aria-busy", "true");
-  const slow = setTimeout(() => put(main, h("p", { class: "loading", role: "status" }, t("loading"))), 150);
+  const slow = setTimeout(() => {
+    if (visit === visits) put(main, h("p", { class: "loading", role: "status" }, t("loading")));
+  }, 150);
   let page;
   try {
-    page = await open(path);
+    page = await open(path, scope);
   } catch (error) {
-    page = { title: t("failed"), element: trouble(error) };
+    scope.close();
+    // When the server is back, the page is, too.
+    page = { title: t("failed"), element: trouble(error), refresh: error.isTemporary ? reopen : undefined };
   }
   clearTimeout(slow);
-  if (visit !== visits) {
-    page.leave?.();
-    return;
-  }
+  if (visit !== visits) return;
   current.page = page;
   main.removeAttribute("aria-busy");
   put(main, page.element);
@@ -93,12 +111,28 @@ async function show({ anew = false } = {}) {
   tellShown(path, page);
   scrollTo(0, history.state?.scroll ?? 0);
   if (visit > 1 && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
+  page.shown?.();
 }
 
-function open(path) {
+function newScope() {
+  const ends = [];
+  return {
+    isOver: false,
+    end(work) {
+      if (this.isOver) work();
+      else ends.push(work);
+    },
+    close() {
+      this.isOver = true;
+      for (const work of ends.splice(0)) work();
+    },
+  };
+}
+
+function open(path, scope) {
   for (const [pattern, page] of pages) {
     const match = pattern.exec(path);
-    if (match) return page(...match.slice(1));
+    if (match) return page(scope, ...match.slice(1));
   }
   return {
     title: t("noSuchPage"),

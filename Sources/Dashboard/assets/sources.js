@@ -1,23 +1,23 @@
 // Where contacts come from, who serves them by which weights, and whether the shares came out as meant.
 
 import { Refusal, get, query, send } from "./api.js";
-import { h, keep, put } from "./dom.js";
+import { h, keep, put, whenChanged } from "./dom.js";
 import { gently, onEvent } from "./live.js";
 import { readOverview } from "./overview.js";
 import { adjust, go, parameters } from "./router.js";
 import { forget, operators } from "./staff.js";
-import { ask, complain, empty, field, operatorPicker, option, shareBand, table, tell, walkable, wholeNumber } from "./widgets.js";
+import { ask, complain, empty, field, nameIn, operatorPicker, option, shareBand, table, tell, walkable, wholeNumber } from "./widgets.js";
 import { number, percentage, t } from "./words.js";
 
 const strategies = ["weighted_random", "weighted_capacity", "smooth_weighted", "round_robin", "least_loaded", "most_free"];
 const mostWeight = 1_000_000;
 const periods = { day: 1, week: 7, month: 30 };
 
-export async function sources() {
+export async function sources(scope) {
   const body = h("tbody", null);
   walkable(body);
   const place = h("div");
-  const list = table(t("sources"), [t("name"), t("strategy"), t("sticky"), `#${t("waitingNow")}`, `#${t("today")}`], body);
+  const list = table(t("sources"), [t("name"), `~${t("strategy")}`, `~${t("sticky")}`, `#${t("waitingNow")}`, `#${t("today")}`], body);
   const element = h("div", { class: "page" },
     h("header", { class: "head" }, h("h1", null, t("sources")), h("button", { type: "button", class: "primary", onclick: add }, t("addSource"))), place);
 
@@ -38,7 +38,7 @@ export async function sources() {
     const description = h("input", { maxlength: 1000 });
     const made = await ask({
       title: t("addSource"), action: t("add"), fields: [field(t("name"), name), field(t("description"), description)],
-      act: () => send("POST", "/sources", { name: name.value, description: description.value || null }),
+      act: () => send("POST", "/sources", { name: nameIn(name), description: description.value || null }),
     });
     if (!made) return;
     forget();
@@ -46,32 +46,32 @@ export async function sources() {
     go(`/dashboard/sources/${made.id}`);
   }
 
-  const reading = gently(read, 1000);
-  const stop = onEvent(reading.ask);
+  const reread = gently(read, scope);
+  onEvent(reread, scope);
   await read();
-  return { title: t("sources"), element, refresh: reading.ask, leave() {
-    stop();
-    reading.stop();
-  } };
+  return { title: t("sources"), element, refresh: reread };
 }
 
 function row(one) {
   const line = h("tr", { tabindex: -1 });
-  line.update = (fresh) => put(line,
+  line.update = whenChanged((fresh) => put(line,
     h("th", { scope: "row" }, h("a", { href: `/dashboard/sources/${fresh.id}` }, fresh.name), fresh.description && h("small", null, fresh.description)),
-    h("td", null, t(fresh.strategy)), h("td", null, fresh.sticky_days === 0 ? t("never") : t("days", { n: fresh.sticky_days })),
+    h("td", { class: "minor" }, t(fresh.strategy)), h("td", { class: "minor" }, fresh.sticky_days === 0 ? t("never") : t("days", { n: fresh.sticky_days })),
     h("td", { class: "figure" }, fresh.waiting > 0 ? h("a", { class: "alarm", href: `/dashboard/contacts${query({ source_id: fresh.id, status: "new" })}` }, number(fresh.waiting)) : "0"),
-    h("td", { class: "figure" }, number(fresh.today ?? 0)));
+    h("td", { class: "figure" }, number(fresh.today ?? 0))));
   line.update(one);
   return line;
 }
 
-export async function source(id) {
+export async function source(scope, id) {
   let one = null;
   const title = h("h1", null);
   const about = h("p", { class: "note" });
-  const choices = h("fieldset", { class: "strategies" });
-  const editor = weightEditor(id);
+  const editor = weightEditor(scope, id);
+  const radios = strategies.map((each) => h("input", { type: "radio", name: "strategy", value: each, onchange: () => { apply.hidden = each === one.strategy; } }));
+  const apply = h("button", { type: "button", class: "primary", hidden: true, onclick: () => save({ strategy: radios.find((each) => each.checked).value }) }, t("applyStrategy"));
+  const choices = h("fieldset", { class: "strategies" }, h("legend", null, t("strategy")), radios.map((radio, index) => h("label", { class: "choice" }, radio,
+    h("span", null, h("strong", null, t(strategies[index])), h("small", null, t(`about_${strategies[index]}`))))));
   const sticky = h("input", { class: "number", inputmode: "numeric", size: 4, onchange: () => {
     try {
       save({ sticky_days: wholeNumber(sticky.value, 0, 3650, t("notANumber")) });
@@ -84,15 +84,27 @@ export async function source(id) {
     h("p", { class: "crumbs" }, h("a", { href: "/dashboard/sources" }, t("sources"))),
     h("header", { class: "head" }, title, h("button", { type: "button", onclick: edit }, t("edit"))), about,
     editor.element,
-    h("section", { class: "panel" }, h("h2", null, t("settings")), choices, field(t("sticky"), sticky, t("stickyHint"))));
+    h("section", { class: "panel" }, h("h2", null, t("settings")), choices, apply, field(t("sticky"), sticky, t("stickyHint"))));
 
   function show() {
     title.textContent = one.name;
     about.textContent = one.description ?? "";
     if (document.activeElement !== sticky) sticky.value = String(one.sticky_days);
-    put(choices, h("legend", null, t("strategy")), strategies.map((each) => h("label", { class: each === one.strategy ? "choice chosen" : "choice" },
-      h("input", { type: "radio", name: "strategy", value: each, checked: each === one.strategy, onchange: () => save({ strategy: each }) }),
-      h("span", null, h("strong", null, t(each)), h("small", null, t(`about_${each}`))))));
+    for (const radio of radios) {
+      radio.checked = radio.value === one.strategy;
+      radio.closest("label").classList.toggle("chosen", radio.checked);
+    }
+    apply.hidden = true;
+    editor.strategy(one.strategy);
+  }
+
+  /** As it is at the server, where somebody else may have changed it; what is being edited here stays. */
+  async function read() {
+    const fresh = await get(`/sources/${id}`);
+    const isChoosing = !apply.hidden;
+    one = fresh;
+    if (!isChoosing) show();
+    editor.meet(fresh.operator_weights);
   }
 
   async function save(changes) {
@@ -115,7 +127,7 @@ export async function source(id) {
     const name = h("input", { required: true, maxlength: 200, value: one.name });
     const description = h("input", { maxlength: 1000, value: one.description ?? "" });
     const changes = await ask({ title: t("edit"), action: t("save"), fields: [field(t("name"), name), field(t("description"), description)], act: async () => {
-      const wanted = { name: name.value, description: description.value };
+      const wanted = { name: nameIn(name), description: description.value };
       const before = { name: one.name, description: one.description ?? "" };
       one = { ...one, ...await send("PATCH", `/sources/${id}`, wanted) };
       return before;
@@ -129,17 +141,28 @@ export async function source(id) {
     } });
   }
 
+  const reread = gently(read, scope);
+  onEvent((event) => {
+    if (event.kind === "weights_changed" || event.kind.startsWith("operator_")) reread();
+  }, scope);
   one = await get(`/sources/${id}`);
   show();
   await editor.begin(one.operator_weights);
-  return { title: one.name, element, refresh: editor.refresh, moved: editor.moved, leave: editor.leave, isUnsaved: editor.isUnsaved };
+  return { title: one.name, element, moved: editor.moved, isUnsaved: editor.isUnsaved, refresh() {
+    reread();
+    editor.refresh();
+  } };
 }
 
 /** The weights of a source, edited in place: what they come to is shown while they are typed, and all are saved at once. */
-function weightEditor(id) {
+function weightEditor(scope, id) {
   let saved = [];
   let draft = [];
   let shares = new Map();
+  let followsWeights = true;
+  let isStoring = false;
+  let readings = 0;
+  const note = h("p", { class: "note" });
   const body = h("tbody", null);
   const place = h("div");
   const list = table(t("weights"), [t("operator"), t("weight"), `#${t("target")}`, `#${t("actual")}`, t("band"), `#${t("contactsGiven")}`, ""], body);
@@ -147,7 +170,7 @@ function weightEditor(id) {
   const period = h("select", { "aria-label": t("period"), onchange: () => adjust({ period: period.value }, { replace: true }) },
     Object.keys(periods).map((each) => option(each, t(each), each === (parameters().get("period") ?? "week"))));
   const element = h("section", { class: "panel" },
-    h("header", { class: "head" }, h("h2", null, t("weights")), h("label", null, t("period"), " ", period)), place, h("p", { class: "note" }, t("bandText")), state,
+    h("header", { class: "head" }, h("h2", null, t("weights")), h("label", null, t("period"), " ", period)), place, note, state,
     h("button", { type: "button", onclick: addOperator }, t("addToSource")));
 
   const isChanged = () => JSON.stringify(draft.map(pair)) !== JSON.stringify(saved.map(pair));
@@ -157,7 +180,10 @@ function weightEditor(id) {
   async function readShares() {
     const days = periods[parameters().get("period")] ?? periods.week;
     const from = new Date(Date.now() - days * 86_400_000).toISOString();
-    shares = new Map((await get(`/sources/${id}/shares${query({ from })}`)).map((one) => [one.operator_id, one]));
+    const reading = ++readings;
+    const found = await get(`/sources/${id}/shares${query({ from })}`);
+    if (reading !== readings) return;
+    shares = new Map(found.map((one) => [one.operator_id, one]));
     show();
   }
 
@@ -223,8 +249,12 @@ function weightEditor(id) {
       count.textContent = number(share?.contacts ?? 0);
       if (!hasActual) put(picture, shareBand({ target_share: fresh.target, actual_share: null, low: null, high: null }, fresh.scale, percentage(fresh.target)));
       else {
+        // The verdict is on the weights that are saved.
+        if (!followsWeights || isChanged()) {
+          put(picture, shareBand({ target_share: fresh.target, actual_share: share.actual_share, low: 0, high: 1 }, fresh.scale, percentage(share.actual_share)));
+          return;
+        }
         const verdict = share.actual_share > share.high ? t("aboveBand") : share.actual_share < share.low ? t("belowBand") : t("inBand");
-        // The band belongs to the weights that are saved; the target moves with what is typed.
         put(picture, shareBand({ ...share, target_share: fresh.target }, fresh.scale,
           t("shareRow", { name: fresh.name, target: percentage(fresh.target), actual: percentage(share.actual_share), verdict })),
           h("small", { class: verdict === t("inBand") ? "good" : "why" }, verdict));
@@ -235,28 +265,58 @@ function weightEditor(id) {
   }
 
   async function store() {
+    if (isStoring) return;
     if (!draft.every((one) => isWhole(one.weight))) {
       complain(new Refusal(422, t("weightFault")));
       return;
     }
     const before = saved;
+    const sent = draft.map((one) => ({ ...one }));
+    isStoring = true;
     try {
-      await write(draft);
-      tell(t("weightsSaved"), { undo: () => write(before) });
+      await write(sent);
+      // What was typed meanwhile is still to be saved.
+      tell(t("weightsSaved"), { undo: async () => {
+        await write(before);
+        discard();
+      } });
     } catch (error) {
       complain(error);
+    } finally {
+      isStoring = false;
     }
+    if (document.activeElement?.closest("tbody") === body) document.activeElement.blur();
+    readShares().catch(complain);
   }
 
-  /** Replaces all weights in one transaction. */
+  /** Replaces all weights in one transaction, if they still are those that are shown as saved. */
   async function write(weights) {
+    const present = (await get(`/sources/${id}`)).operator_weights.map(entry);
+    if (JSON.stringify(present.map(pair)) !== JSON.stringify(saved.map(pair))) {
+      meet(present);
+      throw new Refusal(409, t("weightsElsewhere"));
+    }
     await send("PUT", `/sources/${id}/distribution`, {
       operator_weights: weights.map((one) => ({ operator_id: one.operator_id, source_id: Number(id), weight: one.weight })),
     });
     saved = weights.map((one) => ({ ...one }));
-    draft = weights.map((one) => ({ ...one }));
-    for (const input of body.querySelectorAll("input")) if (document.activeElement === input) input.blur();
-    await readShares();
+    show();
+  }
+
+  const entry = (one) => ({ operator_id: one.operator_id, weight: one.weight, name: one.name ?? one.operator.name, is_active: one.is_active ?? one.operator.is_active });
+
+  /** The weights are these now. What is being edited here stays, but for operators who are gone; else they are shown. */
+  function meet(weights) {
+    const wasChanged = isChanged();
+    const before = new Map(saved.map(pair));
+    saved = weights.map(entry);
+    if (!wasChanged) draft = saved.map((one) => ({ ...one }));
+    else {
+      const present = new Map(saved.map((one) => [one.operator_id, one]));
+      draft = draft.filter((one) => present.has(one.operator_id) || !before.has(one.operator_id))
+        .map((one) => ({ ...one, is_active: present.get(one.operator_id)?.is_active ?? one.is_active }));
+    }
+    show();
   }
 
   function discard() {
@@ -286,31 +346,34 @@ function weightEditor(id) {
     }
   }
 
-  const reading = gently(readShares, 5000);
-  const stop = onEvent((event) => {
-    if (event.kind === "registered" || event.kind === "assigned" || event.kind === "transferred") reading.ask();
-  });
+  const reread = gently(readShares, scope, 5000);
+  onEvent((event) => {
+    if (event.kind === "registered" || event.kind === "assigned" || event.kind === "transferred") reread();
+  }, scope);
   const warn = (event) => {
     if (isChanged()) event.preventDefault();
   };
   addEventListener("beforeunload", warn);
+  scope.end(() => removeEventListener("beforeunload", warn));
   return {
     element,
     async begin(weights) {
-      saved = weights.map((one) => ({ operator_id: one.operator_id, weight: one.weight, name: one.operator.name, is_active: one.operator.is_active }));
+      saved = weights.map(entry);
       draft = saved.map((one) => ({ ...one }));
       await readShares();
     },
-    refresh: reading.ask,
+    meet,
+    /** Of these alone shares are expected to follow the weights. */
+    strategy(name) {
+      followsWeights = name === "weighted_random" || name === "smooth_weighted";
+      note.textContent = t(followsWeights ? "bandText" : "noBandText");
+      show();
+    },
+    refresh: reread,
     isUnsaved: isChanged,
     moved() {
       period.value = parameters().get("period") ?? "week";
       readShares().catch(complain);
-    },
-    leave() {
-      stop();
-      reading.stop();
-      removeEventListener("beforeunload", warn);
     },
   };
 }

@@ -19,8 +19,8 @@ export function tell(text, { undo, bad = false } = {}) {
       onclick: async () => {
         remove();
         try {
-          await undo();
-          tell(t("undone"));
+          const said = await undo();
+          tell(typeof said === "string" ? said : t("undone"));
         } catch (error) {
           complain(error);
         }
@@ -55,10 +55,13 @@ export function ask({ title, text, fields = [], action, isDangerous = false, act
     let result = null;
     const fault = h("p", { class: "fault", role: "alert" });
     const submit = h("button", { type: "submit", class: isDangerous ? "danger" : "primary" }, action);
+    const cancel = h("button", { type: "button", onclick: () => dialog.close() }, t("cancel"));
     const form = h("form", {
       onsubmit: async (event) => {
         event.preventDefault();
-        submit.disabled = true;
+        if (submit.disabled) return;
+        // What is under way cannot be given up any more.
+        submit.disabled = cancel.disabled = true;
         put(fault);
         try {
           result = await act();
@@ -67,14 +70,17 @@ export function ask({ title, text, fields = [], action, isDangerous = false, act
           if (!(error instanceof Refusal)) console.error(error);
           put(fault, error.message);
         } finally {
-          submit.disabled = false;
+          submit.disabled = cancel.disabled = false;
         }
       },
     },
     h("h2", null, title), text && h("p", null, text), ...fields, fault,
-    h("div", { class: "buttons" }, h("button", { type: "button", onclick: () => dialog.close() }, t("cancel")), submit));
+    h("div", { class: "buttons" }, cancel, submit));
     const opener = document.activeElement;
     const dialog = h("dialog", { "aria-label": title }, form);
+    dialog.addEventListener("cancel", (event) => {
+      if (submit.disabled) event.preventDefault();
+    });
     dialog.addEventListener("close", () => {
       dialog.remove();
       opener?.focus?.();
@@ -104,6 +110,13 @@ export function operatorPicker(operators, { without } = {}) {
   const sorted = operators.filter((one) => one.id !== without).sort((a, b) => room(b) - room(a) || a.name.localeCompare(b.name));
   return h("select", { required: true }, sorted.map((one) => option(one.id,
     `${one.name} · ${number(one.current_load)}/${number(one.max_load)}${one.is_active ? "" : ` · ${t("inactive")}`}`)));
+}
+
+/** The name typed into a field, or throws what is wrong with it. */
+export function nameIn(input) {
+  const name = input.value.trim();
+  if (name === "" || [...name].length > 200) throw new Refusal(422, t("nameFault"));
+  return name;
 }
 
 /** A whole number between bounds, or throws what is wrong with it. */
@@ -213,6 +226,7 @@ export function toggle(label, isOn, change) {
 
 /** Lets arrows go from row to row of a table's body, and Enter follow the row's first link. */
 export function walkable(body) {
+  body.dataset.walkable = "";
   body.addEventListener("keydown", (event) => {
     const row = event.target.closest("tr");
     if (!row || event.target !== row) return;
@@ -240,9 +254,14 @@ export function focusRow(body, row) {
   row.focus();
 }
 
-/** A table with a scrolling frame of its own, so that the page never scrolls sideways. A head that begins with `#` is one of numbers. */
+/**
+ * A table with a scrolling frame of its own, so that the page never scrolls sideways. A head that begins with
+ * `#` is one of numbers, and one with `~` is left out on a phone, like cells of the
+ * class `minor`.
+ */
 export function table(caption, heads, body) {
   const head = (one) => typeof one === "string" && one.startsWith("#") ? h("th", { scope: "col", class: "figure" }, one.slice(1))
+    : typeof one === "string" && one.startsWith("~") ? h("th", { scope: "col", class: "minor" }, one.slice(1))
     : one === "" ? h("td", null) : h("th", { scope: "col" }, one);
   return h("div", { class: "table" }, h("table", null, h("caption", null, caption), h("thead", null, h("tr", null, heads.map(head))), body));
 }
