@@ -21,12 +21,13 @@ struct EventPiece: Sendable {
     /// The events, which come after a position, in pieces of moderate size.
     static func pieces(of events: [Event], after position: Int) -> [EventPiece] {
         var pieces: [EventPiece] = []
+        var json = JSONWriter(capacity: 512)
         for (index, event) in events.enumerated() {
             if index == 0 || pieces[pieces.count - 1].size >= Self.enough {
                 let capacity = min((events.count - index) * 256, Self.enough + 1024)
                 pieces.append(EventPiece(after: pieces.last?.last ?? position, capacity: capacity))
             }
-            pieces[pieces.count - 1].append(event)
+            pieces[pieces.count - 1].append(event, &json)
         }
         return pieces
     }
@@ -44,10 +45,14 @@ struct EventPiece: Sendable {
 
     /// An event as `text/event-stream` has it. A kind is one word, and JSON has no line break outside of strings, in
     /// which it is escaped.
-    private mutating func append(_ event: Event) {
-        var json = JSONWriter(capacity: 512)
+    private mutating func append(_ event: Event, _ json: inout JSONWriter) {
+        json.removeAll()
         json.event(event)
-        bytes.writeString("id: \(event.position)\nevent: \(event.kind)\ndata: ")
+        bytes.writeStaticString("id: ")
+        bytes.writeString(String(event.position))
+        bytes.writeStaticString("\nevent: ")
+        bytes.writeString(event.kind)
+        bytes.writeStaticString("\ndata: ")
         bytes.writeBytes(json.bytes)
         bytes.writeStaticString("\n\n")
         ends.append((event.position, bytes.writerIndex))

@@ -38,7 +38,9 @@ final class EventTail: Sendable {
         var size = 0
         /// How often the log was found shorter than it had been.
         var generation = 0
-        /// Streams that have everything.
+        /// Whether there may be something for those that wait.
+        var hasNews = false
+        /// Streams that had everything when they asked.
         var waiting: [Int: @Sendable () -> Void] = [:]
         /// Whether the last attempt to read failed.
         var isInterrupted = false
@@ -48,7 +50,9 @@ final class EventTail: Sendable {
             size = 0
         }
 
-        mutating func takeWaiting() -> [@Sendable () -> Void] {
+        mutating func takeWoken() -> [@Sendable () -> Void] {
+            guard hasNews else { return [] }
+            hasNews = false
             defer { waiting.removeAll(keepingCapacity: true) }
             return Array(waiting.values)
         }
@@ -64,6 +68,8 @@ final class EventTail: Sendable {
 
     /// How many events are read at a time.
     static let page = 1000
+    /// Between those who are woken.
+    private static let pause: Duration = .milliseconds(5)
 
     /// - Parameters:
     ///   - limit: how many streams may be open.
@@ -166,15 +172,30 @@ extension EventTail {
     private func follow() async {
         while isWanted() {
             let position = state.withLock { $0.position }
+            var isBusy = false
             do throws(StoreError) {
                 let part = try await readNew(position ?? .max)
                 take(part, after: position)
-                guard part.events.count < Self.page else { continue }
+                isBusy = part.events.count >= Self.page / 4
             } catch {
                 noteFailure(error)
             }
-            try? await Task.sleep(for: interval)
+            // Much at a time would keep whoever registers contacts meanwhile waiting.
+            await rest(for: isBusy ? interval / 5 : interval)
         }
+    }
+
+    /// Rests, and meanwhile wakes those for whom there is something, a few at a time: to send much to all of them at once
+    /// would keep requests waiting that the same thread serves.
+    private func rest(for duration: Duration) async {
+        let end = ContinuousClock.now + duration
+        let woken = state.withLock { $0.takeWoken() }
+        let share = woken.count / max(1, Int(duration / Self.pause)) + 1
+        for start in stride(from: 0, to: woken.count, by: share) {
+            for wake in woken[start...].prefix(share) { wake() }
+            try? await Task.sleep(for: Self.pause)
+        }
+        try? await Task.sleep(until: end)
     }
 
     /// Whether anybody listens. When nobody does, the next stream begins anew.
@@ -190,29 +211,25 @@ extension EventTail {
 
     private func take(_ part: LogPart, after position: Int?) {
         let pieces = position.map { EventPiece.pieces(of: part.events, after: $0) } ?? []
-        let (woken, isContinued) = state.withLock { state -> ([@Sendable () -> Void], Bool) in
+        let isContinued = state.withLock { state in
             defer { state.isInterrupted = false }
             // The events up to the end, if they are not there, were deleted by hand.
             state.position = pieces.last?.last ?? part.end
+            state.hasNews = state.hasNews || state.position != position
             if part.end < position ?? 0 {
                 // A standby took over that had not got everything, or a backup was brought back. Whoever listens starts
                 // over behind the last event that there is.
                 state.generation += 1
             }
-            guard !pieces.isEmpty else {
-                guard state.position != position else { return ([], state.isInterrupted) }
-                state.forgetPieces()
-                return (state.takeWaiting(), state.isInterrupted)
-            }
+            if pieces.isEmpty, state.position != position { state.forgetPieces() }
             for piece in pieces {
                 state.pieces.append(piece)
                 state.size += piece.size
             }
             while state.size > mostKept, state.pieces.count > 1 { state.size -= state.pieces.removeFirst().size }
-            return (state.takeWaiting(), state.isInterrupted)
+            return state.isInterrupted
         }
         if isContinued { observation.streamsContinued() }
-        for wake in woken { wake() }
     }
 
     /// Told once: what is wrong with the database, others say often enough.

@@ -25,6 +25,11 @@ public struct JSONWriter: Sendable {
         content.reserveCapacity(capacity)
     }
 
+    /// Forgets what has been written, and keeps the room for it.
+    public mutating func removeAll() {
+        content.removeAll(keepingCapacity: true)
+    }
+
     /// Writes an object with the fields that `body` writes.
     @inlinable
     public mutating func object(_ body: (inout JSONWriter) -> Void) {
