@@ -61,7 +61,8 @@ class Balancer:
             master.shutdown(socket.SHUT_WR)
             said = b"".join(iter(lambda: master.recv(65536), b"")).decode()
         rows = csv.DictReader(said.removeprefix("# ").splitlines())
-        return {row["svname"]: row["status"] for row in rows if (row["svname"] or "").startswith("app-")}
+        return {row["svname"]: row["status"] for row in rows
+                if row["pxname"] == "instances" and (row["svname"] or "").startswith("app-")}
 
     def wait_until_up(self, *numbers: int, within: float = 10) -> None:
         """HAProxy sends requests to these instances, counted from 1."""

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from balancer import Balancer
+from balancer import Balancer, Trio
 from client import is_stream
 from database import Database
 from instance import migrate
@@ -375,6 +375,32 @@ def test_streams_go_on_during_the_drain(instances, database, listen):
     contact = api.contact(source)["id"]
     again = listen(other, last_event_id=listener.last_event_id)
     assert again.hear(1)[0].event["contact_id"] == contact
+
+
+def test_behind_haproxy_streams_leave_an_instance_that_stops_for_those_that_stay(instances, empty_database, listen):
+    trio = Trio(instances, empty_database)
+    try:
+        api = trio.balancer.client()
+        source = api.source()["id"]
+        listeners = [listen(trio.balancer).wait_until_open() for _ in range(9)]
+        assert [streams(instance) for instance in trio.instances] == [3, 3, 3]
+        assert api.request("POST", STREAM).must_be(405).headers["X-Request-ID"] != listeners[0].headers["X-Request-ID"]
+        first = api.contact(source)["id"]
+        for listener in listeners:
+            listener.hear(1)
+        trio.instances[0].process.send_signal(signal.SIGTERM)
+        eventually(lambda: sum(listener.end is not None for listener in listeners) == 3, 3, "they stay")
+        assert trio.instances[0].is_running, "it is still draining"
+        second = api.contact(source)["id"]
+        back = [listen(trio.balancer, last_event_id=each.last_event_id) for each in listeners if each.end]
+        third = api.contact(source)["id"]
+        for listener in (each for each in listeners if not each.end):
+            assert [each.event["contact_id"] for each in listener.hear(3)] == [first, second, third]
+        for listener in back:
+            assert [each.event["contact_id"] for each in listener.hear(2)] == [second, third]
+        assert trio.instances[0].exit_code() == 0
+    finally:
+        trio.end()
 
 
 @pytest.mark.faults
