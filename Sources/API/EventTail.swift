@@ -235,6 +235,8 @@ extension EventTail {
     /// Told once: what is wrong with the database, others say often enough.
     private func noteFailure(_ error: StoreError) {
         let isFirst = state.withLock { state in
+            // An instance that stops loses its database when it has no streams any more.
+            guard state.streams > 0 else { return false }
             defer { state.isInterrupted = true }
             return !state.isInterrupted
         }
