@@ -66,8 +66,10 @@ final class EventTail: Sendable {
     private let readNew: Reading
     private let readOld: Reading
 
-    /// How many events are read at a time.
+    /// How many events are read at a time for all.
     static let page = 1000
+    /// How many a stream reads that is behind. Many may be, and each keeps them until its caller has taken them.
+    static let ownPage = 250
     /// Between those who are woken.
     private static let pause: Duration = .milliseconds(5)
 
@@ -76,7 +78,7 @@ final class EventTail: Sendable {
     ///   - interval: how long it rests when it has read everything.
     ///   - mostKept: how many bytes of what came last are kept for streams that lag behind.
     ///   - readNew: reads what has come, soon; at most ``page`` events.
-    ///   - readOld: reads for one stream that is behind; as many.
+    ///   - readOld: reads for one stream that is behind.
     init(
         limit: Int = 1000, interval: Duration = .milliseconds(250), mostKept: Int = 2_097_152,
         observation: Observation, readNew: @escaping Reading, readOld: @escaping Reading
@@ -96,7 +98,7 @@ final class EventTail: Sendable {
                 try await store.newEvents(after: position, atMost: Self.page)
             },
             readOld: { (position) throws(StoreError) in
-                try await store.oldEvents(after: position, atMost: Self.page)
+                try await store.oldEvents(after: position, atMost: Self.ownPage)
             })
     }
 
@@ -152,7 +154,8 @@ extension EventTail {
             do throws(StoreError) {
                 return try await readOld(position)
             } catch {
-                noteFailure(error)
+                // That others are behind, too, is no interruption.
+                if case .tooManyLongReads = error {} else { noteFailure(error) }
                 try? await Task.sleep(for: .seconds(1))
             }
         }

@@ -46,10 +46,12 @@ extension LeadStore {
             events: events, end: try reading { () throws(PostgresError) in try found[3][0].decode(Int.self) })
     }
 
-    /// The same for one who is behind and in no hurry: takes its turn among lists and reports.
+    /// The same for those who are behind, of whom there may be many: one after the other, whatever they wait for.
     /// - Throws: `StoreError.tooManyLongReads` and others.
     public func oldEvents(after position: Int, atMost limit: Int) async throws(StoreError) -> LogPart {
-        try await inTurn { () async throws(StoreError) in try await newEvents(after: position, atMost: limit) }
+        guard await latecomers.enter() else { throw .tooManyLongReads }
+        defer { latecomers.leave() }
+        return try await newEvents(after: position, atMost: limit)
     }
 
     /// What happened to a contact, oldest first, all that had been committed when it was asked for.

@@ -11,6 +11,8 @@ public import Postgres
 public struct LeadStore: Sendable {
     let pool: Pool
     private let longReads: Turnstile
+    /// Those who follow the log and are behind.
+    let latecomers = Turnstile(places: 1, patience: .seconds(10))
     /// Contacts that are asked for by id.
     let singleContacts: SharedQuery<Contact>
     /// Leads that are asked for by id.
@@ -126,24 +128,17 @@ public struct LeadStore: Sendable {
         _ statements: [Statement], _ planning: Statement,
         after prepare: @Sendable (Connection) async throws(PostgresError) -> Void = { (_) throws(PostgresError) in }
     ) async throws(StoreError) -> [QueryResult] {
-        let results = try await inTurn { () async throws(StoreError) in
-            try await storing { () throws(PostgresError) in
-                try await pool.withConnection { (connection) throws(PostgresError) in
-                    try await prepare(connection)
-                    return try await connection.send(
-                        ["begin isolation level repeatable read read only", planning] + statements.map(\.plannedAfresh)
-                            + ["commit"])
-                }
+        guard await longReads.enter() else { throw .tooManyLongReads }
+        defer { longReads.leave() }
+        let results = try await storing { () throws(PostgresError) in
+            try await pool.withConnection { (connection) throws(PostgresError) in
+                try await prepare(connection)
+                return try await connection.send(
+                    ["begin isolation level repeatable read read only", planning] + statements.map(\.plannedAfresh)
+                        + ["commit"])
             }
         }
         return Array(results[2..<results.count - 1])
-    }
-
-    /// Reads what may be much, when few others do.
-    func inTurn<Value>(_ read: () async throws(StoreError) -> Value) async throws(StoreError) -> Value {
-        guard await longReads.enter() else { throw .tooManyLongReads }
-        defer { longReads.leave() }
-        return try await read()
     }
 }
 
