@@ -7,8 +7,11 @@ import Postgres
 /// searching is worth: only the latest contacts that the filters leave are looked at. See `docs/decisions/0019`.
 enum ContactSearch {
     /// How many contacts are looked at, for each that is wanted, before the indexes of leads are asked.
-    private static let walkedPerContact = 50
+    private static let walkedPerContact = 30
     private static let walkLimit = 50_000
+    /// Up to how many leads each is asked for its contacts; of more, contacts are walked until the page is full, which is
+    /// soon.
+    private static let fewLeads = 5_000
 
     /// The ids of the page's contacts and one more, which tells whether there is a next.
     ///
@@ -20,76 +23,121 @@ enum ContactSearch {
         let order: Statement = "\(unsafe: page.order.rawValue)"
         let after: Statement =
             page.cursor.map { "id \(unsafe: page.order == .ascending ? ">" : "<") \($0)" } ?? "true"
-        let isFull: Statement = """
-            ((select count(*) from near) >= \(wanted) or (select count(*) from walked) < \(walked))
-            """
         return """
             with \(LeadSearch.keys(query)),
-            walked as materialized (
-                select id, lead_id from contacts where \(filter) and \(after) order by id \(order) limit \(walked)
-            ),
             near as materialized (
                 select walked.id
-                from walked
+                from (
+                    select id, lead_id from contacts where \(filter) and \(after) order by id \(order) limit \(walked)
+                ) walked
                 cross join lateral (select id as lead, name from leads where leads.id = walked.lead_id offset 0) l
                 where \(LeadSearch.isFound(query, lead: "l.lead"))
                 order by walked.id \(order)
                 limit \(wanted)
             ),
+            outcome as materialized (
+                select count(*) >= \(wanted) or (
+                    -- Whether there are no more than that.
+                    select count(*) < \(walked)
+                    from (select from contacts where \(filter) and \(after) order by id \(order) limit \(walked)) all_of_them
+                ) as is_full
+                from near
+            ),
+            found as materialized (\(LeadSearch.leads(query, unless: "(select is_full from outcome)"))),
             far as (
-                select found.id
-                from (\(LeadSearch.leads(query, unless: isFull))) l
+                select theirs.id
+                from found
                 cross join lateral (
                     select id
                     from contacts
-                    where lead_id = l.lead_id and \(filter) and \(after)
+                    where lead_id = found.lead_id and \(filter) and \(after)
                     order by id \(order)
                     limit \(wanted)
-                ) found
-                order by found.id \(order)
-                limit \(wanted)
+                ) theirs
+                where (select count(*) from found) <= \(fewLeads)
+                union all
+                (
+                    -- What is true of a truth keeps the planner from walking those who are found.
+                    select id
+                    from contacts
+                    where (select count(*) from found) > \(fewLeads) and (lead_id in (select lead_id from found)) is true
+                        and \(filter) and \(after)
+                    order by id \(order)
+                    limit \(wanted)
+                )
             ),
-            spoken as (\(spoken(query, of: filter, after: after, order, wanted)))
+            spoken as (\(spoken(query, of: filter, after: after, page.order, wanted)))
             select id
-            from (select id from near where \(isFull) union select id from far union select id from spoken) found
+            from (
+                select id from near where (select is_full from outcome)
+                union select id from far
+                union select id from spoken
+            ) matching
             order by id \(order)
             offset \(page.skip) limit \(page.limit + 1)
             """
     }
 
     /// Of the latest contacts, those whose messages have all the words.
+    ///
+    /// Who reads on from the latest looks at nothing twice; who reads towards the latest has to know where to begin.
     private static func spoken(
-        _ query: LeadQuery, of filter: Statement, after: Statement, _ order: Statement, _ wanted: Int
+        _ query: LeadQuery, of filter: Statement, after: Statement, _ order: Page.Order, _ wanted: Int
     ) -> Statement {
-        guard let letters = letters(of: query.words) else { return "select id from contacts where false" }
-        // To look for the letters takes a hundredth of the time of taking a message apart.
-        let hasLetters = ways(ofWriting: letters).reduce("false" as Statement) { "\($0) or strpos(message, \($1)) > 0" }
-        return """
+        let patterns = query.words.compactMap(pattern)
+        guard !patterns.isEmpty else { return "select id from contacts where false" }
+        // To look for the letters takes a twentieth of the time of taking a message apart.
+        let hasLetters = patterns.reduce("true" as Statement) { "\($0) and message ~ \($1)" }
+        let hasWords: Statement = """
+            \(hasLetters) and to_tsvector('simple', translate(message, 'ёЁ', 'еЕ'))
+                @@ to_tsquery('simple', \(LeadSearch.textSearch(query.words)))
+            """
+        return switch order {
+        case .descending:
+            """
             select id
-            from contacts
-            where \(filter) and \(after)
-                and id >= coalesce(
-                    (
-                        select id from contacts where \(filter)
-                        order by id desc offset \(ContactFilter.searchedMessages - 1) limit 1
-                    ), 0)
-                and (\(hasLetters))
-                and to_tsvector('simple', translate(message, 'ёЁ', 'еЕ'))
-                    @@ to_tsquery('simple', \(LeadSearch.textSearch(query.words)))
-            order by id \(order)
+            from (
+                select id, message from contacts where \(filter) order by id desc limit \(ContactFilter.searchedMessages)
+            ) latest
+            where \(after) and \(hasWords)
+            order by id desc
             limit \(wanted)
             """
+        case .ascending:
+            """
+            select id
+            from contacts
+            where \(filter) and \(after) and \(hasWords) and id >= coalesce(
+                (
+                    select id
+                    from contacts
+                    where \(filter)
+                    order by id desc
+                    offset \(ContactFilter.searchedMessages - 1) limit 1
+                ), 0)
+            order by id
+            limit \(wanted)
+            """
+        }
     }
 
-    /// The longest run of letters and digits that a message must have, character by character but for their case. Without
-    /// any, nothing is looked for.
-    private static func letters(of words: [String]) -> String? {
-        words.flatMap { $0.split { !($0.isLetter || $0.isNumber) || "еёЕЁ".contains($0) } }
-            .max { $0.utf8.count < $1.utf8.count }.map(String.init)
-    }
-
-    /// In small letters, in capitals, and with a capital first.
-    private static func ways(ofWriting letters: String) -> [String] {
-        Set([letters, letters.uppercased(), letters.prefix(1).uppercased() + letters.dropFirst()]).sorted()
+    /// A regular expression for the longest run of letters and digits of a word, in either case, where a word may begin;
+    /// nil for a word without any. No message that has the word is without it, ё being as good as е.
+    private static func pattern(_ word: String) -> String? {
+        let scalars = Array(word.unicodeScalars)
+        func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+            (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+                && !"еёЕЁ".unicodeScalars.contains(scalar)
+        }
+        let run = scalars.indices.split { !isPlain(scalars[$0]) }.max { $0.count < $1.count }
+        guard let run, let first = run.first else { return nil }
+        let beginsWord = first == 0 || !"еёЕЁ".unicodeScalars.contains(scalars[first - 1])
+        let letters = run.map { index in
+            let (small, capital) = (
+                scalars[index].properties.lowercaseMapping, scalars[index].properties.uppercaseMapping
+            )
+            return small == capital ? small : "[\(small)\(capital)]"
+        }
+        return (beginsWord ? "(^|[^[:alnum:]])" : "") + letters.joined()
     }
 }

@@ -110,6 +110,14 @@ left join contacts c on c.source_id = s.id
 group by s.id
 order by s.id
 """
+GIVEN = """
+select operator_id, count(*)
+from contacts
+where source_id = %s and operator_id is not null
+    and coalesce(assigned_at, created_at) >= %s and coalesce(assigned_at, created_at) < %s
+group by operator_id
+order by operator_id
+"""
 
 PLACED = "select count(distinct contact_id) from events where to_operator_id is not null"
 
@@ -201,6 +209,9 @@ class Database:
     def tally_drift(self) -> list[tuple]:
         return self.rows("select * from report.tally_drift")
 
+    def quarter_drift(self) -> list[tuple]:
+        return self.rows("select * from report.quarter_drift")
+
     def event_drift(self) -> list[tuple]:
         return self.rows("select * from report.event_drift")
 
@@ -236,8 +247,15 @@ class Database:
         """Source, contacts registered since then, contacts that wait."""
         return self.rows(TODAY_BY_SOURCE, since)
 
-    def registered_between(self, begin, end) -> int:
-        return self.value("select count(*) from contacts where created_at >= %s and created_at < %s", begin, end)
+    def given(self, source_id: int, begin, end) -> list[tuple]:
+        """Operator, contacts of the source given to it in that time that it has or had last."""
+        return self.rows(GIVEN, source_id, begin, end)
+
+    def registered_by_minute(self, begin, end) -> dict:
+        """Of those minutes in which there are any."""
+        return dict(self.rows("""
+            select date_trunc('minute', created_at), count(*) from contacts where created_at >= %s and created_at < %s group by 1
+        """, begin, end))
 
     def status_of_contacts(self) -> dict[int, str]:
         return dict(self.rows("select id, status::text from contacts"))

@@ -3,8 +3,12 @@
 import datetime
 import urllib.parse
 
+import time
+from random import Random
+
 import pytest
 
+from load import generator, in_parallel
 from shapes import check_overview, fault, must_have_faults
 from waiting import eventually
 
@@ -172,3 +176,89 @@ def test_what_is_no_moment_is_a_422(api):
         api.get(f"{PATH}?today_from=yesterday"),
         fault("datetime_from_date_parsing", ["query", "today_from"],
               "Input should be a valid datetime or date, input is too short", "yesterday", error="input is too short"))
+
+
+# Against a recount
+
+@pytest.mark.parametrize("sweep", [1, 3600])
+def test_after_random_changes_by_many_at_once_all_numbers_are_those_of_a_recount(servers, empty_database, sweep):
+    """The changes are summed up every second by both instances, or never. Time passes by hand: contacts of three days."""
+    random = generator(f"overview, sweep {sweep}")
+    instances = servers(2, LEADS_SWEEP_SECONDS=sweep)
+    clients = [instances[thread % 2].client() for thread in range(8)]
+    api = clients[0]
+    operators = [api.operator(max_load=random.randint(2, 8))["id"] for _ in range(6)]
+    sources = [api.source({id: random.randint(1, 9) for id in random.sample(operators, 3)})["id"] for _ in range(3)]
+    changes = random.choices(
+        ["register", "batch", "close", "reopen", "transfer", "release", "bulk", "requeue", "weights", "archive", "past"],
+        weights=[40, 4, 20, 10, 10, 8, 3, 3, 6, 1, 20], k=300)
+    seeds = [random.random() for _ in changes]
+    contacts: list[int] = []
+
+    def change(thread: int, number: int) -> None:
+        client, choice = clients[thread], Random(seeds[number])
+        operator, source = choice.choice(operators), choice.choice(sources)
+        some = [choice.choice(contacts or [1]) for _ in range(5)]
+        match changes[number]:
+            case "register":
+                contacts.append(client.contact(source, priority=choice.randint(0, 2))["id"])
+                return
+            case "batch":
+                answer = client.post("/api/v1/contacts/batch", [{"source_id": choice.choice(sources)} for _ in range(10)])
+                contacts.extend(each["contact"]["id"] for each in answer.must_be(200).json)
+            case "close" | "reopen" | "release" as word:
+                answer = client.post(f"/api/v1/contacts/{some[0]}/{word}")
+            case "transfer":
+                answer = client.post(f"/api/v1/contacts/{some[0]}/transfer", {"operator_id": operator, "force": choice.random() < 0.5})
+            case "bulk":
+                answer = client.post("/api/v1/contacts/bulk", {"action": "close", "ids": sorted(set(some))})
+            case "requeue":
+                client.patch(f"/api/v1/operators/{operator}", {"is_active": False, "requeue": True})
+                answer = client.patch(f"/api/v1/operators/{operator}", {"is_active": True})
+            case "weights":
+                weights = [{"operator_id": id, "weight": 1 + id} for id in choice.sample(operators, choice.randint(0, 3))]
+                answer = client.post(f"/api/v1/sources/{source}/weights", weights)
+            case "archive":
+                answer = client.delete(f"/api/v1/operators/{operator}")
+            case "past":
+                empty_database.move_back(some[0], minutes=choice.choice((1, 7, 100, 1000)))
+                return
+        assert answer.status in {200, 404, 409}, (changes[number], answer.status, answer.text)
+
+    in_parallel(len(clients), change, range(len(changes)), seconds=60)
+    eventually(lambda: empty_database.stranded() == [], 5, lambda: f"stranded: {empty_database.stranded()}")
+    assert empty_database.quarter_drift() == [] and empty_database.tally_drift() == []
+    assert empty_database.deadlocks() == 0
+    # What was computed for somebody before it came to rest is no longer shown.
+    time.sleep(1.1)
+    must_be_the_recount(api, empty_database, sources)
+
+
+def must_be_the_recount(api, database, sources) -> None:
+    now = datetime.datetime.now(UTC)
+    for zone in (0, 5.5, -8, 12.75):
+        midnight = now.astimezone(datetime.timezone(datetime.timedelta(hours=zone))).replace(hour=0, minute=0, second=0, microsecond=0)
+        for begin in (midnight, quarter(now - datetime.timedelta(hours=30))):
+            shown = overview(api, begin.isoformat())
+            assert [(row["id"], row["today"]) for row in shown["operators"]] == database.today_by_operator(begin)
+            assert [(row["id"], row["today"], row["waiting"]) for row in shown["sources"]] == database.today_by_source(begin)
+    before = datetime.datetime.now(UTC).replace(second=0, microsecond=0)
+    counts = overview(api, "2026-01-02")["contacts_per_minute"]
+    if before == datetime.datetime.now(UTC).replace(second=0, microsecond=0):
+        minutes = [before - datetime.timedelta(minutes=59 - place) for place in range(60)]
+        found = database.registered_by_minute(minutes[0], before + datetime.timedelta(minutes=1))
+        assert counts == [found.get(minute, 0) for minute in minutes]
+    for source in sources:
+        for begin, end in ((now - datetime.timedelta(days=7), now + QUARTER), (now - datetime.timedelta(hours=9), now - datetime.timedelta(hours=2))):
+            begin, end = quarter(begin), quarter(end)
+            query = urllib.parse.urlencode({"from": begin.isoformat(), "to": end.isoformat()})
+            rows = api.get(f"/api/v1/sources/{source}/shares?{query}").must_be(200).json
+            assert [(row["operator_id"], row["contacts"]) for row in rows if row["contacts"]] == database.given(source, begin, end)
+
+
+def test_contacts_written_by_sql_are_counted_at_once(empty_api, empty_database):
+    source = empty_api.source()["id"]
+    lead = empty_api.contact(source)["lead_id"]
+    empty_database.add_waiting_contacts(lead, source, 100)
+    shown = soon(empty_api, 101, lambda shown: shown["waiting"])
+    assert shown["sources"][0]["today"] == sum(shown["contacts_per_minute"]) == 101
