@@ -61,6 +61,7 @@ let package = Package(
                 .embedInCode("migrations/0013_times.sql"),
                 .embedInCode("functions/contact_waiting_reason.sql"),
                 .embedInCode("functions/count_contact_loads.sql"),
+                .embedInCode("functions/count_contact_times.sql"),
                 .embedInCode("functions/note_contact_spans.sql"),
                 .embedInCode("functions/note_pool_changes.sql"),
                 .embedInCode("functions/flush_lead_names.sql"),

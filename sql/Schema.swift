@@ -6,9 +6,12 @@ public enum Schema {
         /// The file's path inside `sql/`.
         public let name: String
         public let sql: String
+        /// Whether it is applied in a transaction of its own, after the others have been committed.
+        public let isAlone: Bool
 
-        init(_ name: String, _ bytes: [UInt8]) {
+        init(_ name: String, _ bytes: [UInt8], isAlone: Bool = false) {
             self.name = name
+            self.isAlone = isAlone
             sql = String(decoding: bytes, as: UTF8.self)
         }
     }
@@ -47,6 +50,7 @@ public enum Schema {
         File("views/contact_times.sql", PackageResources.contact_times_sql),
         File("report/report.sql", PackageResources.report_sql),
         File("functions/recount_counters.sql", PackageResources.recount_counters_sql),
+        File("functions/count_contact_times.sql", PackageResources.count_contact_times_sql, isAlone: true),
     ]
 
     /// Creates and equips the roles of a production database.

@@ -8,7 +8,9 @@ extension LeadStore {
     }
 
     /// The functions and views this program was built with.
-    public static let repeatables = Schema.repeatables.map { Migrator.Repeatable(name: $0.name, sql: $0.sql) }
+    public static let repeatables = Schema.repeatables.map {
+        Migrator.Repeatable(name: $0.name, sql: $0.sql, isAlone: $0.isAlone)
+    }
 
     /// Asks whether the roles of a production database have been created.
     public static let rolesExist: Statement = "select exists (select from pg_roles where rolname = 'leads_app')"

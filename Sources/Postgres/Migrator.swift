@@ -2,7 +2,7 @@
 ///
 /// Migrations are applied once, in order, each in a transaction of its own; one whose text has changed since it was
 /// applied is refused. Repeatable scripts (functions, views) are run again whenever their text changes, in the order
-/// given, all in one transaction. Any number of processes may migrate at once: one works, the others wait. Versions
+/// given, all in one transaction but for those that want one of their own afterwards. Any number of processes may migrate at once: one works, the others wait. Versions
 /// the program does not know are left alone, so that an old program can run beside a newer schema.
 public struct Migrator: Sendable {
     public struct Migration: Sendable {
@@ -21,10 +21,14 @@ public struct Migrator: Sendable {
     public struct Repeatable: Sendable {
         public let name: String
         public let sql: String
+        /// Whether it is run in a transaction of its own, once all others have been committed: it may take long, and those
+        /// who write are not to wait for it.
+        public let isAlone: Bool
 
-        public init(name: String, sql: String) {
+        public init(name: String, sql: String, isAlone: Bool = false) {
             self.name = name
             self.sql = sql
+            self.isAlone = isAlone
         }
     }
 
@@ -163,18 +167,28 @@ public struct Migrator: Sendable {
             let checksum = try await checksum(of: script.sql, connection)
             if known[script.name] != checksum { changed.append((script, checksum)) }
         }
-        guard !changed.isEmpty else { return }
-        let names = changed.map(\.script.name)
-        let checksums = changed.map(\.checksum)
-        progress("functions and views: \(names.count)")
+        let together = changed.filter { !$0.script.isAlone }
+        if !together.isEmpty {
+            progress("functions and views: \(together.count)")
+            try await runRepeatables(together, connection)
+        }
+        for alone in changed where alone.script.isAlone {
+            progress("\(alone.script.name), beside those who write")
+            try await runRepeatables([alone], connection)
+        }
+        outcome.repeated = changed.map(\.script.name)
+    }
+
+    private func runRepeatables(
+        _ changed: [(script: Repeatable, checksum: String)], _ connection: Connection
+    ) async throws(PostgresError) {
         try await inTransaction(connection, scripts: changed.map(\.script.sql)) {
             """
             insert into schema_repeatables (name, checksum)
-            select * from unnest(\(names), \(checksums))
+            select * from unnest(\(changed.map(\.script.name)), \(changed.map(\.checksum)))
             on conflict (name) do update set checksum = excluded.checksum, applied_at = clock_timestamp()
             """
         }
-        outcome.repeated = names
     }
 
     /// Waits for the lock by polling: waiting inside `pg_advisory_lock` holds a snapshot, which deadlocks with a

@@ -177,6 +177,43 @@ struct TallyTests {
         }
     }
 
+    @Test func `contacts from before they were counted by time are counted beside those who write`() async throws {
+        try await TestDatabase.with { database in
+            let (source, _) = try await database.team([1000, 1000])
+            for _ in 1...20 { _ = try await database.register(source.id) }
+            try await database.store.foldTallies()
+            // Some were counted by the old functions and are not summed up yet.
+            for _ in 1...5 { _ = try await database.register(source.id) }
+            try await database.byHand(
+                """
+                update contact_tally_changes set quarter = null, minute = null, registered = 0;
+                truncate contact_minutes, source_quarters, operator_quarters;
+                delete from schema_repeatables where name = 'functions/count_contact_times.sql'
+                """)
+            #expect(try await database.drift() > 0)
+            let migrator = Migrator(migrations: LeadStore.migrations, repeatables: LeadStore.repeatables)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 1...4 {
+                    group.addTask {
+                        for _ in 1...10 {
+                            let contact = try await database.register(source.id)
+                            _ = try await database.store.changeContact(id: contact.id - 10, ContactChange(.close))
+                        }
+                    }
+                }
+                group.addTask { for _ in 1...5 { try await database.store.foldTallies() } }
+                group.addTask {
+                    let outcome = try await migrator.run(database.connectionConfiguration)
+                    #expect(outcome.repeated == ["functions/count_contact_times.sql"])
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await database.drift() == 0)
+            try await database.store.foldTallies()
+            #expect(try await database.drift() == 0)
+        }
+    }
+
     @Test func `thousands of contacts change hands in a time that grows with their number alone`() async throws {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([100_000, 100_000])

@@ -41,6 +41,34 @@ struct MigratorTests {
         }
     }
 
+    @Test func `what is to run alone runs after the others have been committed, and again only when its text changes`()
+        async throws
+    {
+        try await withEmptyDatabase { database in
+            func migrator(_ alone: String) -> Migrator {
+                Migrator(
+                    migrations: [migration(1, "create table runs (of text, number bigint)")],
+                    repeatables: [
+                        .init(
+                            name: "alone", sql: "insert into runs values ('alone', txid_current()); \(alone)",
+                            isAlone: true),
+                        .init(name: "a", sql: "insert into runs values ('a', txid_current())"),
+                        .init(name: "b", sql: "insert into runs values ('b', txid_current())"),
+                    ])
+            }
+            // It fails: the others stay.
+            _ = try await #require(throws: PostgresError.self) {
+                try await migrator("select 1 / 0").run(database.connectionConfiguration)
+            }
+            let runs: Statement = "select string_agg(of, ' ' order by number, of) from runs"
+            #expect(try await database.value(runs, as: String.self) == "a b")
+            #expect(try await migrator("").run(database.connectionConfiguration).repeated == ["alone"])
+            #expect(try await database.value(runs, as: String.self) == "a b alone")
+            #expect(try await database.value("select count(distinct number) from runs", as: Int.self) == 2)
+            #expect(try await migrator("").run(database.connectionConfiguration) == Migrator.Outcome())
+        }
+    }
+
     @Test func `a migration whose text changed is refused`() async throws {
         try await withEmptyDatabase { database in
             try await Migrator(migrations: [migration(1, "create table one ()")], repeatables: [])

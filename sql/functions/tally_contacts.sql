@@ -219,12 +219,12 @@ $$;
 comment on function recount_contact_tallies() is 'Counts contacts and leads afresh; writers wait meanwhile.';
 revoke execute on function recount_contact_tallies() from public;
 
--- What was there before the triggers is counted once, before writers can come in between, and so is what was there before
--- they counted by time.
+-- What was there before the triggers is counted once, before writers can come in between. What was there before they
+-- counted by time, see count_contact_times.sql.
 do $$
 begin
     if not exists (
-        select from pg_trigger where tgrelid = 'contacts'::regclass and tgname = 'contacts_tally_moved'
+        select from pg_trigger where tgrelid = 'contacts'::regclass and tgname = 'contacts_tally_inserted'
     ) then
         perform recount_contact_tallies();
     end if;
