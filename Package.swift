@@ -141,7 +141,8 @@ let package = Package(
         .executableTarget(
             name: "leads-crm",
             dependencies: [
-                "API", "Dashboard", "Demo", "EmbeddedPostgres", "FileImport", "Identity", "LeadStore", "Postgres", "Schema",
+                "API", "Dashboard", "Demo", "EmbeddedPostgres", "FileImport", "Identity", "LeadStore", "Postgres",
+                "Schema",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
