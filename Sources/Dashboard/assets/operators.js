@@ -176,7 +176,7 @@ export async function operator(scope, id) {
     if (!active.disabled) active.setAttribute("aria-checked", String(one.is_active));
     if (document.activeElement !== limit) limit.value = String(one.max_load);
     put(bySource, statistics.by_source.map((each) => h("li", null, h("a", { href: `/dashboard/sources/${each.source_id}` }, each.source_name), ` ${number(each.count)}`)),
-      statistics.by_source.length === 0 && t("none"));
+      statistics.by_source.length === 0 && h("li", null, t("none")));
   }
 
   async function rename() {
