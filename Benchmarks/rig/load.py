@@ -3,9 +3,11 @@
 import dataclasses
 import pathlib
 import re
+import selectors
 import socket
 import statistics
 import tempfile
+import threading
 import time
 
 from rig.servers import BENCHMARKS, Database, Failed, pgbench, run
@@ -142,3 +144,39 @@ class Client:
 
     def close(self) -> None:
         self.socket.close()
+
+
+class Streams:
+    """Streams of events that are open while the `with` lasts. What comes is thrown away within the system, without being
+    copied: those who listen would be elsewhere."""
+
+    def __init__(self, port: int, count: int):
+        self.received = 0
+        self._selector = selectors.DefaultSelector()
+        self._over = threading.Event()
+        for _ in range(count):
+            stream = socket.create_connection(("127.0.0.1", port), timeout=10)
+            stream.sendall(b"GET /api/v1/events/stream HTTP/1.1\r\nHost: bench\r\n\r\n")
+            if b" 200 " not in stream.recv(65536).split(b"\r\n", 1)[0]:
+                raise Failed("a stream is not opened")
+            self._selector.register(stream, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+
+    def _listen(self) -> None:
+        buffer = bytearray(1 << 20)
+        while not self._over.wait(0.02):
+            for key, _ in self._selector.select(0.1):
+                received = key.fileobj.recv_into(buffer, flags=socket.MSG_TRUNC)
+                if received == 0:
+                    raise Failed("a stream has ended")
+                self.received += received
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+        for key in list(self._selector.get_map().values()):
+            key.fileobj.close()
