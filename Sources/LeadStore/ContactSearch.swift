@@ -6,6 +6,10 @@ import Postgres
 /// Leads are found as ``LeadSearch`` finds them. Messages have no index, which would cost every registration more than
 /// searching is worth: only the latest contacts that the filters leave are looked at. See `docs/decisions/0019`.
 enum ContactSearch {
+    /// For the rest of the transaction: what is recent is in memory. By default the planner would rather walk through ten times
+    /// as many contacts than look up those of a source or an operator one by one.
+    static let planning: Statement = "select set_config('random_page_cost', '1.1', true)"
+
     /// How many contacts are looked at, for each that is wanted, before the indexes of leads are asked.
     private static let walkedPerContact = 30
     private static let walkLimit = 50_000

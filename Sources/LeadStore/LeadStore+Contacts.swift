@@ -13,8 +13,9 @@ extension LeadStore {
     public func contacts(
         _ filter: ContactFilter, matching query: LeadQuery? = nil, _ page: Page
     ) async throws(StoreError) -> Listing<Contact> {
-        let found = try await readPage([ContactReading.contacts(filter, matching: query, page)])[0]
-        return try page.listing(found, id: \.id, ContactReading.contact)
+        let contacts = ContactReading.contacts(filter, matching: query, page)
+        let found = try await readPage(query == nil ? [contacts] : [ContactSearch.planning, contacts])
+        return try page.listing(found[found.count - 1], id: \.id, ContactReading.contact)
     }
 
     static func onlyContact(_ result: QueryResult) throws(StoreError) -> Contact {

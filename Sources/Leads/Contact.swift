@@ -132,7 +132,7 @@ public struct ContactFilter: Sendable, Equatable {
     public var text: String?
 
     /// How many contacts' messages are searched: the latest that the rest of the filter leaves.
-    public static let searchedMessages = 10_000
+    public static let searchedMessages = 5_000
 
     public init() {}
 

@@ -97,7 +97,7 @@ def test_what_means_nothing_to_the_database_is_not_logged(api, server, contacts)
 
 @pytest.mark.parametrize("text", ["rare", "common", "late", "+4477", "always", "spoken", "seldom", "c a"])
 def test_pages_of_a_search_are_parts_of_one_list(empty_api, empty_database, text):
-    """Of leads of whom every contact is, few are, or all but the first hundreds; and of messages, of which the latest ten
+    """Of leads of whom every contact is, few are, or all but the first hundreds; and of messages, of which the latest five
     thousand are searched."""
     source = empty_api.source()["id"]
     with empty_database.connect() as connection:
@@ -119,7 +119,7 @@ def test_pages_of_a_search_are_parts_of_one_list(empty_api, empty_database, text
             "c a": "l.name like '%Common%'",
             "+4477": "exists (select from lead_identities where lead_id = l.id)",
             # The word stands only where a message begins with Seldom: else there is none.
-            "spoken": "c.message like '%spoken%' and c.id > 2000", "seldom": "c.message like 'Seldom%' and c.id > 2000"}[text]
+            "spoken": "c.message like '%spoken%' and c.id > 7000", "seldom": "c.message like 'Seldom%' and c.id > 7000"}[text]
         expected = [id for (id,) in connection.execute(
             f"select c.id from contacts c join leads l on l.id = c.lead_id where {condition} order by c.id")]
     assert expected

@@ -18,7 +18,7 @@ REQUESTS = {
     "contacts?limit={n}": 2,
     "contacts?source_id={source}&limit={n}": 2,
     "contacts?order=desc&limit={n}": 2,
-    "contacts?q=f&limit={n}": 2,
+    "contacts?q=f&limit={n}": 3,
     "leads?limit={n}": 3,
     "leads?q=f&limit={n}": 5,
     "leads/{lead}/contacts?limit={n}": 3,
