@@ -175,6 +175,9 @@ extension LeadStore {
         return contact
     }
 
+    /// How often a release looks again at who waits in the operator's other sources.
+    private static let looksAtOthers = 10
+
     /// Puts a contact back where it stood in the queue, for somebody else, and places it at once if there is one. The place
     /// that becomes free goes to whoever waits first, in any of the operator's sources.
     private func release(_ edit: ContactEdit, reason: String?) async throws(StoreError) -> Contact? {
@@ -197,16 +200,25 @@ extension LeadStore {
                     // Whom its own source's queue leaves a place, a contact of another source may have.
                     + Self.lookUpQueue(ofOperator: operatorID, without: sourceID))
             guard found[2].affectedRows == 1 else { return (nil, false) }
+            var others = try reading { () throws(PostgresError) in try Queue.heads(found[7]) }
+            // Of the other sources only so many are looked at as there are places. One that was placed or closed while its
+            // row was awaited leaves its turn to the next one there, and not to whoever waits in this source.
+            for _ in 0..<Self.looksAtOthers where others.contains(where: { !$0.isStillWaiting }) {
+                let again = try await transaction.run([
+                    Queue.head(ofOperator: operatorID, limit: Self.drainBatch, without: sourceID)
+                ])
+                others = try reading { () throws(PostgresError) in try Queue.heads(again[0]) }
+            }
+            let seenOthers = others
             let (queue, sources, lastHead, mayGoOn) = try reading { () throws(PostgresError) in
                 let (priority, arrival, releasedBy) = try found[3][0].decode(Int.self, Int.self, [Int].self)
                 let released = Round.Queued(
                     contactID: edit.id, priority: priority, arrival: arrival, standing: .released,
                     releasedBy: releasedBy)
                 let heads = try Queue.heads(found[6])
-                let others = try Queue.heads(found[7])
                 var sources = try Queue.sources(ofOperator: operatorID, found[8])
                 sources.merge(try Queue.sources(settings: found[5], operators: found[4])) { $1 }
-                let waiting = (heads + others).filter { $0.contactID != edit.id }
+                let waiting = (heads + seenOthers).filter { $0.contactID != edit.id }
                 let lastHead = Round.LastHead(of: heads, limit: Self.drainBatch)
                 return (
                     waiting.filter(\.isStillWaiting).map { ($0.sourceID, $0.queued) } + [(sourceID, released)],

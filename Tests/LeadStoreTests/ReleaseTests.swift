@@ -156,4 +156,37 @@ struct ReleaseTests {
             #expect(try await database.drift() == 0)
         }
     }
+
+    @Test func `one of another source that is gone when its row is free leaves its turn to the next one there`()
+        async throws
+    {
+        try await TestDatabase.with { database in
+            let store = database.store
+            let (source, ids) = try await database.team([1])
+            let (other, _) = try await database.team([])
+            try await store.setWeights(
+                sourceID: other.id, [NewWeight(operatorID: ids[0], weight: 1)], replacing: true)
+            let placed = try await database.register(source.id)
+            let own = try await database.register(source.id, priority: 1)
+            let first = try await database.register(other.id, priority: 5)
+            let next = try await database.register(other.id, priority: 3)
+            // Somebody closes the first one, and takes a while.
+            let closing = try await Connection.open(database.connectionConfiguration)
+            _ = try await closing.send([
+                "begin",
+                """
+                update contacts
+                set status = 'closed', closed_at = clock_timestamp(), waiting_reason = null, waiting_since = null
+                where id = \(first.id)
+                """,
+            ])
+            let releasing = Task { try await store.changeContact(id: placed.id, ContactChange(.release(reason: nil))) }
+            #expect(try await eventually { try await database.somebodyWaits() })
+            _ = try await closing.send(["commit"])
+            await closing.close()
+            _ = try await releasing.value
+            #expect(try await store.contact(id: next.id).operator?.id == ids[0])
+            #expect(try await store.contact(id: own.id).status == .new)
+        }
+    }
 }
