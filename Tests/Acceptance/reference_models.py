@@ -279,6 +279,17 @@ async def release(contact_id: int, body: Optional[Release] = None): ...
 async def history(contact_id: int, after: After = 0, limit: Limit = 1000): ...
 
 
+@beyond.get("/api/v1/stats/overview")
+async def show_overview(today_from: Optional[datetime] = None): ...
+
+
+@beyond.get("/api/v1/sources/{source_id}/shares")
+async def list_shares(
+    source_id: int, start: Annotated[Optional[datetime], Query(alias="from")] = None,
+    end: Annotated[Optional[datetime], Query(alias="to")] = None,
+): ...
+
+
 @beyond.get("/api/v1/events")
 async def list_events(after: After = 0, limit: Limit = 100): ...
 

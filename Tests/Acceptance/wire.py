@@ -1,5 +1,6 @@
 """HTTP/1.1 by hand: bytes out, answers in, many requests in flight on a few connections kept alive."""
 
+import gzip
 import socket
 from dataclasses import dataclass
 
@@ -71,7 +72,8 @@ class _Connection:
                 self.reader.readline()
             self.reader.readline()
             return Answer(status, headers, body)
-        return Answer(status, headers, self.reader.read(int(headers.get("content-length", 0))))
+        body = self.reader.read(int(headers.get("content-length", 0)))
+        return Answer(status, headers, gzip.decompress(body) if headers.get("content-encoding") == "gzip" else body)
 
 
 class Wire:
