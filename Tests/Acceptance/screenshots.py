@@ -10,7 +10,7 @@ import tempfile
 import time
 
 from browser import Browser
-from client import Api
+from client import Api, Unreachable
 from instance import BINARY
 from waiting import eventually, free_port
 
@@ -21,7 +21,7 @@ LARGEST = 200_000
 def ready(api: Api) -> bool:
     try:
         return api.get("/readyz").status == 200
-    except Exception:
+    except Unreachable:
         return False
 
 

@@ -176,14 +176,13 @@ def test_what_one_instance_registers_another_shows_within_a_second(servers, brow
     browser.find(f".feed [data-contact='{warm['id']}']")
     delays = []
     for _ in range(5):
-        browser.run("window.seen = null; window.watch?.disconnect(); window.watch = new MutationObserver(() => {});")
         began = time.monotonic()
         contact = team.contact()
         browser.until(lambda: browser.run("return document.querySelector(arguments[0]) !== null", f".feed [data-contact='{contact['id']}']"),
                       "the contact to appear", within=5)
         delays.append(time.monotonic() - began)
     print(f"shown after {', '.join(f'{delay * 1000:.0f}' for delay in delays)} ms")
-    assert sorted(delays)[2] < 1
+    assert max(delays) < 1
     browser.until(lambda: browser.text("[data-card='waiting'] .value") == "0", "nobody to wait")
 
 
@@ -232,7 +231,7 @@ def test_a_contact_that_was_changed_meanwhile_is_not_overwritten(server, api, br
     browser.open(address(server, "/contacts"))
     browser.find(row(contact["id"]))
     # As if the page had not heard of it yet.
-    browser.run("EventSource.prototype.close && window.dispatchEvent(new PageTransitionEvent('pagehide'))")
+    browser.run("window.dispatchEvent(new PageTransitionEvent('pagehide'))")
     api.patch(f"/api/v1/contacts/{contact['id']}", {"priority": 7}).must_be(200)
     browser.click(f"{row(contact['id'])} button", "Close")
     browser.find("#messages .bad", "changed meanwhile")

@@ -152,8 +152,7 @@ export function contactTable({ scope, fixed = {}, without = [], filters: shownFi
       event.preventDefault();
       adjust({ contact: one.id });
     } }, String(one.id));
-    const cells = h("tr", { tabindex: -1 });
-    const line = cells;
+    const line = h("tr", { tabindex: -1 });
     const closing = h("button", { type: "button", class: "small", onclick: () => act(current, "close") }, t("closeContact"));
     line.show = () => {
       box.checked = selected.has(one.id);
@@ -172,7 +171,7 @@ export function contactTable({ scope, fixed = {}, without = [], filters: shownFi
     };
     const fillCells = whenChanged(() => {
       const fresh = current;
-      put(cells,
+      put(line,
         h("td", null, box), h("th", { scope: "row" }, link), h("td", { class: "minor" }, when(fresh.created_at)),
         h("td", null, h("a", { href: `/dashboard/leads/${fresh.lead_id}`, title: leadName(fresh.lead) }, leadName(fresh.lead))),
         shows("source") && h("td", { class: "minor" }, h("a", { href: `/dashboard/sources/${fresh.source_id}`, title: fresh.source.name }, fresh.source.name)),

@@ -106,6 +106,7 @@ async function show({ anew = false } = {}) {
   current.page = page;
   main.removeAttribute("aria-busy");
   put(main, page.element);
+  // For whoever measures how long that took.
   performance.mark("shown");
   document.title = `${page.title} · Leads CRM`;
   tellShown(path, page);
