@@ -34,9 +34,6 @@ public struct Site: Sendable {
     private let document: StaticResource
     private let version: String
     private let files: [String: StaticResource]
-    /// The same for a page of another version, which asks for what it was made with and gets what there is: another
-    /// instance may serve that while a new version is rolled out.
-    private let unkeptFiles: [String: StaticResource]
     private let sections: [String: Section]
 
     // Nothing from elsewhere, nothing in the page itself, and no text that becomes markup.
@@ -54,12 +51,8 @@ public struct Site: Sendable {
         let html = document.replacing("{assets}", with: assets).replacing("{preloads}", with: preloads)
         self.document = StaticResource(
             "text/html; charset=utf-8", Array(html.utf8), .checked, contentSecurityPolicy: Self.contentSecurityPolicy)
-        func resources(_ freshness: StaticResource.Freshness) -> [String: StaticResource] {
-            Dictionary(
-                uniqueKeysWithValues: files.map { ($0.name, StaticResource($0.contentType, $0.content, freshness)) })
-        }
-        self.files = resources(.eternal)
-        unkeptFiles = resources(.checked)
+        self.files = Dictionary(
+            uniqueKeysWithValues: files.map { ($0.name, StaticResource($0.contentType, $0.content, .eternal)) })
         self.sections = Dictionary(uniqueKeysWithValues: sections.map { ($0.name, $0) })
     }
 
@@ -84,8 +77,13 @@ public struct Site: Sendable {
     }
 
     @Sendable private func file(_ call: Call) async throws(Problem) -> Reply {
-        let kept = call.pathValues["version"] == version ? files : unkeptFiles
-        guard let file = call.pathValues["file"].flatMap({ kept[$0] }) else { throw .unknownPath }
-        return file.reply(to: call)
+        guard let file = call.pathValues["file"].flatMap({ files[$0] }) else { throw .unknownPath }
+        var reply = file.reply(to: call)
+        // A page of another version asks for what it was made with, and gets what there is: another instance may serve
+        // that while a new version is rolled out.
+        if call.pathValues["version"] != version {
+            reply.headers[.cacheControl] = StaticResource.Freshness.checked.rawValue
+        }
+        return reply
     }
 }
