@@ -1,6 +1,7 @@
 """Chromium as a supervisor has it, driven by Selenium. What the console says, and what the policy of the page forbade, fails a test."""
 
 import pathlib
+import re
 import time
 from importlib import resources
 
@@ -35,6 +36,16 @@ class Browser:
 
     def quit(self) -> None:
         self.driver.quit()
+
+    def __enter__(self) -> "Browser":
+        return self
+
+    def __exit__(self, failure, *_) -> None:
+        try:
+            if failure is None:
+                assert self.complaints() == []
+        finally:
+            self.quit()
 
     def open(self, url: str) -> "Browser":
         """Opens an address and waits until its page is shown."""
@@ -108,8 +119,12 @@ class Browser:
         webdriver.ActionChains(self.driver).send_keys(*keys).perform()
 
     def console(self) -> list[str]:
-        """What the console has said since it was asked last; a server that is away is no fault of the page."""
+        """What the console has said since it was asked last."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def complaints(self) -> list[str]:
+        """The same but for a server that is away and what one refused: both are shown to the viewer."""
+        return [line for line in self.console() if not re.search(r"net::ERR_|status of (404|409|422|502|503)", line)]
 
     def accessibility(self) -> list[str]:
         """What axe-core calls serious or critical."""
