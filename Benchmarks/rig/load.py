@@ -116,7 +116,7 @@ class Client:
 
     def __init__(self, port: int, path: str):
         self.path = path
-        self.request = f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
+        self.request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -156,7 +156,7 @@ class Streams:
         self._over = threading.Event()
         for _ in range(count):
             stream = socket.create_connection(("127.0.0.1", port), timeout=10)
-            stream.sendall(b"GET /api/v1/events/stream HTTP/1.1\r\nHost: bench\r\n\r\n")
+            stream.sendall(b"GET /api/v1/events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
             if b" 200 " not in stream.recv(65536).split(b"\r\n", 1)[0]:
                 raise Failed("a stream is not opened")
             self._selector.register(stream, selectors.EVENT_READ)

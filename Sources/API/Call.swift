@@ -11,6 +11,8 @@ struct Call: Sendable {
     let query: [(name: String, value: String)]
     let headers: RequestHeaders
     let body: ByteBuffer
+    /// How many values a document in the body may hold.
+    let valueLimit: Int
     /// Of texts in the answer.
     let language: Language
 
@@ -162,26 +164,18 @@ struct Call: Sendable {
     /// The document in the body, nil when there is none. A body declared to be something else counts as a string.
     private func json() throws(Problem) -> JSONValue? {
         guard body.readableBytes > 0 else { return nil }
-        guard isDeclaredJSON else { return .string(String(buffer: body)) }
+        guard headers.declareJSON(orNothing: true) else { return .string(String(buffer: body)) }
         do throws(JSONParser.Failure) {
             return try body.withUnsafeReadableBytes { bytes in
-                Result { () throws(JSONParser.Failure) in try JSONParser.parse(bytes) }
+                Result { () throws(JSONParser.Failure) in try JSONParser.parse(bytes, valueLimit: valueLimit) }
             }.get()
         } catch {
-            guard error.reason != .invalidUTF8 else { throw .notUTF8 }
-            throw .invalid([error.fault])
+            switch error.reason {
+            case .invalidUTF8: throw .notUTF8
+            case .tooManyValues: throw .tooManyValues(limit: valueLimit)
+            default: throw .invalid([error.fault])
+            }
         }
-    }
-
-    /// A body without a declared type is read as JSON; one declared to be something else is not (as FastAPI has it).
-    private var isDeclaredJSON: Bool {
-        guard let declared = headers[.contentType], !declared.isEmpty, declared != "application/json" else {
-            return true
-        }
-        var type = declared.prefix { $0 != ";" }.lowercased()
-        while type.last == " " || type.last == "\t" { type.removeLast() }
-        let parts = type.split(separator: "/", omittingEmptySubsequences: false)
-        return parts.count == 2 && parts[0] == "application" && (parts[1] == "json" || parts[1].hasSuffix("+json"))
     }
 
     /// The same request for the page that follows an element, whose number the parameter `name` takes.

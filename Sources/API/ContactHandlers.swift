@@ -79,7 +79,7 @@ struct ContactHandlers: Sendable {
             guard case .failure(let error) = outcome else { return nil }
             let problem = Problem(error)
             guard problem.status.kind == .serverError else { return nil }
-            if case .outcomeUnknown = problem { fault = problem } else { fault = fault ?? problem }
+            fault = problem.isOutcomeUnknown ? problem : fault ?? problem
         }
         return fault
     }

@@ -41,6 +41,8 @@ final class Conversation: ChannelDuplexHandler {
         /// As it was sent, without the query.
         let path: String
         let query: Substring
+        /// The server that the target names, where it names one.
+        let authority: Substring?
         let headers: RequestHeaders
         let match: RouteTree.Match?
         let language: Language
@@ -50,12 +52,16 @@ final class Conversation: ChannelDuplexHandler {
         /// read.
         let wantsUpgrade: Bool
         var body = ByteBuffer()
+        /// The body's part of the room that large bodies share.
+        var place: BodyRoom.Place?
+        /// The origin of a page elsewhere that may read the answer.
+        var invitedOrigin: String?
 
         init(_ head: HTTPRequestHead, _ server: Server) {
             headers = RequestHeaders(head.headers)
             id = RequestID.of(headers)
             method = HTTPRequest.Method(head.method)
-            (path, query) = Conversation.target(head.uri)
+            (authority, path, query) = Conversation.target(head.uri)
             match = server.tree.match(path)
             language = Language(accepting: headers[.acceptLanguage], fallback: server.language)
             version = head.version
@@ -63,11 +69,17 @@ final class Conversation: ChannelDuplexHandler {
             isKeptAlive = head.isKeepAlive && !wantsUpgrade
         }
 
+        var hasBody: Bool {
+            headers.count(of: .transferEncoding) > 0 || (headers[.contentLength].flatMap { Int($0) } ?? 0) > 0
+        }
+
         /// What answers it: that of GET also for HEAD.
         var route: Route? { match?.endpoint.route(method == .head ? .get : method) }
     }
 
     private let server: Server
+    private let place: Int
+    private var isSettled = false
     private var context: ChannelHandlerContext?
     private var state = State.idle
     private var exchange: Exchange?
@@ -75,6 +87,8 @@ final class Conversation: ChannelDuplexHandler {
     private var pending = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 2)
     private var isReadWanted = false
     private var isInputBroken = false
+    /// The turn in the line for room for the body.
+    private var turn: Int?
     /// Nothing will follow what has come so far: the caller has no more to say, or the server stops.
     private var endsWhenIdle = false
     private var isStopping = false
@@ -104,6 +118,8 @@ final class Conversation: ChannelDuplexHandler {
     private(set) var handler: Task<Void, Never>?
 
     private static let largestBodyOnDatabaseThread = 65_536
+    /// Bodies of no more than this take no room from others.
+    private static let smallBody = 16_384
     /// Twice as much of a refused body as any route takes; who sends more loses the connection.
     private static let mostDiscarded = 67_108_864
 
@@ -112,6 +128,8 @@ final class Conversation: ChannelDuplexHandler {
         static let head = 10
         /// Beside a second for each MiB it may have: a silent caller must not keep an instance from stopping.
         static let body = 10
+        /// For room that other bodies have.
+        static let room = 5
         /// For a caller who takes nothing of its answer. Several hundred kilobytes of it may be on their way through
         /// the system's buffers, unseen.
         static let reader = 60
@@ -122,8 +140,10 @@ final class Conversation: ChannelDuplexHandler {
         static let silence = 15
     }
 
-    init(server: Server) {
+    /// - Parameter place: among the connections that are open.
+    init(server: Server, place: Int) {
         self.server = server
+        self.place = place
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -134,6 +154,8 @@ final class Conversation: ChannelDuplexHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         leaveStream()
+        leaveLine()
+        server.connections.leave(place, isSettled: isSettled)
         watch?.cancel()
         watch = nil
     }
@@ -192,9 +214,9 @@ extension Conversation {
     }
 
     /// Reading goes on while a request is answered, because pausing it costs two system calls a request; it pauses only
-    /// for callers who send further requests ahead.
+    /// for callers who send further requests ahead, and for those whose body has no room yet.
     func read(context: ChannelHandlerContext) {
-        if pending.isEmpty { context.read() } else { isReadWanted = true }
+        if pending.isEmpty, turn == nil { context.read() } else { isReadWanted = true }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -255,6 +277,7 @@ extension Conversation {
         }
         if case .answering = state {} else { state = .closing }
         leaveStream()
+        leaveLine()
         pending.removeAll()
         context.fireChannelInactive()
     }
@@ -278,6 +301,7 @@ extension Conversation {
         switch state {
         case .idle where left == 0 && looks > (hasHalfHead ? Patience.head : server.idleSeconds):
             context.close(promise: nil)
+        case .reading where turn != nil && looks > Patience.room: refuse(.bodiesFull)
         case .reading where looks > bodyPatience: refuse(.bodyTooSlow)
         case .discarding where looks > bodyPatience: close(after: ByteBuffer())
         case .closing where !isFlushing && looks > Patience.close: context.close(promise: nil)
@@ -293,6 +317,7 @@ extension Conversation {
 extension Conversation {
     private func begin(_ head: HTTPRequestHead) {
         hasHalfHead = false
+        if !isSettled { isSettled = server.connections.settle(place) }
         looks = 0
         discarded = 0
         server.observation.requestBegan()
@@ -302,17 +327,16 @@ extension Conversation {
         // request.
         let asksFirst = exchange.version == .http1_1 && exchange.headers[.expect]?.lowercased() == "100-continue"
         endsAfterAnswer = endsAfterAnswer || asksFirst
-        guard let endpoint = exchange.match?.endpoint else { return refuse(.unknownPath) }
-        guard let route = exchange.route else {
-            guard exchange.method == .options else { return refuse(.methodNotAllowed(allowed: endpoint.allowed)) }
-            let allowed = endpoint.allowed.map(\.rawValue).joined(separator: ", ")
-            return answer(Reply(.noContent, headers: [.allow: allowed]), cause: nil, then: .discarding)
+        do throws(Problem) {
+            guard let route = try admit(exchange) else { return }
+            bodyLimit = route.bodyLimit
+            let length = exchange.headers[.contentLength].flatMap { Int($0) }
+            guard length ?? 0 <= bodyLimit else { throw .bodyTooLarge(limit: bodyLimit) }
+            state = .reading
+            if exchange.hasBody { makeRoom(for: length ?? bodyLimit, exchange) }
+        } catch {
+            return refuse(error)
         }
-        bodyLimit = route.bodyLimit
-        if let length = exchange.headers[.contentLength].flatMap({ Int($0) }), length > bodyLimit {
-            return refuse(.bodyTooLarge(limit: bodyLimit))
-        }
-        state = .reading
         if asksFirst, let context {
             endsAfterAnswer = false
             context.writeAndFlush(
@@ -320,14 +344,70 @@ extension Conversation {
         }
     }
 
-    /// A target's path and query. Of one that names a server (RFC 9112, 3.2.2), what follows the name.
-    fileprivate static func target(_ uri: String) -> (path: String, query: Substring) {
+    /// The route of a request that may be made, nil for one that has been answered.
+    ///
+    /// Everything that can be told from the head is told before a body is received.
+    private func admit(_ exchange: Exchange) throws(Problem) -> Route? {
+        let sender = try server.origins.sender(
+            of: exchange.method, exchange.version == .http1_0 ? .beforeHosts : .current, exchange.headers,
+            authority: exchange.authority, local: { context?.localAddress?.ipAddress })
+        exchange.invitedOrigin = sender.invited
+        guard let endpoint = exchange.match?.endpoint else { throw .unknownPath }
+        guard let route = exchange.route else {
+            guard exchange.method == .options else { throw .methodNotAllowed(allowed: endpoint.allowed) }
+            let isQuestion = sender.invited != nil && exchange.headers[.accessControlRequestMethod] != nil
+            let allowed = endpoint.allowed.map(\.rawValue).joined(separator: ", ")
+            answer(
+                isQuestion
+                    ? server.origins.permission(endpoint.allowed) : Reply(.noContent, headers: [.allow: allowed]),
+                cause: nil, then: .discarding)
+            return nil
+        }
+        guard !sender.isBrowser || !exchange.hasBody || exchange.headers.declareJSON(orNothing: false) else {
+            throw .jsonUndeclared
+        }
+        return route
+    }
+
+    /// Takes room for a body, or a turn in the line for it, and reads no more until it comes.
+    private func makeRoom(for size: Int, _ exchange: Exchange) {
+        guard size > Self.smallBody, let context else { return }
+        let conversation = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let answer = server.bodyRoom.ask(for: size) { place in
+            conversation.eventLoop.execute { conversation.value.enter(place) }
+        }
+        switch answer {
+        case .place(let place): exchange.place = place
+        case .turn(let turn): self.turn = turn
+        }
+        // What is not written to is not there yet: the system gives memory page by page.
+        exchange.body = context.channel.allocator.buffer(capacity: size)
+    }
+
+    private func enter(_ place: BodyRoom.Place) {
+        guard turn != nil, let exchange else { return }
+        turn = nil
+        looks = 0
+        exchange.place = place
+        readOn()
+    }
+
+    private func leaveLine() {
+        turn.map(server.bodyRoom.leaveLine)
+        turn = nil
+    }
+
+    /// A target's path and query, and of one that names a server (RFC 9112, 3.2.2), the name.
+    fileprivate static func target(_ uri: String) -> (authority: Substring?, path: String, query: Substring) {
         guard uri.utf8.first != UInt8(ascii: "/"), let scheme = uri.firstRange(of: "://") else {
-            return split(uri[...])
+            let (path, query) = split(uri[...])
+            return (nil, path, query)
         }
         let rest = uri[scheme.upperBound...]
-        let path = rest.firstIndex { $0 == "/" || $0 == "?" }.map { rest[$0...] } ?? ""
-        return split(path.first == "/" ? path : "/" + path)
+        let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+        let target = rest[end...]
+        let (path, query) = split(target.first == "/" ? target : "/" + target)
+        return (rest[..<end], path, query)
     }
 
     private static func split(_ target: Substring) -> (path: String, query: Substring) {
@@ -340,7 +420,7 @@ extension Conversation {
         let length = exchange.body.readableBytes + piece.readableBytes
         guard length <= bodyLimit else { return refuse(.bodyTooLarge(limit: bodyLimit)) }
         // What comes in one piece is not copied.
-        if length == piece.readableBytes {
+        if length == piece.readableBytes, exchange.body.capacity == 0 {
             exchange.body = piece
         } else {
             exchange.body.writeImmutableBuffer(piece)
@@ -355,13 +435,15 @@ extension Conversation {
         let call = Call(
             path: exchange.path, pathValues: exchange.match?.pathValues ?? PathValues([]),
             query: Self.parameters(exchange.query), headers: exchange.headers, body: exchange.body,
-            language: exchange.language)
+            valueLimit: route.valueLimit, language: exchange.language)
+        let place = exchange.place
         let isLong = route.isList || route.isMassive || call.body.readableBytes > Self.largestBodyOnDatabaseThread
         let loop = context.eventLoop
         let conversation = NIOLoopBound(self, eventLoop: loop)
         handler = Task(executorPreference: isLong ? nil : server.taskExecutor) {
             let outcome: Result<Reply, Problem>
             do throws(Problem) { outcome = .success(try await route.handler(call)) } catch { outcome = .failure(error) }
+            withExtendedLifetime(place) {}
             loop.execute { conversation.value.handled(outcome) }
         }
     }
@@ -400,6 +482,7 @@ extension Conversation {
     private func answer(_ reply: Reply, cause: String?, then next: State) {
         guard let exchange else { return }
         self.exchange = nil
+        leaveLine()
         observe(exchange, reply.status, cause: cause)
         guard let context, context.channel.isActive else {
             reply.stream?.end()
@@ -414,7 +497,7 @@ extension Conversation {
         let answer = reply.encoded(
             for: exchange.method, id: exchange.id,
             connection: isLast || !exchange.isKeptAlive ? "close" : exchange.version == .http1_0 ? "keep-alive" : nil,
-            date: date.value, isChunked: exchange.version != .http1_0, context.channel.allocator)
+            date: date.value, common: server.origins.fields(for: exchange.invitedOrigin), context.channel.allocator)
         guard !isLast, exchange.isKeptAlive else { return close(after: answer, isAtOnce: exchange.wantsUpgrade) }
         context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
         state = next
@@ -427,7 +510,8 @@ extension Conversation {
         let problem = Problem.notHTTP
         server.observation.refused(id: id, problem.status)
         let answer = problem.reply(in: server.language).encoded(
-            for: .none, id: id, connection: "close", date: date.value, context.channel.allocator)
+            for: .none, id: id, connection: "close", date: date.value, common: server.origins.fields(for: nil),
+            context.channel.allocator)
         close(after: answer)
     }
 
@@ -460,10 +544,14 @@ extension Conversation {
             if isInputBroken { return refuseNonsense(context) }
             if endsWhenIdle { return closeWhenWritten() }
         }
-        if isReadWanted {
-            isReadWanted = false
-            context.read()
-        }
+        readOn()
+    }
+
+    /// Reads what was to be read when it could not be.
+    private func readOn() {
+        guard isReadWanted, let context else { return }
+        isReadWanted = false
+        context.read()
     }
 
     /// Sends a last answer and closes the connection.
@@ -478,10 +566,7 @@ extension Conversation {
             guard !isAtOnce, !isStopping, !endsWhenIdle else { return context.close(promise: nil) }
             context.close(mode: .output, promise: nil)
             looks = 0
-            if isReadWanted {
-                isReadWanted = false
-                context.read()
-            }
+            readOn()
         }
     }
 
@@ -505,16 +590,14 @@ extension Conversation {
         discarded = 0
         pending.removeAll()
         let head = reply.encoded(
-            for: exchange.method, id: exchange.id, connection: "close", date: date.value, isChunked: isChunked,
+            for: exchange.method, id: exchange.id, connection: "close", date: date.value,
+            common: server.origins.fields(for: exchange.invitedOrigin), isChunked: isChunked,
             context.channel.allocator)
         context.write(wrapOutboundOut(head), promise: nil)
         send(stream.opening)
         guard !endsWhenIdle else { return endStream() }
         pump()
-        if isReadWanted {
-            isReadWanted = false
-            context.read()
-        }
+        readOn()
     }
 
     /// Sends what there is and the caller takes. The rest stays where it is.

@@ -354,9 +354,9 @@ extension JSONWriter {
             case .success(let contact):
                 $0.field("status", isRepetition ? 200 : 201)
                 $0.object("contact") { $0.contactFields(contact) }
-            case .failure(.invalid(let faults)):
-                $0.field("status", 422)
-                $0.detailField(faults)
+            case .failure(let problem) where !problem.faults.isEmpty:
+                $0.field("status", problem.status.code)
+                $0.detailField(problem.faults)
             case .failure(let problem):
                 $0.field("status", problem.status.code)
                 $0.field("detail", problem.text(in: language))

@@ -43,6 +43,9 @@ struct Metrics {
         transactions("intake", "registrations", intake)
         transactions("closings", "closings", closings)
         gauge("leads_http_requests_in_flight", "Requests being answered.", [([], totals.inFlight)])
+        counter(
+            "leads_http_connections_refused_total", "Connections closed at once because too many were open.",
+            [([], totals.refusedConnections)])
         gauge("leads_event_streams", "Streams of events that are open.", [([], streams)])
         counter(
             "leads_http_requests_total", "Requests answered.",

@@ -96,6 +96,7 @@ public final class Observation: Sendable {
         fileprivate(set) var failedInBatches = 0
         fileprivate(set) var strandedSources = 0
         fileprivate(set) var faultsInBackground = 0
+        fileprivate(set) var refusedConnections = 0
 
         var requests: [Series: Int] {
             var counts: [Series: Int] = [:]
@@ -162,6 +163,10 @@ public final class Observation: Sendable {
     /// Notes an answer to what is no request.
     func refused(id: String, _ status: HTTPResponse.Status) {
         logger.debug("answered", metadata: ["request_id": "\(id)", "status": "\(status.code)"])
+    }
+
+    func connectionRefused() {
+        state.withLock { $0.refusedConnections += 1 }
     }
 
     func registered(_ outcome: RegistrationOutcome) {

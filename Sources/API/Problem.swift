@@ -3,40 +3,224 @@ import JSON
 import LeadStore
 import Leads
 
-/// Everything that can go wrong for a caller: status, code and text are in one table below.
-enum Problem: Error {
-    case unknownPath
-    case methodNotAllowed(allowed: [HTTPRequest.Method])
-    case invalid([Fault])
-    case notUTF8
-    case notHTTP
-    case bodyTooLarge(limit: Int)
-    case bodyIncomplete
-    case bodyTooSlow
-    case operatorNotFound
-    case sourceNotFound
-    case contactNotFound
-    case leadNotFound
-    case decisionNotFound
-    case versionConflict
-    case contactClosed
-    case contactUnassigned
-    case operatorInactive
-    case operatorAtLimit
-    case weightedOperatorNotFound(id: Int)
-    case weightOfAnotherSource
-    case sourceNameTaken
-    case idempotencyKeyInvalid
-    case idempotencyKeyReused
-    case idempotencyKeyInUse
-    case intakeFull
-    case leadKeyTaken(leadID: Int)
-    case tooManyStreams
-    case unavailable(cause: String?)
-    case stopping
-    case outcomeUnknown
-    case internalError(cause: String)
+/// What a caller hears when something went wrong: everything there is, is in the tables below.
+///
+/// A code is never used again for something else.
+struct Problem: Error {
+    let status: HTTPResponse.Status
+    /// For programs. Nil where the references' clients compare the whole body.
+    let code: String?
+    private let english: String
+    private let russian: String
+    private(set) var headers: ReplyHeaders = [:]
+    /// Why it is a 5xx, for the log: codes and constraints, never what a caller sent.
+    private(set) var cause: String?
+    /// What is wrong with a request that was not understood: the body then is FastAPI's.
+    private(set) var faults: [Fault] = []
 
+    private init(
+        _ status: HTTPResponse.Status, _ code: String?, _ english: String, _ russian: String,
+        headers: ReplyHeaders = [:], cause: String? = nil
+    ) {
+        self.status = status
+        self.code = code
+        self.english = english
+        self.russian = russian
+        self.headers = headers
+        self.cause = cause
+    }
+
+    func text(in language: Language) -> String {
+        language == .russian ? russian : english
+    }
+
+    func reply(in language: Language) -> Reply {
+        guard faults.isEmpty else { return Reply(status) { $0.detail(faults) } }
+        var headers = headers
+        if english != russian { headers[.vary] = "Accept-Language" }
+        return Reply(status, headers: headers) { json in
+            json.object {
+                $0.field("detail", text(in: language))
+                if let code { $0.field("code", code) }
+            }
+        }
+    }
+
+    /// With a time after which the same request may succeed, in seconds.
+    private func retried(after seconds: Int = 1) -> Problem {
+        var problem = self
+        problem.headers[.retryAfter] = String(seconds)
+        return problem
+    }
+}
+
+// What is wrong with a request, whatever it asks for.
+extension Problem {
+    static let unknownPath = Problem(.notFound, nil, "Not Found", "Not Found")
+
+    static func methodNotAllowed(allowed: [HTTPRequest.Method]) -> Problem {
+        Problem(
+            .methodNotAllowed, nil, "Method Not Allowed", "Method Not Allowed",
+            headers: [.allow: allowed.map(\.rawValue).joined(separator: ", ")])
+    }
+
+    /// - Parameter faults: at least one.
+    static func invalid(_ faults: [Fault]) -> Problem {
+        var problem = Problem(.unprocessableContent, nil, "The request is not valid", "Запрос не прошёл проверку")
+        problem.faults = faults
+        return problem
+    }
+
+    static let notUTF8 = Problem(
+        .badRequest, "body_not_utf8", "The body is not valid UTF-8", "Тело запроса не в кодировке UTF-8")
+    static let notHTTP = Problem(
+        .badRequest, "not_http", "This is no HTTP/1.1 request", "Это не запрос HTTP/1.1")
+
+    static func bodyTooLarge(limit: Int) -> Problem {
+        Problem(
+            .contentTooLarge, "body_too_large", "The body exceeds \(limit) bytes", "Тело запроса больше \(limit) байт")
+    }
+
+    static func tooManyValues(limit: Int) -> Problem {
+        Problem(
+            .contentTooLarge, "too_many_values", "The body holds more than \(limit) values",
+            "В теле запроса больше \(limit) значений")
+    }
+
+    static let bodyIncomplete = Problem(
+        .badRequest, "body_incomplete", "The body ended early", "Тело запроса оборвалось")
+    static let bodyTooSlow = Problem(
+        .requestTimeout, "body_too_slow", "The body did not arrive in time", "Тело запроса не пришло вовремя",
+        headers: [.connection: "close"])
+    static let idempotencyKeyInvalid = Problem(
+        .badRequest, "idempotency_key_invalid", "Idempotency-Key must have 1 to 255 printable ASCII characters",
+        "Idempotency-Key должен содержать от 1 до 255 печатных символов ASCII")
+}
+
+// Where a request comes from.
+extension Problem {
+    static let hostMissing = Problem(
+        .badRequest, "host_missing", "An HTTP/1.1 request names exactly one Host",
+        "Запрос HTTP/1.1 указывает ровно один Host")
+    static let hostUnknown = Problem(
+        .misdirectedRequest, "host_unknown",
+        "This server does not go by that Host; LEADS_PUBLIC_URL says what it is called",
+        "Этот сервер не называется так, как указано в Host; его имя задаёт LEADS_PUBLIC_URL")
+    static let crossSite = Problem(
+        .forbidden, "cross_site",
+        "A page of another site sent this request; LEADS_CORS_ORIGINS says whose pages may",
+        "Запрос отправлен страницей другого сайта; кому это можно, задаёт LEADS_CORS_ORIGINS")
+    static let jsonUndeclared = Problem(
+        .unsupportedMediaType, "json_undeclared", "A browser must declare the body to be application/json",
+        "Браузер должен указать тип тела application/json")
+}
+
+// What the requested thing does not permit.
+extension Problem {
+    static let operatorNotFound = Problem(
+        .notFound, "operator_not_found", "Operator not found", "Оператор не найден")
+    static let sourceNotFound = Problem(
+        .notFound, "source_not_found", "Source not found", "Источник не найден")
+    static let contactNotFound = Problem(
+        .notFound, "contact_not_found", "Contact not found", "Обращение не найдено")
+    static let leadNotFound = Problem(
+        .notFound, "lead_not_found", "Lead not found", "Лид не найден")
+    static let decisionNotFound = Problem(
+        .notFound, "decision_not_found", "There is no record of how this contact was placed",
+        "Нет записи о том, как распределено это обращение")
+    static let versionConflict = Problem(
+        .conflict, "version_conflict", "The contact has changed meanwhile; read it again and decide anew",
+        "Обращение тем временем изменилось; прочитайте его снова и решите заново")
+    static let contactClosed = Problem(
+        .conflict, "contact_closed", "The contact is closed; reopen it first",
+        "Обращение закрыто; сначала откройте его снова")
+    static let contactUnassigned = Problem(
+        .conflict, "contact_unassigned", "Nobody has the contact, so it cannot be transferred; assign it",
+        "Обращение никому не назначено, передать его нельзя; назначьте оператора")
+    static let operatorInactive = Problem(
+        .conflict, "operator_inactive", "The operator is inactive; activate them, or repeat with force",
+        "Оператор не активен; активируйте его или повторите с force")
+    static let operatorAtLimit = Problem(
+        .conflict, "operator_at_limit", "The operator is at the limit; raise it, or repeat with force",
+        "У оператора достигнут лимит; повысьте его или повторите с force")
+
+    static func weightedOperatorNotFound(id: Int) -> Problem {
+        Problem(
+            .notFound, "operator_not_found", "Operator with id \(id) not found", "Оператор с id \(id) не найден")
+    }
+
+    static let weightOfAnotherSource = Problem(
+        .badRequest, "source_mismatch", "Source ID in path and in operator_weights differ",
+        "ID источника в пути и в operator_weights не совпадают")
+    static let sourceNameTaken = Problem(
+        .badRequest, "source_name_taken", "Source with this name already exists",
+        "Источник с таким именем уже существует")
+    static let idempotencyKeyReused = Problem(
+        .unprocessableContent, "idempotency_key_reused",
+        "This Idempotency-Key was used for another request; a new request needs a new key",
+        "Этот Idempotency-Key уже использован для другого запроса; новому запросу нужен новый ключ")
+    static let idempotencyKeyInUse = Problem(
+        .conflict, "idempotency_key_in_use", "A request with this Idempotency-Key is still under way; try again",
+        "Запрос с этим Idempotency-Key ещё выполняется; повторите его"
+    ).retried()
+
+    static func leadKeyTaken(leadID: Int) -> Problem {
+        Problem(
+            .conflict, "lead_key_taken",
+            "Lead \(leadID) is recognised by this; change that one first, or merge the two",
+            "По этим данным узнаётся лид \(leadID); сначала измените его или объедините обоих")
+    }
+}
+
+// What the server cannot do right now.
+extension Problem {
+    static let intakeFull = Problem(
+        .serviceUnavailable, "intake_full",
+        "More contacts wait to be stored than this instance takes, nothing was changed; try again",
+        "Ожидает сохранения больше обращений, чем принимает экземпляр; ничего не изменено, повторите",
+        cause: "more registrations wait than the intake takes"
+    ).retried()
+    static let bodiesFull = Problem(
+        .serviceUnavailable, "bodies_full",
+        "More large bodies are under way than this instance takes, nothing was changed; try again",
+        "Принимается больше крупных запросов, чем вмещает экземпляр; ничего не изменено, повторите",
+        cause: "more bodies are under way than the process takes"
+    ).retried()
+    static let tooManyStreams = Problem(
+        .serviceUnavailable, "too_many_streams",
+        "This instance has no room for another stream; try again, or read /api/v1/events",
+        "У экземпляра нет места ещё для одного потока; повторите запрос или читайте /api/v1/events",
+        cause: "as many streams are open as the instance takes"
+    ).retried()
+
+    static func unavailable(cause: String?) -> Problem {
+        Problem(
+            .serviceUnavailable, "unavailable",
+            "The database is not available right now, nothing was changed; try again",
+            "База данных сейчас недоступна, ничего не изменено; повторите запрос",
+            cause: cause ?? "the caller went away"
+        ).retried()
+    }
+
+    static let stopping = Problem(
+        .serviceUnavailable, "stopping", "This instance is stopping", "Этот экземпляр останавливается"
+    ).retried()
+    static let outcomeUnknown = Problem(
+        .serviceUnavailable, "outcome_unknown",
+        "The connection to the database broke while saving: the change may have been made or not",
+        "Связь с базой данных прервалась при сохранении: изменение могло и сохраниться, и нет",
+        cause: "the connection broke during COMMIT"
+    ).retried()
+
+    static func internalError(cause: String) -> Problem {
+        Problem(
+            .internalServerError, "internal_error", "Internal server error", "Внутренняя ошибка сервера", cause: cause)
+    }
+
+    var isOutcomeUnknown: Bool { code == Self.outcomeUnknown.code }
+}
+
+extension Problem {
     init(_ error: StoreError) {
         self =
             switch error {
@@ -66,194 +250,6 @@ enum Problem: Error {
             case .outcomeUnknown: .outcomeUnknown
             case .unexpected(let error): .internalError(cause: "\(error)")
             }
-    }
-
-    /// Why it is a 5xx, for the log: codes and constraints, never what a caller sent.
-    var cause: String? {
-        switch self {
-        case .unavailable(let cause): cause ?? "the caller went away"
-        case .outcomeUnknown: "the connection broke during COMMIT"
-        case .intakeFull: "more registrations wait than the intake takes"
-        case .tooManyStreams: "as many streams are open as the instance takes"
-        case .internalError(let cause): cause
-        default: nil
-        }
-    }
-
-    private struct Entry {
-        let status: HTTPResponse.Status
-        /// Nil where the references' clients compare the whole body.
-        let code: String?
-        let english: String
-        let russian: String
-    }
-
-    private var entry: Entry {
-        switch self {
-        case .unknownPath:
-            Entry(status: .notFound, code: nil, english: "Not Found", russian: "Not Found")
-        case .methodNotAllowed:
-            Entry(
-                status: .methodNotAllowed, code: nil, english: "Method Not Allowed", russian: "Method Not Allowed")
-        case .invalid:
-            Entry(status: .unprocessableContent, code: nil, english: "", russian: "")
-        case .notUTF8:
-            Entry(
-                status: .badRequest, code: "body_not_utf8", english: "The body is not valid UTF-8",
-                russian: "Тело запроса не в кодировке UTF-8")
-        case .notHTTP:
-            Entry(
-                status: .badRequest, code: "not_http", english: "This is no HTTP/1.1 request",
-                russian: "Это не запрос HTTP/1.1")
-        case .bodyTooLarge(let limit):
-            Entry(
-                status: .contentTooLarge, code: "body_too_large", english: "The body exceeds \(limit) bytes",
-                russian: "Тело запроса больше \(limit) байт")
-        case .bodyIncomplete:
-            Entry(
-                status: .badRequest, code: "body_incomplete", english: "The body ended early",
-                russian: "Тело запроса оборвалось")
-        case .bodyTooSlow:
-            Entry(
-                status: .requestTimeout, code: "body_too_slow", english: "The body did not arrive in time",
-                russian: "Тело запроса не пришло вовремя")
-        case .operatorNotFound:
-            Entry(
-                status: .notFound, code: "operator_not_found", english: "Operator not found",
-                russian: "Оператор не найден")
-        case .sourceNotFound:
-            Entry(
-                status: .notFound, code: "source_not_found", english: "Source not found",
-                russian: "Источник не найден")
-        case .contactNotFound:
-            Entry(
-                status: .notFound, code: "contact_not_found", english: "Contact not found",
-                russian: "Обращение не найдено")
-        case .leadNotFound:
-            Entry(
-                status: .notFound, code: "lead_not_found", english: "Lead not found", russian: "Лид не найден")
-        case .decisionNotFound:
-            Entry(
-                status: .notFound, code: "decision_not_found",
-                english: "There is no record of how this contact was placed",
-                russian: "Нет записи о том, как распределено это обращение")
-        case .versionConflict:
-            Entry(
-                status: .conflict, code: "version_conflict",
-                english: "The contact has changed meanwhile; read it again and decide anew",
-                russian: "Обращение тем временем изменилось; прочитайте его снова и решите заново")
-        case .contactClosed:
-            Entry(
-                status: .conflict, code: "contact_closed", english: "The contact is closed; reopen it first",
-                russian: "Обращение закрыто; сначала откройте его снова")
-        case .contactUnassigned:
-            Entry(
-                status: .conflict, code: "contact_unassigned",
-                english: "Nobody has the contact, so it cannot be transferred; assign it",
-                russian: "Обращение никому не назначено, передать его нельзя; назначьте оператора")
-        case .operatorInactive:
-            Entry(
-                status: .conflict, code: "operator_inactive",
-                english: "The operator is inactive; activate them, or repeat with force",
-                russian: "Оператор не активен; активируйте его или повторите с force")
-        case .operatorAtLimit:
-            Entry(
-                status: .conflict, code: "operator_at_limit",
-                english: "The operator is at the limit; raise it, or repeat with force",
-                russian: "У оператора достигнут лимит; повысьте его или повторите с force")
-        case .weightedOperatorNotFound(let id):
-            Entry(
-                status: .notFound, code: "operator_not_found", english: "Operator with id \(id) not found",
-                russian: "Оператор с id \(id) не найден")
-        case .weightOfAnotherSource:
-            Entry(
-                status: .badRequest, code: "source_mismatch",
-                english: "Source ID in path and in operator_weights differ",
-                russian: "ID источника в пути и в operator_weights не совпадают")
-        case .sourceNameTaken:
-            Entry(
-                status: .badRequest, code: "source_name_taken", english: "Source with this name already exists",
-                russian: "Источник с таким именем уже существует")
-        case .idempotencyKeyInvalid:
-            Entry(
-                status: .badRequest, code: "idempotency_key_invalid",
-                english: "Idempotency-Key must have 1 to 255 printable ASCII characters",
-                russian: "Idempotency-Key должен содержать от 1 до 255 печатных символов ASCII")
-        case .idempotencyKeyReused:
-            Entry(
-                status: .unprocessableContent, code: "idempotency_key_reused",
-                english: "This Idempotency-Key was used for another request; a new request needs a new key",
-                russian: "Этот Idempotency-Key уже использован для другого запроса; новому запросу нужен новый ключ")
-        case .idempotencyKeyInUse:
-            Entry(
-                status: .conflict, code: "idempotency_key_in_use",
-                english: "A request with this Idempotency-Key is still under way; try again",
-                russian: "Запрос с этим Idempotency-Key ещё выполняется; повторите его")
-        case .intakeFull:
-            Entry(
-                status: .serviceUnavailable, code: "intake_full",
-                english: "More contacts wait to be stored than this instance takes, nothing was changed; try again",
-                russian: "Ожидает сохранения больше обращений, чем принимает экземпляр; ничего не изменено, повторите")
-        case .leadKeyTaken(let id):
-            Entry(
-                status: .conflict, code: "lead_key_taken",
-                english: "Lead \(id) is recognised by this; change that one first, or merge the two",
-                russian: "По этим данным узнаётся лид \(id); сначала измените его или объедините обоих")
-        case .tooManyStreams:
-            Entry(
-                status: .serviceUnavailable, code: "too_many_streams",
-                english: "This instance has no room for another stream; try again, or read /api/v1/events",
-                russian: "У экземпляра нет места ещё для одного потока; повторите запрос или читайте /api/v1/events")
-        case .unavailable:
-            Entry(
-                status: .serviceUnavailable, code: "unavailable",
-                english: "The database is not available right now, nothing was changed; try again",
-                russian: "База данных сейчас недоступна, ничего не изменено; повторите запрос")
-        case .stopping:
-            Entry(
-                status: .serviceUnavailable, code: "stopping", english: "This instance is stopping",
-                russian: "Этот экземпляр останавливается")
-        case .outcomeUnknown:
-            Entry(
-                status: .serviceUnavailable, code: "outcome_unknown",
-                english: "The connection to the database broke while saving: the change may have been made or not",
-                russian: "Связь с базой данных прервалась при сохранении: изменение могло и сохраниться, и нет")
-        case .internalError:
-            Entry(
-                status: .internalServerError, code: "internal_error", english: "Internal server error",
-                russian: "Внутренняя ошибка сервера")
-        }
-    }
-
-    var status: HTTPResponse.Status { entry.status }
-    var code: String? { entry.code }
-
-    func text(in language: Language) -> String {
-        language == .russian ? entry.russian : entry.english
-    }
-
-    func reply(in language: Language) -> Reply {
-        if case .invalid(let faults) = self {
-            return Reply(.unprocessableContent) { $0.detail(faults) }
-        }
-        let entry = entry
-        var headers: ReplyHeaders = [:]
-        switch self {
-        case .methodNotAllowed(let allowed):
-            headers[.allow] = allowed.map(\.rawValue).joined(separator: ", ")
-        case .unavailable, .stopping, .outcomeUnknown, .intakeFull, .idempotencyKeyInUse, .tooManyStreams:
-            headers[.retryAfter] = "1"
-        case .bodyTooSlow:
-            headers[.connection] = "close"
-        default:
-            break
-        }
-        return Reply(entry.status, headers: headers) { json in
-            json.object {
-                $0.field("detail", text(in: language))
-                if let code = entry.code { $0.field("code", code) }
-            }
-        }
     }
 }
 

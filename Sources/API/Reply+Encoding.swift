@@ -4,12 +4,14 @@ import NIOCore
 extension Reply {
     /// The answer as it goes over the wire, in one buffer, which makes it one call of the system. Of one without an
     /// end, its beginning.
-    /// - Parameter isChunked: whether what follows of one without an end comes in chunks (RFC 9112, 7.1).
+    /// - Parameters:
+    ///   - common: the fields that every answer has.
+    ///   - isChunked: whether what follows of one without an end comes in chunks (RFC 9112, 7.1).
     func encoded(
-        for method: HTTPRequest.Method, id: String, connection: String?, date: String, isChunked: Bool = false,
-        _ allocator: ByteBufferAllocator
+        for method: HTTPRequest.Method, id: String, connection: String?, date: String, common: [UInt8],
+        isChunked: Bool = false, _ allocator: ByteBufferAllocator
     ) -> ByteBuffer {
-        var buffer = allocator.buffer(capacity: 320 + body.count)
+        var buffer = allocator.buffer(capacity: 448 + body.count)
         switch status.code {
         case 200: buffer.writeStaticString("HTTP/1.1 200 OK\r\n")
         case 201: buffer.writeStaticString("HTTP/1.1 201 Created\r\n")
@@ -18,6 +20,9 @@ extension Reply {
         for field in headers.fields where field.name != .connection {
             buffer.write(field.name.rawName, field.value)
         }
+        // What says nothing else may hold somebody's data, and stays with nobody on its way.
+        if headers[.cacheControl] == nil { buffer.writeStaticString("Cache-Control: no-store\r\n") }
+        buffer.writeBytes(common)
         // RFC 9110, 8.6: there is none where there can be no body.
         if stream != nil {
             if isChunked { buffer.write("Transfer-Encoding", "chunked") }

@@ -19,6 +19,18 @@ struct RequestHeaders: Sendable {
         return value
     }
 
+    /// Whether a body is declared to be JSON. One without a declared type is read as JSON, one declared to be something
+    /// else is not (as FastAPI has it).
+    /// - Parameter orNothing: what holds of one without a declared type.
+    func declareJSON(orNothing: Bool) -> Bool {
+        guard let declared = self[.contentType], !declared.isEmpty else { return orNothing }
+        guard declared != "application/json" else { return true }
+        var type = declared.prefix { $0 != ";" }.lowercased()
+        while type.last == " " || type.last == "\t" { type.removeLast() }
+        let parts = type.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count == 2 && parts[0] == "application" && (parts[1] == "json" || parts[1].hasSuffix("+json"))
+    }
+
     /// White space around a value is no part of it (RFC 9110, 5.5); the decoder leaves what follows.
     private static func trimmed(_ value: String) -> String {
         guard let last = value.utf8.last, last == 0x20 || last == 0x09 else { return value }

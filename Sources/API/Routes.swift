@@ -11,6 +11,8 @@ final class Route: Sendable {
     let path: String
     /// The largest body in bytes; a larger one is a 413.
     let bodyLimit: Int
+    /// The most values that a document in the body may hold; more are a 413.
+    let valueLimit: Int
     let handler: Handler
     /// What the OpenAPI document says of it.
     let operation: Operation?
@@ -30,6 +32,7 @@ final class Route: Sendable {
         self.method = method
         self.path = path
         self.bodyLimit = bodyLimit
+        self.valueLimit = max(10_000, bodyLimit / 128)
         self.isMassive = isMassive
         self.handler = handler
         self.operation = operation

@@ -24,11 +24,14 @@ public struct Server: ServerChildChannel {
         public var swaggerUI: SwaggerUI?
         /// What browsers are shown.
         public var dashboard: Site?
+        public var origins: Origins
+        public var bounds: Bounds
 
         public init(
             language: Language, phoneRegion: PhoneRegion, version: String, schemaVersion: Int, observation: Observation,
             readiness: Readiness, intake: Intake.Configuration = Intake.Configuration(), idleSeconds: Int = 120,
-            swaggerUI: SwaggerUI? = nil, dashboard: Site? = nil
+            swaggerUI: SwaggerUI? = nil, dashboard: Site? = nil, origins: Origins = .loopback,
+            bounds: Bounds = Bounds()
         ) {
             self.language = language
             self.phoneRegion = phoneRegion
@@ -40,6 +43,8 @@ public struct Server: ServerChildChannel {
             self.idleSeconds = idleSeconds
             self.swaggerUI = swaggerUI
             self.dashboard = dashboard
+            self.origins = origins
+            self.bounds = bounds
         }
     }
 
@@ -49,6 +54,9 @@ public struct Server: ServerChildChannel {
     let observation: Observation
     let readiness: Readiness
     let idleSeconds: Int
+    let origins: Origins
+    let bodyRoom: BodyRoom
+    let connections: OpenConnections
 
     public init(store: LeadStore, _ configuration: Configuration) {
         self.init(store: store, intake: Intake(store: store, configuration.intake), configuration)
@@ -63,6 +71,9 @@ public struct Server: ServerChildChannel {
         observation = configuration.observation
         readiness = configuration.readiness
         idleSeconds = configuration.idleSeconds
+        origins = configuration.origins
+        bodyRoom = BodyRoom(size: configuration.bounds.bodyBytes)
+        connections = OpenConnections(limit: configuration.bounds.connections)
         let tail = EventTail(store: store, observation: configuration.observation)
         let service = ServiceHandlers(
             store: store, intake: intake, tail: tail, version: configuration.version,
@@ -97,10 +108,14 @@ public struct Server: ServerChildChannel {
 
     public func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Connection> {
         channel.eventLoop.makeCompletedFuture {
+            guard case .place(let place) = connections.enter({ channel.close(promise: nil) }) else {
+                observation.connectionRefused()
+                throw TooManyConnections()
+            }
             var limits = NIOHTTPDecoderLimitConfiguration()
             limits.maxHeaderListSize = 80 * 1024
             limits.maxHeaderFieldCount = 1000
-            let conversation = Conversation(server: self)
+            let conversation = Conversation(server: self, place: place)
             let pipeline = channel.pipeline.syncOperations
             // Reached only by what the decoder does not read: what follows the wish for another protocol.
             try pipeline.addHandler(
@@ -125,3 +140,6 @@ public struct Server: ServerChildChannel {
         }
     }
 }
+
+/// As many connections are open as the instance takes; the framework closes the one that was accepted.
+private struct TooManyConnections: Error {}

@@ -29,10 +29,12 @@ struct StaticResource: Sendable {
         let hash = Self.hash(body)
         entityTag = "\"\(hash)\""
         var headers: ReplyHeaders = [
-            .cacheControl: freshness.rawValue, .eTag: entityTag, .xContentTypeOptions: "nosniff",
-            .vary: "Accept-Encoding",
+            .cacheControl: freshness.rawValue, .eTag: entityTag, .vary: "Accept-Encoding",
         ]
-        headers[.contentSecurityPolicy] = contentSecurityPolicy
+        if let contentSecurityPolicy {
+            headers[.contentSecurityPolicy] = contentSecurityPolicy
+            headers[.referrerPolicy] = "no-referrer"
+        }
         plain = Form(body: body, headers: headers, entityTag: entityTag)
         compressed = gzipped(body).flatMap { smaller in
             guard smaller.count < body.count * 9 / 10 else { return nil }
@@ -63,6 +65,10 @@ struct StaticResource: Sendable {
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return String(hash, radix: 16)
     }
+}
+
+extension HTTPField.Name {
+    fileprivate static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
 }
 
 extension Call {

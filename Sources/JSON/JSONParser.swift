@@ -27,6 +27,7 @@ public struct JSONParser {
             case loneSurrogate = "Unpaired surrogate in \\uXXXX escape"
             case duplicateName = "Duplicate name in object"
             case depth = "Too deeply nested"
+            case tooManyValues = "Too many values"
         }
 
         /// What is wrong.
@@ -49,16 +50,18 @@ public struct JSONParser {
     }
 
     /// The value of a whole document.
-    public static func parse(_ document: [UInt8]) throws(Failure) -> JSONValue {
+    /// - Parameter valueLimit: how many values it may hold, arrays and objects among them: a value takes up to fifty times
+    ///   the room in memory that it takes in the document, so that a limit in bytes alone bounds nothing.
+    public static func parse(_ document: [UInt8], valueLimit: Int = .max) throws(Failure) -> JSONValue {
         let result = document.withUnsafeBytes { bytes in
-            Result { () throws(Failure) in try parse(bytes) }
+            Result { () throws(Failure) in try parse(bytes, valueLimit: valueLimit) }
         }
         return try result.get()
     }
 
     /// The value of a whole document, whose bytes need to stay only for the call.
-    public static func parse(_ document: UnsafeRawBufferPointer) throws(Failure) -> JSONValue {
-        var parser = JSONParser(bytes: document)
+    public static func parse(_ document: UnsafeRawBufferPointer, valueLimit: Int = .max) throws(Failure) -> JSONValue {
+        var parser = JSONParser(bytes: document, valueLimit: valueLimit)
         do throws(Flaw) {
             try parser.checkEncoding()
             return try parser.parseDocument()
@@ -89,6 +92,8 @@ public struct JSONParser {
 
     private let bytes: UnsafeRawBufferPointer
     private var offset = 0
+    /// How many values may still be made.
+    private var valuesLeft: Int
     private var containers: [Container] = []
     /// The items of all open arrays, those of the innermost last.
     private var items: [JSONValue] = []
@@ -96,8 +101,9 @@ public struct JSONParser {
     private var members: [JSONValue.Member] = []
     private var nameOffsets: [Int] = []
 
-    private init(bytes: UnsafeRawBufferPointer) {
+    private init(bytes: UnsafeRawBufferPointer, valueLimit: Int) {
         self.bytes = bytes
+        valuesLeft = valueLimit
     }
 }
 
@@ -128,6 +134,8 @@ extension JSONParser {
     /// A value that is complete, or nil after the beginning of an array or an object, in front of its first value.
     private mutating func parseValueOrOpen() throws(Flaw) -> JSONValue? {
         guard let byte = byte(at: offset) else { throw Flaw(reason: .value, offset: offset) }
+        guard valuesLeft > 0 else { throw Flaw(reason: .tooManyValues, offset: offset) }
+        valuesLeft -= 1
         switch byte {
         case UInt8(ascii: "{"):
             try open()

@@ -33,7 +33,7 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         let logger = try Logger.leadsCRM()
-        let settings = try ServeSettings(port: port)
+        let settings = try ServeSettings(host: host, port: port)
         let signals = await StopSignals.listen()
         let database: Database
         do {
@@ -71,7 +71,8 @@ struct Serve: AsyncParsableCommand {
                 language: settings.language, phoneRegion: settings.phoneRegion, version: LeadsCRM.version,
                 schemaVersion: LeadStore.migrations.count, observation: observation, readiness: readiness,
                 intake: settings.intake, idleSeconds: settings.idleSeconds,
-                swaggerUI: SwaggerUI(directory: Setting.swaggerUI.value), dashboard: Dashboard.site))
+                swaggerUI: SwaggerUI(directory: Setting.swaggerUI.value), dashboard: Dashboard.site,
+                origins: settings.origins, bounds: settings.bounds))
         var services: [any Service] = [
             Sweeper(
                 store: store, interval: settings.sweepInterval, decisionDays: settings.decisionDays,
@@ -136,8 +137,10 @@ private struct ServeSettings {
     let drainDuration: Duration
     let language: Language
     let phoneRegion: PhoneRegion
+    let origins: Origins
+    let bounds: Bounds
 
-    init(port: String) throws(SettingError) {
+    init(host: String, port: String) throws(SettingError) {
         guard let port = Int(port), (1...65535).contains(port) else {
             throw SettingError("\(Setting.port.name) must be a port, 1…65535")
         }
@@ -160,5 +163,16 @@ private struct ServeSettings {
             throw SettingError("\(Setting.phoneRegion.name) must be a country of ISO 3166, for instance RU")
         }
         phoneRegion = region
+        do throws(Origins.InvalidURL) {
+            origins = try Origins(
+                listening: host, publicURLs: Setting.publicURL.list, invited: Setting.corsOrigins.list)
+        } catch {
+            throw SettingError(
+                "\(Setting.publicURL.name) and \(Setting.corsOrigins.name) must be like https://crm.example, with a port "
+                    + "where it is not the scheme's own, and nothing behind it")
+        }
+        bounds = Bounds(
+            connections: try Setting.connections.integer(in: 1...100_000),
+            bodyBytes: try Setting.bodyMemory.integer(in: 32...4096) * 1_048_576)
     }
 }

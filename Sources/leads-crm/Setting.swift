@@ -26,6 +26,19 @@ struct Setting: Sendable {
         "LEADS_DATA_DIRECTORY", ".leads-crm", "where the PostgreSQL of our own keeps its data")
     static let host = Setting("LEADS_HOST", "127.0.0.1", "address to listen on")
     static let port = Setting("LEADS_PORT", "8000", "port to listen on")
+    static let publicURL = Setting(
+        "LEADS_PUBLIC_URL", "",
+        "where people and programs reach it from elsewhere, https://crm.example; several are separated by commas")
+    static let corsOrigins = Setting(
+        "LEADS_CORS_ORIGINS", "",
+        "origins whose pages may call the API, https://forms.example, separated by commas; without any, no page elsewhere"
+    )
+    static let connections = Setting(
+        "LEADS_CONNECTIONS", "4096", "connections that may be open at a time; further ones are closed at once, 1…100000"
+    )
+    static let bodyMemory = Setting(
+        "LEADS_BODY_MEMORY", "64",
+        "MiB that the large bodies under way share; further ones wait, then are answered 503, 32…4096")
     static let language = Setting("LEADS_LANGUAGE", "en", "en or ru: error texts for callers that ask for neither")
     static let phoneRegion = Setting(
         "LEADS_PHONE_REGION", "RU", "country of phone numbers written without a country code")
@@ -56,7 +69,8 @@ struct Setting: Sendable {
     static let logLevel = Setting("LEADS_LOG_LEVEL", "info", "trace, debug, info, notice, warning, error or critical")
 
     static let all = [
-        databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, language, phoneRegion, poolSize,
+        databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, publicURL, corsOrigins, connections,
+        bodyMemory, language, phoneRegion, poolSize,
         intakeLanes, intakeBatch, intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays, drainSeconds,
         swaggerUI,
         logFormat, logLevel,
@@ -73,6 +87,11 @@ struct Setting: Sendable {
             throw SettingError("\(name) must be a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
+    }
+
+    /// Its parts between commas.
+    var list: [String] {
+        value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
     }
 
     func bool() throws(SettingError) -> Bool {

@@ -50,7 +50,7 @@ struct ConversationTests {
         }
     }
 
-    private static let refused = "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"
+    private static let refused = "GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
     @Test func `a connection on which nothing is asked is closed in silence`() throws {
         for requests in 0...2 {
@@ -66,7 +66,7 @@ struct ConversationTests {
         }
     }
 
-    @Test(arguments: ["GET /li", "GET /livez HTTP/1.1\r\nHost: x\r\n", "GET "], [false, true])
+    @Test(arguments: ["GET /li", "GET /livez HTTP/1.1\r\nHost: localhost\r\n", "GET "], [false, true])
     func `half a head has ten seconds, however its bytes come`(head: String, isFirst: Bool) throws {
         let connection = try Connection()
         if !isFirst {
@@ -99,7 +99,7 @@ struct ConversationTests {
         path: String, patience: Int
     ) throws {
         let connection = try Connection()
-        try connection.send("POST \(path) HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n[")
+        try connection.send("POST \(path) HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n[")
         for _ in 0..<patience - 1 {
             connection.wait(1)
             #expect(try connection.answers() == "")
@@ -112,7 +112,7 @@ struct ConversationTests {
     }
 
     @Test func `the body of what is refused may take as long, and is thrown away up to a point`() throws {
-        let head = "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"
+        let head = "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n"
         let slow = try Connection()
         try slow.send(head)
         #expect(try slow.answers().hasPrefix("HTTP/1.1 404 "))
@@ -147,7 +147,7 @@ struct ConversationTests {
     func `who takes nothing of an answer for a minute loses the connection, who takes something does not`(
         field: String
     ) throws {
-        let request = "GET /nowhere HTTP/1.1\r\nHost: x\r\n\(field)\r\n"
+        let request = "GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\(field)\r\n"
         let stalled = try Connection()
         try stalled.channel.pipeline.syncOperations.addHandler(Dam(), position: .first)
         try stalled.send(request)

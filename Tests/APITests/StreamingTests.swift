@@ -26,7 +26,7 @@ struct StreamingTests {
                 _ = server.setup(channel: channel, logger: logger)
             }
             try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
-            try await send("\(request)\r\nHost: x\r\n\(field)\r\n")
+            try await send("\(request)\r\nHost: localhost\r\n\(field)\r\n")
         }
 
         func send(_ text: String) async throws {
@@ -89,7 +89,7 @@ struct StreamingTests {
         #expect(said.contains("\r\nContent-Type: text/event-stream\r\n"))
         await connection.wait(4)
         #expect(try await connection.said() == "")
-        try await connection.send("GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n")
+        try await connection.send("GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")
         #expect(try await connection.said().hasPrefix("HTTP/1.1 404 "))
     }
 
@@ -124,7 +124,8 @@ struct StreamingTests {
     @Test func `further requests are not answered, and what is no HTTP ends the stream`() async throws {
         let connection = try await Connection(Self.request)
         _ = try await connection.said(until: Self.chunk)
-        try await connection.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        try await connection.send(
+            "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await connection.wait(5)
         #expect(try await connection.said() == "" && connection.channel.isActive)
         try await connection.send("no http at all\r\n\r\n")

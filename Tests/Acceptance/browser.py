@@ -16,8 +16,12 @@ AXE = (resources.files("axe_core_python") / "axe.min.js").read_text()
 
 
 class Browser:
-    def __init__(self, language: str = "en", width: int = 1280, height: int = 800, dark: bool = False, time_zone: str | None = None):
+    def __init__(self, language: str = "en", width: int = 1280, height: int = 800, dark: bool = False, time_zone: str | None = None,
+                 resolving: dict[str, str] | None = None):
+        """`resolving` says to which addresses names lead."""
         options = webdriver.ChromeOptions()
+        if resolving:
+            options.add_argument("--host-resolver-rules=" + ", ".join(f"MAP {name} {address}" for name, address in resolving.items()))
         # Root has no sandbox of its own in a container, and /dev/shm is small there.
         for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--window-size={width},{height}",
                          f"--lang={language}"):

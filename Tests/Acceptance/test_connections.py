@@ -9,7 +9,7 @@ import pytest
 
 from wire import _Connection
 
-LIVE = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+LIVE = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def connect(server):
 
 
 def post(body: bytes, *headers: bytes, path: bytes = b"/api/v1/operators") -> bytes:
-    lines = [b"POST %s HTTP/1.1" % path, b"Host: x", b"Content-Length: %d" % len(body), *headers]
+    lines = [b"POST %s HTTP/1.1" % path, b"Host: localhost", b"Content-Length: %d" % len(body), *headers]
     return b"\r\n".join([*lines, b"", body])
 
 
@@ -34,7 +34,7 @@ def test_requests_sent_ahead_are_answered_in_their_order(connect):
     connection = connect()
     paths = [b"/livez", b"/nowhere", b"/api/v1/operators?limit=1", b"/api/v1/operators/abc", b"/openapi.json"] * 20
     connection.socket.sendall(b"".join(
-        b"GET %s HTTP/1.1\r\nHost: x\r\nX-Request-ID: %d\r\n\r\n" % (path, number) for number, path in enumerate(paths)))
+        b"GET %s HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: %d\r\n\r\n" % (path, number) for number, path in enumerate(paths)))
     answers = [connection.read("GET") for _ in paths]
     assert [answer.headers["x-request-id"] for answer in answers] == [str(number) for number in range(len(paths))]
     assert [answer.status for answer in answers] == [200, 404, 200, 422, 200] * 20
@@ -64,14 +64,14 @@ def test_an_early_answer_leaves_the_connection_usable(connect):
 def test_a_chunked_body_beyond_the_limit_leaves_the_connection_usable(connect):
     connection = connect()
     piece = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
-    connection.socket.sendall(b"POST /api/v1/operators HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    connection.socket.sendall(b"POST /api/v1/operators HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
                               + piece * 20 + b"0\r\n\r\n" + LIVE)
     assert connection.read("POST").status == 413
     assert connection.read("GET").status == 200
 
 
 @pytest.mark.parametrize("request_", [
-    b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Close\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: Close\r\n\r\n",
     b"GET /livez HTTP/1.0\r\n\r\n", b"GET /nowhere HTTP/1.0\r\n\r\n", post(b"{}", b"Connection: close")])
 def test_who_asks_for_it_is_answered_and_the_connection_closed(connect, request_):
     connection = connect()
@@ -91,7 +91,7 @@ def test_http_1_0_is_kept_alive_on_request(connect):
 
 def test_nothing_is_answered_behind_the_last(connect):
     connection = connect()
-    connection.socket.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + LIVE * 5)
+    connection.socket.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" + LIVE * 5)
     assert connection.read("GET").status == 200
     assert is_closed(connection)
 
@@ -99,7 +99,7 @@ def test_nothing_is_answered_behind_the_last(connect):
 def test_who_stops_sending_is_answered_all_the_same(connect):
     for requests in (1, 3):
         connection = connect()
-        connection.socket.sendall(b"GET /api/v1/operators HTTP/1.1\r\nHost: x\r\n\r\n" * requests)
+        connection.socket.sendall(b"GET /api/v1/operators HTTP/1.1\r\nHost: localhost\r\n\r\n" * requests)
         connection.socket.shutdown(socket.SHUT_WR)
         assert [connection.read("GET").status for _ in range(requests)] == [200] * requests
         assert is_closed(connection)
@@ -116,7 +116,7 @@ def test_who_stops_within_a_body_is_told_so(connect):
 
 def test_a_broken_body_is_told_and_the_connection_closed(connect):
     connection = connect()
-    connection.socket.sendall(b"POST /api/v1/operators HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n")
+    connection.socket.sendall(b"POST /api/v1/operators HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n")
     answer = connection.read("POST")
     assert answer.status == 400 and b'"code":"body_incomplete"' in answer.body
     assert is_closed(connection)
@@ -124,14 +124,14 @@ def test_a_broken_body_is_told_and_the_connection_closed(connect):
 
 def test_thousands_sent_ahead_are_answered(connect):
     connection = connect()
-    connection.socket.sendall(b"GET /api/v1/operators HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET /x HTTP/1.1\r\n\r\n" * 10_000)
+    connection.socket.sendall(b"GET /api/v1/operators HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10_000)
     assert connection.read("GET").status == 200
     assert {connection.read("GET").status for _ in range(10_000)} == {404}
 
 
 def test_what_is_no_http_ends_the_connection_after_what_came_before(connect):
     connection = connect()
-    connection.socket.sendall(LIVE + b"GET /api/v1/operators HTTP/1.1\r\nHost: x\r\n\r\n" + b"no http at all\r\n\r\n")
+    connection.socket.sendall(LIVE + b"GET /api/v1/operators HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"no http at all\r\n\r\n")
     answers = [connection.read("GET") for _ in range(3)]
     assert [answer.status for answer in answers] == [200, 200, 400]
     assert answers[2].headers["x-request-id"] and answers[2].headers["date"] and b'"code":"not_http"' in answers[2].body
@@ -140,16 +140,16 @@ def test_what_is_no_http_ends_the_connection_after_what_came_before(connect):
 
 def test_a_target_may_name_the_server(connect):
     connection = connect()
-    for target, status in ((b"http://x/livez", 200), (b"http://x", 200), (b"http://x?a=1", 200), (b"http://x/nowhere?a", 404),
-                           (b"*", 404), (b"http://x/api/v1/operators?limit=0", 422)):
-        connection.socket.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % target)
+    for target, status in ((b"http://localhost/livez", 200), (b"http://localhost", 200), (b"http://localhost?a=1", 200), (b"http://localhost/nowhere?a", 404),
+                           (b"*", 404), (b"http://localhost/api/v1/operators?limit=0", 422)):
+        connection.socket.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % target)
         assert connection.read("GET").status == status, target
 
 
 def test_whoever_reads_no_answers_is_not_read_either(connect, server):
     """Megabytes of answers must not wait in the server; what is read later is whole."""
     connection = connect()
-    request = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
     connection.socket.settimeout(1)
     sent = 0
     with pytest.raises(TimeoutError):
@@ -215,7 +215,7 @@ def test_an_idle_connection_is_closed_and_one_at_work_is_not(impatient, database
 
 def test_who_reads_slowly_gets_all_of_it(impatient, database):
     with contextlib.closing(_Connection(impatient.port, timeout=15)) as connection:
-        connection.socket.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+        connection.socket.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
         for number in range(200):
             if number in (0, 1, 100):
                 time.sleep(2)

@@ -255,7 +255,7 @@ def test_a_body_too_large_is_refused_by_its_declared_length(server, ids):
     for path, size in (("/api/v1/contacts", 64 * KIB + 1), (OPERATORS, 256 * KIB + 1),
                        (f"/api/v1/sources/{ids['source']}/distribution", 32 * KIB * KIB + 1)):
         with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
-            connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                                f"Content-Length: {size}\r\n\r\n".encode())
             answer = http.client.HTTPResponse(connection)
             answer.begin()

@@ -278,7 +278,7 @@ def test_who_is_gone_is_forgotten(server, api, listen):
         listener.close()
     eventually(lambda: streams(server) == before + 5, 3, "those who left are still counted")
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as half:
-        half.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % STREAM.encode())
+        half.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % STREAM.encode())
         assert half.recv(65536)
         eventually(lambda: streams(server) == before + 6, 3, "it is not open")
         half.shutdown(socket.SHUT_WR)
@@ -292,8 +292,8 @@ def test_who_is_gone_is_forgotten(server, api, listen):
 
 def test_what_else_is_sent_on_the_connection_is_not_answered(server, api):
     connection = _Connection(server.port, timeout=10)
-    live = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
-    connection.socket.sendall(live + b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % STREAM.encode() + live * 50)
+    live = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    connection.socket.sendall(live + b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % STREAM.encode() + live * 50)
     assert connection.read("GET").status == 200
     assert b"retry: 1000\n" in connection.read("GET").body
     connection.socket.sendall(live)

@@ -350,9 +350,9 @@ class Fuzzer:
         length = b"\r\nContent-Length: %d" % len(body)
         return random.choice((
             head + length + b"\r\n\r\n" + body, head + length * 2 + b"\r\n\r\n" + body, head + b"\r\nContent-Length: +1\r\n\r\n" + body,
-            head.replace(b"Host: x", b"Host: x\r\nHost: y") + b"\r\n\r\n" + body, head + b"\r\nX\x7f: y\r\n\r\n" + body,
+            head.replace(b"Host: localhost", b"Host: localhost\r\nHost: y") + b"\r\n\r\n" + body, head + b"\r\nX\x7f: y\r\n\r\n" + body,
             head.replace(b"HTTP/1.1", b"HTTP/1.0") + b"\r\n\r\n" + body, head + b"\r\nX: " + b"y" * 20_000 + b"\r\n\r\n" + body,
-            head.replace(b" /", b" /\xff\xfe", 1) + b"\r\n\r\n" + body, head.replace(b" /", b" http://x/", 1) + b"\r\n\r\n" + body,
+            head.replace(b" /", b" /\xff\xfe", 1) + b"\r\n\r\n" + body, head.replace(b" /", b" http://localhost/", 1) + b"\r\n\r\n" + body,
             head + b"\r\nExpect: 100-continue\r\n\r\n" + body, head + b"\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n" + body,
         ))
 

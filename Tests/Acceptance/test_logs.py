@@ -127,7 +127,7 @@ def test_an_id_with_a_line_break_reaches_no_log_and_no_answer(server):
     """Sent raw: no client library would."""
     for smuggled in (b"a\nX-Evil: 1", b"a\rX-Evil: 1", b"a\x00b", b"a\r\n {\"level\":\"evil\"}"):
         with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
-            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Request-ID: " + smuggled
+            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Request-ID: " + smuggled
                                + b"\r\n\r\n")
             answer = http.client.HTTPResponse(connection)
             try:

@@ -101,7 +101,7 @@ def test_idle_connections_do_not_delay_the_stop(instances, database):
 def test_half_a_body_delays_the_stop_only_until_its_time_is_over(instances, database):
     server = instances(database)
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as caller:
-        caller.sendall(b"POST /api/v1/operators HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        caller.sendall(b"POST /api/v1/operators HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
         eventually(lambda: 'leads_http_requests_in_flight 2' in server.client().get("/metrics").text, 5, "it never came")
         server.process.send_signal(signal.SIGTERM)
         answer = caller.recv(65536)

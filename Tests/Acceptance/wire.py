@@ -24,7 +24,7 @@ class Answer:
 
 def request(method: str, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes | None, chunks: list[int] | None = None) -> bytes:
     """A request as it goes over the wire. With `chunks`, the body is divided at these places."""
-    lines = [b"%s %s HTTP/1.1" % (method.encode(), target), b"Host: x", *(b"%s: %s" % header for header in headers)]
+    lines = [b"%s %s HTTP/1.1" % (method.encode(), target), b"Host: localhost", *(b"%s: %s" % header for header in headers)]
     if body is not None and chunks is not None:
         edges = [0, *chunks, len(body)]
         pieces = [body[start:end] for start, end in zip(edges, edges[1:]) if end > start]

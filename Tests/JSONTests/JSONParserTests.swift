@@ -21,6 +21,20 @@ struct JSONParserTests {
         #expect(failure?.reason == reason && failure?.position == position, "\(document)")
     }
 
+    @Test(arguments: [
+        ("[0,0,0]", 4), ("{\"a\":{\"b\":[1]}}", 4), ("1", 1), ("[[[[]]]]", 4), ("[]", 1), ("{\"a\":1,\"b\":2}", 3),
+    ])
+    func `a document may have as many values as are allowed, and is left at the first one beyond`(
+        document: String, values: Int
+    ) throws {
+        #expect(
+            try JSONParser.parse(Array(document.utf8), valueLimit: values) == JSONParser.parse(Array(document.utf8)))
+        let failure = #expect(throws: JSONParser.Failure.self) {
+            try JSONParser.parse(Array(document.utf8), valueLimit: values - 1)
+        }
+        #expect(failure?.reason == .tooManyValues)
+    }
+
     @Test func `names are the same only byte by byte`() throws {
         let document = #"{"\u00e9":1,"e\u0301":2}"#
         #expect(

@@ -1,0 +1,180 @@
+"""How much callers may ask of the process: memory, values, connections, and what happens beyond it."""
+
+import os
+import socket
+import statistics
+import threading
+import time
+
+import pytest
+
+from client import Client, Unreachable
+from waiting import eventually
+
+MIB = 1 << 20
+BODIES = int(os.environ.get("LEADS_BODIES", 4))
+HEAVY = {
+    "zeros": b"[" + b"0," * (16 * MIB - 1) + b"0]",
+    "nested": b"[" * (32 * MIB),
+    "keys": b"{" + b",".join(b'"%026d":0' % n for n in range(1_000_000)) + b"}",
+    "objects": b"[" + b"{}," * (10 * MIB) + b"{}]",
+    "a string": b'[{"source_id": "' + b"x" * (31 * MIB) + b'"}]',
+}
+
+
+def resident(pid: int) -> int:
+    """In bytes."""
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.seconds(300)
+def test_large_bodies_at_once_cost_little_memory_and_nobody_else_much_time(servers):
+    server = servers(1)[0]
+    before = resident(server.pid)
+    statuses, most, over = {}, before, threading.Event()
+
+    def send(what: str, body: bytes):
+        client = Client(server.port, timeout=120)
+        try:
+            answer = client.post("/api/v1/contacts/batch", raw=body)
+            statuses.setdefault(what, []).append(answer.status)
+            assert len(answer.body) < 1.5 * MIB
+        except Unreachable:
+            statuses.setdefault(what, []).append("refused while it was sent")
+        finally:
+            client.close()
+
+    def watch():
+        nonlocal most
+        while not over.is_set():
+            most = max(most, resident(server.pid))
+            time.sleep(0.01)
+
+    def probe() -> float:
+        client = Client(server.port, timeout=30)
+        times = []
+        for _ in range(50):
+            times.append(client.get("/livez").must_be(200).seconds)
+            time.sleep(0.02)
+        client.close()
+        return max(times)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    slowest = 0.0
+    for what, body in HEAVY.items():
+        senders = [threading.Thread(target=send, args=(what, body)) for _ in range(BODIES)]
+        for sender in senders:
+            sender.start()
+        slowest = max(slowest, probe())
+        for sender in senders:
+            sender.join()
+    over.set()
+    watcher.join()
+    print({what: {status: found.count(status) for status in set(found)} for what, found in statuses.items()},
+          f"grew by {(most - before) / MIB:.0f} MiB, slowest /livez {slowest * 1000:.0f} ms")
+    for what, found in statuses.items():
+        assert set(found) <= {200, 413, 422, 503, "refused while it was sent"}, (what, found)
+        assert set(found) & {200, 413, 422}, (what, found)
+    assert most - before <= 200 * MIB
+    assert server.is_running and slowest < 3
+
+
+def test_a_document_may_hold_so_many_values_and_no_more(api):
+    """Ten thousand, or one for every 128 bytes that the body may have."""
+    name = {"name": "A"}
+    for extra, status in ((9_997, 201), (9_998, 413)):
+        answer = api.post("/api/v1/operators", name | {"filler": [0] * extra})
+        assert answer.status == status
+    assert answer.json == {"detail": "The body holds more than 10000 values", "code": "too_many_values"}
+    many = [{"source_id": 0, "x": [0] * 259}] * 1000
+    assert api.post("/api/v1/contacts/batch", many).status == 200
+    assert api.post("/api/v1/contacts/batch", many[:-1] + [{"x": [0] * 2000}]).must_be(413).json["code"] == "too_many_values"
+
+
+@pytest.mark.parametrize("value, echoed", [
+    ("x" * 1022, "x" * 1022), ("x" * 1023, "x" * 1008 + "…"), ("\u0001" * 2000, "\u0001" * 168 + "…"), ("я" * 5000, "я" * 504 + "…"),
+    ([0] * 511, [0] * 511), ([0] * 512, "[…]"), ({"a" * 1021: 0}, "{…}"), ({"b": "c" * 1010}, {"b": "c" * 1010}), ([[[["x" * 2000]]]], "[…]"),
+])
+def test_what_was_sent_is_sent_back_up_to_a_kibibyte(api, value, echoed):
+    [fault] = api.post("/api/v1/operators", {"name": "A", "max_load": value}).must_be(422).json["detail"]
+    assert fault["input"] == echoed
+
+
+def test_large_bodies_wait_for_room_and_then_are_told_to_come_back(servers):
+    """Two of 32 MiB fill the room; a third waits while they are on their way, and a small one does not."""
+    server = servers(1)[0]
+    head = b"POST /api/v1/contacts/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (32 * MIB)
+    slow = []
+    for _ in range(2):
+        connection = socket.create_connection(("127.0.0.1", server.port))
+        connection.sendall(head + b"[")
+        slow.append(connection)
+    third = socket.create_connection(("127.0.0.1", server.port))
+    third.settimeout(20)
+    third.sendall(head + b"[")
+    client = server.client()
+    client.post("/api/v1/operators", {"name": "A"}).must_be(201)
+    began = time.monotonic()
+    answer = third.recv(4096)
+    assert b"503 Service Unavailable" in answer and b"bodies_full" in answer and b"Retry-After: 1" in answer
+    assert 3 < time.monotonic() - began < 15
+    # With one gone, the next is taken: it hears what is wrong with it.
+    slow[0].close()
+    fourth = Client(server.port, timeout=30)
+    eventually(lambda: fourth.post("/api/v1/contacts/batch", raw=b"[" + b" " * MIB).status == 422, 20, "room does not come back")
+    for connection in (*slow, third):
+        connection.close()
+
+
+def silent(server, count: int) -> list[socket.socket]:
+    return [socket.create_connection(("127.0.0.1", server.port)) for _ in range(count)]
+
+
+@pytest.mark.seconds(180)
+def test_thousands_that_say_nothing_keep_nobody_out(servers):
+    server = servers(1)[0]
+    connections = []
+    half = [b"", b"GET /livez HTTP/1.1\r\nHo", b"POST /api/v1/contacts HTTP/1.1\r\n"]
+    try:
+        for number in range(5000):
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            connection.sendall(half[number % 3])
+            connections.append(connection)
+            if number % 50 == 0:
+                probe = Client(server.port, timeout=5)
+                probe.get("/livez").must_be(200)
+                probe.close()
+        times = []
+        for _ in range(50):
+            probe = Client(server.port, timeout=5)
+            times.append(probe.get("/livez").must_be(200).seconds)
+            probe.close()
+        assert statistics.median(times) < 0.5
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def test_connections_at_work_are_not_closed_for_others(servers):
+    server = servers(1, LEADS_CONNECTIONS=5)[0]
+    working = [server.client() for _ in range(4)]
+    for client in working:
+        client.get("/livez").must_be(200)
+    late = [server.client() for _ in range(2)]
+
+    def all_are_taken():
+        try:
+            for client in late:
+                client.get("/livez").must_be(200)
+        except Unreachable:
+            return True
+        return False
+
+    eventually(all_are_taken, 5, "two more connections than there are places stay open")
+    for client in working:
+        client.get("/livez").must_be(200)
+    assert "leads_http_connections_refused_total" in working[0].get("/metrics").text
+    for client in (*working, *late):
+        client.close()
