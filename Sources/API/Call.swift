@@ -15,6 +15,21 @@ struct Call: Sendable {
     let valueLimit: Int
     /// Of texts in the answer.
     let language: Language
+    /// Who made it.
+    let actor: Actor
+
+    init(
+        path: String, pathValues: PathValues, query: [(name: String, value: String)], headers: RequestHeaders,
+        body: ByteBuffer, language: Language, actor: Actor = .api
+    ) {
+        self.path = path
+        self.pathValues = pathValues
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.language = language
+        self.actor = actor
+    }
 
     /// An id from the path.
     /// - Throws: a 422 when it is no whole number.

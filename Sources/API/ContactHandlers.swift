@@ -14,13 +14,12 @@ struct ContactHandlers: Sendable {
     @Sendable func register(_ call: Call) async throws(Problem) -> Reply {
         let new = try call.body { NewContact(&$0) }
         let idempotency = try call.idempotencyKey.map { key in
-            // Access is open: all callers share their keys.
-            Intake.Idempotency(owner: "anonymous", key: key, content: new.canonicalJSON) { registered in
+            Intake.Idempotency(owner: call.actor.idempotencyOwner, key: key, content: new.canonicalJSON) { registered in
                 let reply = Reply.registered(registered)
                 return Intake.StoredAnswer(status: reply.status.code, body: reply.body)
             }
         }
-        let request = request(for: new, idempotency)
+        let request = request(for: new, by: call.actor, idempotency)
         switch try await asking({ () throws(StoreError) in try await intake.register(request) }) {
         case .registered(let registered, let answer):
             observe(registered)
@@ -32,10 +31,12 @@ struct ContactHandlers: Sendable {
         }
     }
 
-    private func request(for new: NewContact, _ idempotency: Intake.Idempotency? = nil) -> Intake.Request {
+    private func request(
+        for new: NewContact, by actor: Actor, _ idempotency: Intake.Idempotency? = nil
+    ) -> Intake.Request {
         let keys = LeadKeys(
             externalID: new.leadExternalID, phone: new.leadPhone, email: new.leadEmail, region: phoneRegion)
-        return Intake.Request(contact: new, keys: keys.identities, idempotency: idempotency)
+        return Intake.Request(contact: new, keys: keys.identities, by: actor, idempotency: idempotency)
     }
 
     private func observe(_ registered: Intake.Registered) {
@@ -46,7 +47,7 @@ struct ContactHandlers: Sendable {
     /// Registers many contacts, some hundreds in each transaction: what is wrong with one stops none of the others.
     @Sendable func registerMany(_ call: Call) async throws(Problem) -> Reply {
         let items = try call.bodyElements(atMost: NewContact.batchLimit) { NewContact(&$0) }
-        let valid = items.compactMap { item in (try? item.get()).map { request(for: $0) } }
+        let valid = items.compactMap { item in (try? item.get()).map { request(for: $0, by: call.actor) } }
         // On the database's thread, so that no locks are held while threads change between two statements.
         let stored = await withTaskExecutorPreference(store.taskExecutor) { await intake.register(valid) }
         if let problem = Self.commonFault(of: stored) { throw problem }
@@ -137,7 +138,7 @@ struct ContactHandlers: Sendable {
 
     private func change(_ id: Int, _ change: ContactChange, _ call: Call) async throws(Problem) -> Contact {
         try await asking { () throws(StoreError) in
-            try await store.changeContact(id: id, change, if: call.versionCondition)
+            try await store.changeContact(id: id, change, if: call.versionCondition, by: call.actor)
         }
     }
 
@@ -145,7 +146,8 @@ struct ContactHandlers: Sendable {
     @Sendable func changeMany(_ call: Call) async throws(Problem) -> Reply {
         let bulk = try call.body { BulkChange(&$0) }
         // On the database's thread, which has no business with writing a thousand contacts afterwards.
-        let outcomes = try await withTaskExecutorPreference(store.taskExecutor) { await change(bulk) }.get()
+        let outcomes = try await withTaskExecutorPreference(store.taskExecutor) { await change(bulk, by: call.actor) }
+            .get()
         let language = call.language
         return Reply { json in
             json.array(outcomes) { $0.bulkOutcome(of: $1.id, $1.outcome, in: language) }
@@ -153,7 +155,9 @@ struct ContactHandlers: Sendable {
     }
 
     /// A failure where the first of them met it.
-    private func change(_ bulk: BulkChange) async -> Result<[(id: Int, outcome: Result<Contact, Problem>)], Problem> {
+    private func change(
+        _ bulk: BulkChange, by actor: Actor
+    ) async -> Result<[(id: Int, outcome: Result<Contact, Problem>)], Problem> {
         var outcomes: [(id: Int, outcome: Result<Contact, Problem>)] = []
         var failure: Problem?
         for id in bulk.contactIDs {
@@ -162,7 +166,7 @@ struct ContactHandlers: Sendable {
                 continue
             }
             do throws(StoreError) {
-                outcomes.append((id, .success(try await store.changeContact(id: id, bulk.change))))
+                outcomes.append((id, .success(try await store.changeContact(id: id, bulk.change, by: actor))))
             } catch {
                 let problem = Problem(error)
                 outcomes.append((id, .failure(problem)))
@@ -180,6 +184,17 @@ struct ContactHandlers: Sendable {
         let explanation = try await asking { () throws(StoreError) in try await store.explanation(contactID: id) }
         let language = call.language
         return Reply { $0.explanation(explanation, in: language) }
+    }
+}
+
+extension Actor {
+    /// Whose a key of idempotency is: while access is open all callers share theirs.
+    fileprivate var idempotencyOwner: String {
+        switch kind {
+        case .key: id ?? "key"
+        case .person: "person:\(id ?? "")"
+        case .api, .system, .command: "anonymous"
+        }
     }
 }
 

@@ -40,7 +40,7 @@ struct LeadHandlers: Sendable {
         let (id, change) = try call.idAndBody("lead_id") { LeadChange(&$0) }
         let region = phoneRegion
         let lead = try await asking { () throws(StoreError) in
-            try await store.changeLead(id: id, change) { externalID, phone, email in
+            try await store.changeLead(id: id, change, by: call.actor) { externalID, phone, email in
                 LeadKeys(externalID: externalID, phone: phone, email: email, region: region).identities
             }
         }
@@ -52,7 +52,9 @@ struct LeadHandlers: Sendable {
         guard id != merge.into else {
             throw .invalid([.refused("a lead cannot be merged into itself", at: "into", input: .integer(id))])
         }
-        let lead = try await asking { () throws(StoreError) in try await store.mergeLead(id: id, into: merge.into) }
+        let lead = try await asking { () throws(StoreError) in
+            try await store.mergeLead(id: id, into: merge.into, by: call.actor)
+        }
         return Reply { $0.lead(lead) }
     }
 

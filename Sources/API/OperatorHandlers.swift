@@ -8,7 +8,7 @@ struct OperatorHandlers: Sendable {
 
     @Sendable func create(_ call: Call) async throws(Problem) -> Reply {
         let new = try call.body { NewOperator(&$0) }
-        let made = try await asking { () throws(StoreError) in try await store.createOperator(new) }
+        let made = try await asking { () throws(StoreError) in try await store.createOperator(new, by: call.actor) }
         return Reply(.created) { $0.operator(made) }
     }
 
@@ -49,12 +49,14 @@ struct OperatorHandlers: Sendable {
 
     @Sendable func archive(_ call: Call) async throws(Problem) -> Reply {
         let id = try call.id("operator_id")
-        try await asking { () throws(StoreError) in try await store.archiveOperator(id: id) }
+        try await asking { () throws(StoreError) in try await store.archiveOperator(id: id, by: call.actor) }
         return .message("Operator deleted successfully")
     }
 
     private func change(_ call: Call, _ read: (inout Fields) -> OperatorChange) async throws(Problem) -> Operator {
         let (id, change) = try call.idAndBody("operator_id", read)
-        return try await asking { () throws(StoreError) in try await store.changeOperator(id: id, change) }
+        return try await asking { () throws(StoreError) in
+            try await store.changeOperator(id: id, change, by: call.actor)
+        }
     }
 }

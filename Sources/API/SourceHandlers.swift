@@ -9,7 +9,7 @@ struct SourceHandlers: Sendable {
 
     @Sendable func create(_ call: Call) async throws(Problem) -> Reply {
         let new = try call.body { NewSource(&$0) }
-        let made = try await asking { () throws(StoreError) in try await store.createSource(new) }
+        let made = try await asking { () throws(StoreError) in try await store.createSource(new, by: call.actor) }
         return Reply(.created) { json in json.object { $0.source(made) } }
     }
 
@@ -28,7 +28,9 @@ struct SourceHandlers: Sendable {
 
     @Sendable func change(_ call: Call) async throws(Problem) -> Reply {
         let (id, change) = try call.idAndBody("source_id") { SourceChange(&$0) }
-        let changed = try await asking { () throws(StoreError) in try await store.changeSource(id: id, change) }
+        let changed = try await asking { () throws(StoreError) in
+            try await store.changeSource(id: id, change, by: call.actor)
+        }
         return Reply { json in json.object { $0.source(changed) } }
     }
 
@@ -52,7 +54,7 @@ struct SourceHandlers: Sendable {
 
     @Sendable func replaceBareWeights(_ call: Call) async throws(Problem) -> Reply {
         let (id, new) = try call.idAndBodyList("source_id") { NewWeight(bare: &$0) }
-        let sent = try await set(new, of: id, replacing: true)
+        let sent = try await set(new, of: id, replacing: true, by: call.actor)
         return Reply { json in json.array(sent) { $0.bareWeight($1) } }
     }
 
@@ -66,14 +68,16 @@ struct SourceHandlers: Sendable {
         _ call: Call, replacing: Bool, status: HTTPResponse.Status
     ) async throws(Problem) -> Reply {
         let (id, new) = try call.idAndBody("source_id", NewWeight.distribution)
-        let sent = try await set(new, of: id, replacing: replacing)
+        let sent = try await set(new, of: id, replacing: replacing, by: call.actor)
         return Reply(status) { json in json.array(sent) { $0.distributionRow($1) } }
     }
 
     /// Stores the weights and returns the rows of the operators named, in the order they were named.
-    private func set(_ new: [NewWeight], of id: Int, replacing: Bool) async throws(Problem) -> [Weight] {
+    private func set(
+        _ new: [NewWeight], of id: Int, replacing: Bool, by actor: Actor
+    ) async throws(Problem) -> [Weight] {
         let weights = try await asking { () throws(StoreError) in
-            try await store.setWeights(sourceID: id, new, replacing: replacing)
+            try await store.setWeights(sourceID: id, new, replacing: replacing, by: actor)
         }
         let stored = Dictionary(weights.map { ($0.weight.operatorID, $0.weight) }, uniquingKeysWith: { $1 })
         var named: Set<Int> = []

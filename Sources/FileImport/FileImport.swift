@@ -66,6 +66,7 @@ public struct FileImport: Sendable {
     private let phoneRegion: PhoneRegion
     private let surroundings: Surroundings
     private static let linesPerPart = 500
+    private static let actor = Actor(kind: .command, name: "leads-crm import")
     /// The pauses before lines are sent again that the database did not take.
     private static let pauses: [Duration] = [
         .milliseconds(200), .milliseconds(500), .seconds(1), .seconds(2), .seconds(5), .seconds(10), .seconds(15),
@@ -85,7 +86,8 @@ public struct FileImport: Sendable {
 
     /// Reads all lines and stores nothing, neither in the database nor beside the file.
     public func validate() async throws(ImportError) -> Summary {
-        let reader = PartReader(records, sourceID: sourceID, phoneRegion: phoneRegion, fingerprint: "")
+        let reader = PartReader(
+            records, sourceID: sourceID, phoneRegion: phoneRegion, fingerprint: "", actor: Self.actor)
         var counts = ImportCounts()
         var isFinished = false
         while !surroundings.isStopping() {
@@ -143,7 +145,7 @@ public struct FileImport: Sendable {
         try stateFile.store(state)
         let reader = PartReader(
             records.skipping(to: state.offset, line: state.line), sourceID: sourceID, phoneRegion: phoneRegion,
-            fingerprint: state.fingerprint)
+            fingerprint: state.fingerprint, actor: Self.actor)
         let intake = Intake(store: store)
         var part = try await reader.next(Self.linesPerPart)
         while !part.lines.isEmpty && !surroundings.isStopping() {

@@ -24,12 +24,14 @@ actor PartReader {
     private let sourceID: Int?
     private let phoneRegion: PhoneRegion
     private let fingerprint: String
+    private let actor: Actor
 
-    init(_ records: RecordReader, sourceID: Int?, phoneRegion: PhoneRegion, fingerprint: String) {
+    init(_ records: RecordReader, sourceID: Int?, phoneRegion: PhoneRegion, fingerprint: String, actor: Actor) {
         self.records = records
         self.sourceID = sourceID
         self.phoneRegion = phoneRegion
         self.fingerprint = fingerprint
+        self.actor = actor
     }
 
     /// How many bytes of lines are held at once, beside the last of them.
@@ -63,7 +65,7 @@ actor PartReader {
             let keys = LeadKeys(
                 externalID: contact.leadExternalID, phone: contact.leadPhone, email: contact.leadEmail,
                 region: phoneRegion)
-            return .success(Intake.Request(contact: contact, keys: keys.identities))
+            return .success(Intake.Request(contact: contact, keys: keys.identities, by: actor))
         } catch {
             return .failure(error)
         }

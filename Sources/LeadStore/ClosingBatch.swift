@@ -120,7 +120,8 @@ struct ClosingBatch: Sendable {
         var plan = Plan(heldContactIDs: held)
         let closedIDs = Set(closed.map(\.id))
         let events = edits.filter { closedIDs.contains($0.id) }.flatMap { edit in
-            [Events.New(.closed, contactID: edit.id, fromOperatorID: edit.seen.operatorID, by: .api)] + edit.events
+            [Events.New(.closed, contactID: edit.id, fromOperatorID: edit.seen.operatorID, by: edit.actor)]
+                + edit.events
         }
         if !events.isEmpty { plan.statements.append(Events.record(events)) }
         if serves {

@@ -14,6 +14,7 @@ struct Closing: Sharing {
     let id: Int
     let change: ContactChange
     let condition: VersionCondition
+    let actor: Actor
 
     /// One line for all: whose contacts they are is looked up together with those that share the transaction.
     var line: Int { 0 }
@@ -98,7 +99,7 @@ private struct ClosingBatches: Sendable {
                 outcomes[member] = .success(.heldUp)
                 continue
             }
-            edits.append((member, ContactEdit(id: closing.id, seen: seen, closing.change)))
+            edits.append((member, ContactEdit(id: closing.id, seen: seen, closing.change, by: closing.actor)))
         }
         // Who waits takes no place, and is closed before any place becomes free. In a transaction of their own, because
         // the rows of contacts that wait are locked after those of others, to be given the places.

@@ -1,28 +1,10 @@
+import Leads
 import Postgres
 
 /// The append-only log of what happened.
 enum Events {
-    enum Kind: String {
-        case registered, assigned, transferred, released, closed, reopened
-        case priorityChanged = "priority_changed"
-        case messageChanged = "message_changed"
-        case operatorChanged = "operator_changed"
-        case operatorArchived = "operator_archived"
-        case weightsChanged = "weights_changed"
-        case leadChanged = "lead_changed"
-        case leadMerged = "lead_merged"
-    }
-
-    /// Who made it happen.
-    enum Actor: String {
-        /// A caller of the API.
-        case api
-        /// The product itself, when it serves the queue.
-        case system
-    }
-
     struct New {
-        let kind: Kind
+        let kind: Event.Kind
         var contactID: Int?
         var fromOperatorID: Int?
         var toOperatorID: Int?
@@ -32,8 +14,8 @@ enum Events {
         var data: String?
 
         init(
-            _ kind: Kind, contactID: Int? = nil, fromOperatorID: Int? = nil, toOperatorID: Int? = nil,
-            reason: String? = nil, by actor: Actor = .system, data: String? = nil
+            _ kind: Event.Kind, contactID: Int? = nil, fromOperatorID: Int? = nil, toOperatorID: Int? = nil,
+            reason: String? = nil, by actor: Actor, data: String? = nil
         ) {
             self.kind = kind
             self.contactID = contactID
@@ -47,13 +29,16 @@ enum Events {
 
     static func record(_ events: [New]) -> Statement {
         """
-        insert into events (contact_id, kind, from_operator_id, to_operator_id, reason, actor_kind, data)
-        select e.contact_id, e.kind, e.from_operator_id, e.to_operator_id, e.reason, e.actor_kind, e.data::jsonb
+        insert into events (
+            contact_id, kind, from_operator_id, to_operator_id, reason, actor_kind, actor_id, actor_name, data)
+        select
+            e.contact_id, e.kind, e.from_operator_id, e.to_operator_id, e.reason, e.actor_kind, e.actor_id, e.actor_name,
+            e.data::jsonb
         from unnest(
             \(events.map(\.contactID)), \(events.map(\.kind.rawValue)), \(events.map(\.fromOperatorID)),
-            \(events.map(\.toOperatorID)), \(events.map(\.reason)), \(events.map(\.actor.rawValue)),
-            \(events.map(\.data)))
-            as e (contact_id, kind, from_operator_id, to_operator_id, reason, actor_kind, data)
+            \(events.map(\.toOperatorID)), \(events.map(\.reason)), \(events.map(\.actor.kind.rawValue)),
+            \(events.map(\.actor.id)), \(events.map(\.actor.name)), \(events.map(\.data)))
+            as e (contact_id, kind, from_operator_id, to_operator_id, reason, actor_kind, actor_id, actor_name, data)
         """
     }
 }

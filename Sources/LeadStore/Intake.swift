@@ -11,6 +11,8 @@ public struct Intake: Sendable {
         public let contact: NewContact
         /// Strongest first, at most one of each kind.
         public let keys: [LeadIdentity]
+        /// Who registers it.
+        public let actor: Actor
         public let idempotency: Idempotency?
         /// Of the keys, the event and the idempotency's key.
         let lockNumbers: [Int]
@@ -18,9 +20,12 @@ public struct Intake: Sendable {
         var line: Int { contact.sourceID }
         var locks: Int { lockNumbers.count }
 
-        public init(contact: NewContact, keys: [LeadIdentity], idempotency: Idempotency? = nil) {
+        public init(
+            contact: NewContact, keys: [LeadIdentity], by actor: Actor, idempotency: Idempotency? = nil
+        ) {
             self.contact = contact
             self.keys = keys
+            self.actor = actor
             self.idempotency = idempotency
             var numbers = keys.map { Locks.number(for: "lead", $0.kind.rawValue, $0.value) }
             if let event = contact.sourceEventID {

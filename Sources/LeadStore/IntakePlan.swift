@@ -372,11 +372,12 @@ struct IntakePlan: Sendable {
         Events.record(
             rows.map { row in
                 let contactID = numbers[row.member].contactID
+                let actor = batch.requests[row.member].actor
                 switch row.outcome {
                 case .placed(let operatorID):
-                    return Events.New(.registered, contactID: contactID, toOperatorID: operatorID, by: .api)
+                    return Events.New(.registered, contactID: contactID, toOperatorID: operatorID, by: actor)
                 case .waiting(let reason):
-                    return Events.New(.registered, contactID: contactID, reason: reason.rawValue, by: .api)
+                    return Events.New(.registered, contactID: contactID, reason: reason.rawValue, by: actor)
                 }
             })
     }

@@ -12,16 +12,16 @@ extension LeadStore {
     /// - Throws: `StoreError.contactNotFound`, `.versionConflict`, `.contactClosed`, `.contactUnassigned`,
     ///   `.operatorNotFound`, `.operatorInactive`, `.operatorAtLimit` and others; nothing is changed then.
     public func changeContact(
-        id: Int, _ change: ContactChange, if condition: VersionCondition = .any
+        id: Int, _ change: ContactChange, if condition: VersionCondition = .any, by actor: Actor
     ) async throws(StoreError) -> Contact {
         while true {
             if change.move == .close {
-                let closing = Closing(id: id, change: change, condition: condition)
+                let closing = Closing(id: id, change: change, condition: condition, actor: actor)
                 if let closed = try await closings?.close(closing) { return closed }
             }
             guard let seen = try await standings(ofContacts: [id])[id] else { throw .contactNotFound }
             guard condition.holds(for: seen.version) else { throw .versionConflict }
-            let edit = ContactEdit(id: id, seen: seen, change)
+            let edit = ContactEdit(id: id, seen: seen, change, by: actor)
             let changed: Contact?
             switch try edit.move(change.move) {
             case nil:
@@ -85,7 +85,7 @@ extension LeadStore {
             let outcome = round.decided.first { $0.standing == .newcomer }?.outcome ?? .waiting(.behindQueue)
             let written = try await transaction.run([edit.update(Self.reopening(outcome, arrival: arrival))])
             guard written[0].affectedRows == 1 else { return (nil, false) }
-            var reopened = Events.New(.reopened, contactID: edit.id, fromOperatorID: seen.operatorID, by: .api)
+            var reopened = Events.New(.reopened, contactID: edit.id, fromOperatorID: seen.operatorID, by: edit.actor)
             switch outcome {
             case .placed(let operatorID): reopened.toOperatorID = operatorID
             case .waiting(let reason): reopened.reason = reason.rawValue
@@ -165,7 +165,7 @@ extension LeadStore {
                 ])
             let assigned = Events.New(
                 seen.operatorID == nil ? .assigned : .transferred, contactID: edit.id,
-                fromOperatorID: seen.operatorID, toOperatorID: target, reason: assignment.reason, by: .api,
+                fromOperatorID: seen.operatorID, toOperatorID: target, reason: assignment.reason, by: edit.actor,
                 data: isForced ? #"{"forced": true}"# : nil)
             let contact = try await Self.finish(
                 transaction, edit, [assigned], [decision.statement] + placing.statements)
@@ -227,7 +227,7 @@ extension LeadStore {
             }
             let (round, _) = Self.decide(queue, sources, lastHeads: lastHead.map { [sourceID: $0] } ?? [:])
             let releasing = Events.New(
-                .released, contactID: edit.id, fromOperatorID: operatorID, reason: reason, by: .api)
+                .released, contactID: edit.id, fromOperatorID: operatorID, reason: reason, by: edit.actor)
             return (try await Self.finish(transaction, edit, [releasing], round.statements), mayGoOn)
         }
         if drains {
@@ -286,13 +286,15 @@ struct ContactEdit: Sendable {
 
     let id: Int
     let seen: Standing
+    let actor: Actor
     let priority: Int?
     /// Nil for leaving it, an empty one for removing it.
     let message: String?
 
-    init(id: Int, seen: Standing, _ change: ContactChange) {
+    init(id: Int, seen: Standing, _ change: ContactChange, by actor: Actor) {
         self.id = id
         self.seen = seen
+        self.actor = actor
         priority = change.priority == seen.priority ? nil : change.priority
         // Compared by bytes: Swift's strings are equal in more cases.
         message = change.message.flatMap { $0.utf8.elementsEqual((seen.message ?? "").utf8) ? nil : $0 }
@@ -331,10 +333,10 @@ struct ContactEdit: Sendable {
         if let priority {
             events.append(
                 Events.New(
-                    .priorityChanged, contactID: id, by: .api,
+                    .priorityChanged, contactID: id, by: actor,
                     data: #"{"from": \#(seen.priority), "to": \#(priority)}"#))
         }
-        if message != nil { events.append(Events.New(.messageChanged, contactID: id, by: .api)) }
+        if message != nil { events.append(Events.New(.messageChanged, contactID: id, by: actor)) }
         return events
     }
 }

@@ -12,17 +12,17 @@ extension LeadStore {
     /// Of a lead that was merged, the one it was merged into is changed.
     /// - Throws: `StoreError.leadNotFound`, `.leadKeyTaken` and others; nothing is changed then.
     public func changeLead(
-        id: Int, _ change: LeadChange, keys: @escaping KeyReading
+        id: Int, _ change: LeadChange, by actor: Actor, keys: @escaping KeyReading
     ) async throws(StoreError) -> LeadWithContacts {
         while true {
             guard let id = try await survivors(of: [id])[id] else { throw .leadNotFound }
-            if let changed = try await changeOnce(id, change, keys) { return changed }
+            if let changed = try await changeOnce(id, change, actor, keys) { return changed }
         }
     }
 
     /// - Returns: nil when the lead has been merged meanwhile.
     private func changeOnce(
-        _ id: Int, _ change: LeadChange, _ keys: @escaping KeyReading
+        _ id: Int, _ change: LeadChange, _ actor: Actor, _ keys: @escaping KeyReading
     ) async throws(StoreError) -> LeadWithContacts? {
         let wanted = keys(change.externalID, change.phone, change.email)
         return try await transaction { (transaction) throws(StoreError) -> LeadWithContacts? in
@@ -49,7 +49,7 @@ extension LeadStore {
                 throw .leadKeyTaken(leadID: owner)
             }
             let stored = try await transaction.finish(
-                with: edit.statements(knowing: owners) + LeadReading.lead(where: "id = \(id)"))
+                with: edit.statements(knowing: owners, by: actor) + LeadReading.lead(where: "id = \(id)"))
             return try LeadReading.only(stored[stored.count - 2], contacts: stored[stored.count - 1])
         }
     }
@@ -69,12 +69,13 @@ extension LeadStore {
     /// Leads that were merged before stand for those they were merged into; merging a lead where it is already changes
     /// nothing.
     /// - Throws: `StoreError.leadNotFound` and others; nothing is changed then.
-    public func mergeLead(id: Int, into other: Int) async throws(StoreError) -> LeadWithContacts {
+    public func mergeLead(id: Int, into other: Int, by actor: Actor) async throws(StoreError) -> LeadWithContacts {
         while true {
             let survivors = try await survivors(of: [id, other])
             guard let merged = survivors[id], let survivor = survivors[other] else { throw .leadNotFound }
             guard merged != survivor else { return try await lead(id: survivor) }
-            let merge = LeadMerging(merged: merged, survivor: survivor, keys: try await keys(of: [merged, survivor]))
+            let merge = LeadMerging(
+                merged: merged, survivor: survivor, keys: try await keys(of: [merged, survivor]), actor: actor)
             if let lead = try await mergeOnce(merge) { return lead }
         }
     }
@@ -152,7 +153,7 @@ private struct LeadEdit {
     }
 
     /// - Parameter owners: the leads that the keys wanted belong to already.
-    func statements(knowing owners: [LeadIdentity: Int]) -> [Statement] {
+    func statements(knowing owners: [LeadIdentity: Int], by actor: Actor) -> [Statement] {
         guard !fields.isEmpty else { return [] }
         func value(_ name: String) -> String? { fields.first { $0.name == name }?.value }
         var statements: [Statement] = [
@@ -184,7 +185,7 @@ private struct LeadEdit {
         let names = fields.map { "\"\($0.name)\"" }.joined(separator: ", ")
         statements.append(
             Events.record([
-                Events.New(.leadChanged, by: .api, data: #"{"lead_id": \#(id), "fields": [\#(names)]}"#)
+                Events.New(.leadChanged, by: actor, data: #"{"lead_id": \#(id), "fields": [\#(names)]}"#)
             ]))
         return statements
     }
@@ -201,6 +202,7 @@ private struct LeadMerging: Sendable {
     let survivor: Int
     /// Of both leads, as read before the locks; one more than the limit when there are more than that.
     let keys: Set<LeadIdentity>
+    let actor: Actor
 
     private var locksAllKeys: Bool { keys.count > Self.keyLimit }
     private var both: [Int] { [merged, survivor] }
@@ -286,7 +288,7 @@ private struct LeadMerging: Sendable {
             // Whoever had been merged into the merged one: to find the survivor takes one look, always.
             "update leads set merged_into = \(survivor) where merged_into = \(merged)",
             Events.record([
-                Events.New(.leadMerged, by: .api, data: #"{"lead_id": \#(merged), "into": \#(survivor)}"#)
+                Events.New(.leadMerged, by: actor, data: #"{"lead_id": \#(merged), "into": \#(survivor)}"#)
             ]),
         ]
     }

@@ -4,9 +4,9 @@ import Postgres
 extension LeadStore {
     /// Adds an operator.
     /// - Throws: `StoreError`.
-    public func createOperator(_ new: NewOperator) async throws(StoreError) -> Operator {
-        let made = try await transaction { (transaction) throws(StoreError) in
-            try await transaction.finish(with: [
+    public func createOperator(_ new: NewOperator, by actor: Actor) async throws(StoreError) -> Operator {
+        try await transaction { (transaction) throws(StoreError) in
+            let made = try await transaction.run([
                 """
                 with o as (
                     insert into operators (name) values (\(new.name)) returning id, name, created_at, updated_at
@@ -19,8 +19,16 @@ extension LeadStore {
                 select \(OperatorReading.columns) from o, l
                 """
             ])
+            let created = try OperatorReading.only(made[0])
+            _ = try await transaction.finish(with: [
+                Events.record([
+                    Events.New(
+                        .operatorCreated, toOperatorID: created.id, by: actor,
+                        data: #"{"is_active": \#(created.isActive), "max_load": \#(created.maxLoad)}"#)
+                ])
+            ])
+            return created
         }
-        return try OperatorReading.only(made[0])
     }
 
     /// An operator by id, archived ones excepted.
@@ -40,7 +48,9 @@ extension LeadStore {
     /// Changes an operator; capacity that appears is used at once by the contacts that wait for it, and contacts that
     /// are put back in the queue are placed at once where somebody else can take them.
     /// - Throws: `StoreError.operatorNotFound` and others.
-    public func changeOperator(id: Int, _ change: OperatorChange) async throws(StoreError) -> Operator {
+    public func changeOperator(
+        id: Int, _ change: OperatorChange, by actor: Actor
+    ) async throws(StoreError) -> Operator {
         while true {
             let sourceIDs = change.requeues ? try await sources(withContactsOf: id) : []
             let changed = try await transaction { (transaction) throws(StoreError) -> (Operator, Bool)? in
@@ -62,10 +72,10 @@ extension LeadStore {
                         set name = coalesce(\(change.name), name), updated_at = clock_timestamp()
                         where id = \(id)
                         """,
-                        Self.requeue(contactsOf: id, because: "operator_inactive", if: change.requeues),
+                        Self.requeue(contactsOf: id, because: "operator_inactive", if: change.requeues, by: actor),
                     ] + Self.lookUpQueue(ofOperator: id))
                 let placing = try Self.placeQueue(ofOperator: id, written[3...])
-                let event = Self.event(of: change, before)
+                let event = Self.event(of: change, before, by: actor)
                 let stored = try await transaction.finish(
                     with: event + placing.statements + [OperatorReading.operator(id: id)])
                 return (try OperatorReading.only(stored[stored.count - 1]), placing.mayGoOn)
@@ -80,7 +90,7 @@ extension LeadStore {
     /// Removes an operator from everything but history: the weights go, the contacts go back where they stood in the
     /// queue and are placed at once where somebody else can take them, the row stays for old contacts and reports.
     /// - Throws: `StoreError.operatorNotFound`, also for one archived before, and others.
-    public func archiveOperator(id: Int) async throws(StoreError) {
+    public func archiveOperator(id: Int, by actor: Actor) async throws(StoreError) {
         while true {
             let sourceIDs = try await sources(withContactsOf: id)
             let isDone = try await transaction { (transaction) throws(StoreError) in
@@ -109,11 +119,11 @@ extension LeadStore {
                     """,
                     "delete from weights where operator_id = \(id)",
                     "delete from source_turns where operator_id = \(id)",
-                    Self.requeue(contactsOf: id, because: "operator_archived", if: true),
+                    Self.requeue(contactsOf: id, because: "operator_archived", if: true, by: actor),
                 ])
                 guard written[0].affectedRows == 1 else { throw .operatorNotFound }
                 _ = try await transaction.finish(with: [
-                    Events.record([Events.New(.operatorArchived, fromOperatorID: id, by: .api)])
+                    Events.record([Events.New(.operatorArchived, fromOperatorID: id, by: actor)])
                 ])
                 return true
             }
@@ -157,7 +167,7 @@ extension LeadStore {
     }
 
     /// What the change makes different, as an event; none when it makes nothing different.
-    private static func event(of change: OperatorChange, _ before: Operator) -> [Statement] {
+    private static func event(of change: OperatorChange, _ before: Operator, by actor: Actor) -> [Statement] {
         var differences: [String] = []
         if let isActive = change.isActive, isActive != before.isActive {
             differences.append(#""is_active": {"from": \#(before.isActive), "to": \#(isActive)}"#)
@@ -172,7 +182,7 @@ extension LeadStore {
         return [
             Events.record([
                 Events.New(
-                    .operatorChanged, toOperatorID: before.id, by: .api,
+                    .operatorChanged, toOperatorID: before.id, by: actor,
                     data: "{\(differences.joined(separator: ", "))}")
             ])
         ]
@@ -196,7 +206,9 @@ extension LeadStore {
 
     /// Puts an inactive operator's contacts back where they stood in the queue. It excludes nobody: the operator did not
     /// release them.
-    private static func requeue(contactsOf id: Int, because reason: String, if wanted: Bool) -> Statement {
+    private static func requeue(
+        contactsOf id: Int, because reason: String, if wanted: Bool, by actor: Actor
+    ) -> Statement {
         """
         with requeued as (
             update contacts
@@ -208,8 +220,10 @@ extension LeadStore {
             returning id, source_id
         ),
         recorded as (
-            insert into events (contact_id, kind, from_operator_id, reason, actor_kind)
-            select id, 'released', \(id), \(reason), 'api' from requeued order by id
+            insert into events (contact_id, kind, from_operator_id, reason, actor_kind, actor_id, actor_name)
+            select id, 'released', \(id), \(reason), \(actor.kind.rawValue), \(actor.id), \(actor.name)
+            from requeued
+            order by id
         )
         select distinct source_id from requeued order by source_id
         """

@@ -15,17 +15,28 @@ public struct WeightedOperator: Sendable {
 extension LeadStore {
     /// Adds a source.
     /// - Throws: `StoreError.sourceNameTaken` and others.
-    public func createSource(_ new: NewSource) async throws(StoreError) -> Source {
-        let made = try await transaction { (transaction) throws(StoreError) in
-            try await transaction.finish(with: [
+    public func createSource(_ new: NewSource, by actor: Actor) async throws(StoreError) -> Source {
+        try await transaction { (transaction) throws(StoreError) in
+            let made = try await transaction.run([
                 """
                 insert into sources (name, description, strategy, sticky_days)
                 values (\(new.name), \(new.description), \(new.strategy.rawValue), \(new.stickyDays)::integer)
                 returning \(SourceReading.columns)
                 """
             ])
+            let created = try SourceReading.only(made[0])
+            _ = try await transaction.finish(with: [
+                Events.record([
+                    Events.New(
+                        .sourceCreated, by: actor,
+                        data: """
+                            {"source_id": \(created.id), "strategy": "\(created.strategy.rawValue)", \
+                            "sticky_days": \(created.stickyDays)}
+                            """)
+                ])
+            ])
+            return created
         }
-        return try SourceReading.only(made[0])
     }
 
     /// A source by id, without its weights.
@@ -45,7 +56,9 @@ extension LeadStore {
 
     /// Changes a source; what is nil in the change stays, an empty description removes it.
     /// - Throws: `StoreError.sourceNotFound`, `.sourceNameTaken` and others.
-    public func changeSource(id: Int, _ change: SourceChange) async throws(StoreError) -> Source {
+    public func changeSource(
+        id: Int, _ change: SourceChange, by actor: Actor
+    ) async throws(StoreError) -> Source {
         let changed = try await transaction { (transaction) throws(StoreError) in
             try await transaction.finish(with: [
                 // Decisions under way end by the old settings, those to come begin with the new ones.
@@ -57,19 +70,50 @@ extension LeadStore {
                 using sources s
                 where t.source_id = \(id) and s.id = t.source_id and s.strategy <> \(change.strategy?.rawValue)
                 """,
-                """
-                update sources
-                set name = coalesce(\(change.name), name),
-                    description = nullif(coalesce(\(change.description), description), ''),
-                    strategy = coalesce(\(change.strategy?.rawValue), strategy),
-                    sticky_days = coalesce(\(change.stickyDays)::integer, sticky_days),
-                    updated_at = clock_timestamp()
-                where id = \(id)
-                returning \(SourceReading.columns)
-                """,
+                Self.update(source: id, change, by: actor),
             ])
         }
         return try SourceReading.only(changed[3])
+    }
+
+    /// Writes what the change says, and an event of what it makes different: none when it makes nothing different.
+    private static func update(source id: Int, _ change: SourceChange, by actor: Actor) -> Statement {
+        """
+        with before as materialized (
+            select name, description, strategy, sticky_days from sources where id = \(id)
+        ),
+        changed as (
+            update sources
+            set name = coalesce(\(change.name), name),
+                description = nullif(coalesce(\(change.description), description), ''),
+                strategy = coalesce(\(change.strategy?.rawValue), strategy),
+                sticky_days = coalesce(\(change.stickyDays)::integer, sticky_days),
+                updated_at = clock_timestamp()
+            where id = \(id)
+            returning \(SourceReading.columns)
+        ),
+        differences as (
+            select jsonb_object_agg(d.field, d.difference) as fields
+            from before b, changed c, lateral (values
+                ('name', case when c.name <> b.name then jsonb_build_object() end),
+                ('description', case when c.description is distinct from b.description
+                    then jsonb_build_object('from', b.description, 'to', c.description) end),
+                ('strategy', case when c.strategy <> b.strategy
+                    then jsonb_build_object('from', b.strategy, 'to', c.strategy) end),
+                ('sticky_days', case when c.sticky_days <> b.sticky_days
+                    then jsonb_build_object('from', b.sticky_days, 'to', c.sticky_days) end)
+                ) as d (field, difference)
+            where d.difference is not null
+        ),
+        recorded as (
+            insert into events (kind, actor_kind, actor_id, actor_name, data)
+            select \(Event.Kind.sourceChanged.rawValue), \(actor.kind.rawValue), \(actor.id), \(actor.name),
+                jsonb_build_object('source_id', \(id)) || fields
+            from differences
+            where fields is not null
+        )
+        select \(SourceReading.columns) from changed
+        """
     }
 
     /// A source's weights in order of operator.
@@ -124,7 +168,7 @@ extension LeadStore {
     ///   is changed then.
     @discardableResult
     public func setWeights(
-        sourceID: Int, _ new: [NewWeight], replacing: Bool
+        sourceID: Int, _ new: [NewWeight], replacing: Bool, by actor: Actor
     ) async throws(StoreError) -> [WeightedOperator] {
         guard new.allSatisfy({ ($0.sourceID ?? sourceID) == sourceID }) else { throw .weightOfAnotherSource }
         // The same operator twice: the last one wins.
@@ -175,14 +219,16 @@ extension LeadStore {
                 from unnest(\(operatorIDs), \(operatorIDs.map { Int32(weights[$0] ?? 1) })) as w (operator_id, weight)
                 on conflict on constraint weights_source_operator_unique do update set weight = excluded.weight
                 """)
-            if old != (replacing ? weights : old.merging(weights) { $1 }) {
+            let differences = WeightDifferences(from: old, to: replacing ? weights : old.merging(weights) { $1 })
+            if !differences.isEmpty {
                 statements += [
                     Self.carryTurns(ofSource: sourceID, oldTotal: old.values.reduce(0, +)),
                     Events.record([
                         Events.New(
-                            .weightsChanged, by: .api,
+                            .weightsChanged, by: actor,
                             data: """
-                                {"source_id": \(sourceID), "operators": \(operatorIDs.count), "replaced": \(replacing)}
+                                {"source_id": \(sourceID), "operators": \(operatorIDs.count), "replaced": \(replacing), \
+                                \(differences.fields)}
                                 """)
                     ]),
                 ]
@@ -222,6 +268,40 @@ extension LeadStore {
         from present
         where operator_id not in (select operator_id from kept) and exists (select from kept)
         """
+    }
+}
+
+/// What a set of weights makes different, as a part of an event's JSON.
+struct WeightDifferences {
+    private struct Difference {
+        let operatorID: Int
+        let from: Int?
+        let to: Int?
+    }
+
+    private let differences: [Difference]
+
+    /// How many of them an event names.
+    static let longestList = 1000
+
+    init(from old: [Int: Int], to new: [Int: Int]) {
+        differences = Set(old.keys).union(new.keys).sorted().compactMap { id in
+            old[id] == new[id] ? nil : Difference(operatorID: id, from: old[id], to: new[id])
+        }
+    }
+
+    var isEmpty: Bool { differences.isEmpty }
+
+    /// `weights`, the first of those that differ in order of operator, with null for having none; and how many more there
+    /// are as `more_weights`, where there are.
+    var fields: String {
+        let named = differences.prefix(Self.longestList).map { difference in
+            func text(_ weight: Int?) -> String { weight.map(String.init) ?? "null" }
+            return #"{"operator_id": \#(difference.operatorID), "from": \#(text(difference.from)), "#
+                + #""to": \#(text(difference.to))}"#
+        }
+        let more = differences.count - named.count
+        return #""weights": [\#(named.joined(separator: ", "))]"# + (more > 0 ? #", "more_weights": \#(more)"# : "")
     }
 }
 

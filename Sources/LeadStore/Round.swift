@@ -197,7 +197,9 @@ struct Round {
                 """)
             statements.append(
                 Events.record(
-                    placements.map { Events.New(.assigned, contactID: $0.contactID, toOperatorID: $0.operatorID) }))
+                    placements.map {
+                        Events.New(.assigned, contactID: $0.contactID, toOperatorID: $0.operatorID, by: .system)
+                    }))
         }
         if !refusals.isEmpty {
             statements.append(

@@ -1,6 +1,21 @@
-/// Something that happened to a contact, an operator or a source's weights.
+/// Something that happened to a contact, a lead, an operator or a source.
 public struct Event: Sendable, Equatable {
-    /// Who made it happen.
+    /// What the product records. There may be others in the log: of a later version, or written by hand.
+    public enum Kind: String, Sendable, CaseIterable {
+        case registered, assigned, transferred, released, closed, reopened
+        case priorityChanged = "priority_changed"
+        case messageChanged = "message_changed"
+        case operatorCreated = "operator_created"
+        case operatorChanged = "operator_changed"
+        case operatorArchived = "operator_archived"
+        case sourceCreated = "source_created"
+        case sourceChanged = "source_changed"
+        case weightsChanged = "weights_changed"
+        case leadChanged = "lead_changed"
+        case leadMerged = "lead_merged"
+    }
+
+    /// Who made it happen, as the log has it: also one of a kind that ``Leads/Actor`` does not know.
     public struct Actor: Sendable, Equatable {
         /// `system` where nobody asked for it.
         public let kind: String

@@ -12,8 +12,8 @@ struct ArchivingTests {
             for _ in 1...4 { contacts.append(try await database.register(source.id)) }
             let released = contacts.filter { $0.operator?.id == ids[0] }.map(\.id)
             let freed = try #require(contacts.first { $0.operator?.id == ids[1] })
-            _ = try await database.store.changeContact(id: freed.id, ContactChange(.close))
-            try await database.store.archiveOperator(id: ids[0])
+            _ = try await database.store.changeContact(id: freed.id, ContactChange(.close), by: .api)
+            try await database.store.archiveOperator(id: ids[0], by: .api)
             let (first, second) = (
                 try await database.store.contact(id: released[0]), try await database.store.contact(id: released[1])
             )
@@ -36,16 +36,17 @@ struct ArchivingTests {
             let (source, ids) = try await database.team([2, 2])
             let contact = try await database.register(source.id)
             let person = try #require(contact.operator)
-            _ = try await store.changeContact(id: contact.id, ContactChange(.close))
-            try await store.archiveOperator(id: person.id)
+            _ = try await store.changeContact(id: contact.id, ContactChange(.close), by: .api)
+            try await store.archiveOperator(id: person.id, by: .api)
             await #expect(throws: StoreError.self) { try await store.operator(id: person.id) }
-            await #expect(throws: StoreError.self) { try await store.archiveOperator(id: person.id) }
+            await #expect(throws: StoreError.self) { try await store.archiveOperator(id: person.id, by: .api) }
             await #expect(throws: StoreError.self) { try await store.operatorStatistics(id: person.id) }
             await #expect(throws: StoreError.self) {
-                try await store.changeOperator(id: person.id, OperatorChange(isActive: true))
+                try await store.changeOperator(id: person.id, OperatorChange(isActive: true), by: .api)
             }
             await #expect(throws: StoreError.self) {
-                try await store.setWeights(sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: false)
+                try await store.setWeights(
+                    sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: false, by: .api)
             }
             #expect(
                 try await store.operators(isActive: nil, Page()).elements.map(\.id) == ids.filter { $0 != person.id })
@@ -53,7 +54,7 @@ struct ArchivingTests {
             #expect(
                 try await store.distributionStatistics().byOperator.map(\.operatorID) == ids.filter { $0 != person.id })
             #expect(try await store.contact(id: contact.id).operator?.id == person.id)
-            let reopened = try await store.changeContact(id: contact.id, ContactChange(.reopen))
+            let reopened = try await store.changeContact(id: contact.id, ContactChange(.reopen), by: .api)
             #expect(reopened.operator?.id == ids.first { $0 != person.id })
         }
     }
@@ -66,7 +67,7 @@ struct ArchivingTests {
             try await holder.execute("select from operator_loads where operator_id = \(ids[0]) for update")
             async let setting = Task {
                 try await database.store.setWeights(
-                    sourceID: source.id, [NewWeight(operatorID: ids[0], weight: 7)], replacing: true)
+                    sourceID: source.id, [NewWeight(operatorID: ids[0], weight: 7)], replacing: true, by: .api)
             }.result
             #expect(
                 try await eventually(within: .seconds(5)) {

@@ -40,7 +40,8 @@ struct ClosingTests {
         of request: Request, _ store: LeadStore
     ) async -> Result<Contact, StoreError> {
         do throws(StoreError) {
-            return .success(try await store.changeContact(id: request.id, request.change, if: request.condition))
+            return .success(
+                try await store.changeContact(id: request.id, request.change, if: request.condition, by: .api))
         } catch {
             return .failure(error)
         }
@@ -116,8 +117,8 @@ struct ClosingTests {
             let store = database.store
             let intake = Intake(store: store)
             let (busy, ids) = try await database.team([1])
-            let quiet = try await store.createSource(NewSource(name: "quiet"))
-            try await store.setWeights(sourceID: quiet.id, [NewWeight(operatorID: ids[0])], replacing: true)
+            let quiet = try await store.createSource(NewSource(name: "quiet"), by: .api)
+            try await store.setWeights(sourceID: quiet.id, [NewWeight(operatorID: ids[0])], replacing: true, by: .api)
             var held = try await database.register(busy.id)
             var waiting: [Contact] = []
             for _ in 0..<20 { waiting.append(try await database.register(quiet.id)) }
@@ -125,14 +126,14 @@ struct ClosingTests {
                 for _ in 0..<8 {
                     group.addTask {
                         while !Task.isCancelled {
-                            let request = Intake.Request(contact: NewContact(sourceID: busy.id), keys: [])
+                            let request = Intake.Request(contact: NewContact(sourceID: busy.id), keys: [], by: .api)
                             do throws(StoreError) { _ = try await intake.register(request) } catch { return }
                         }
                     }
                 }
                 #expect(await eventually { intake.use.members > 50 })
                 for next in waiting {
-                    _ = try await store.changeContact(id: held.id, ContactChange(.close))
+                    _ = try await store.changeContact(id: held.id, ContactChange(.close), by: .api)
                     held = try await store.contact(id: next.id)
                     #expect(held.operator?.id == ids[0])
                 }
@@ -147,14 +148,14 @@ struct ClosingTests {
         try await TestDatabase.with { database in
             let store = database.store
             let (first, ids) = try await database.team([1, 1])
-            let second = try await store.createSource(NewSource(name: "second"))
-            try await store.setWeights(sourceID: second.id, [NewWeight(operatorID: ids[1])], replacing: true)
+            let second = try await store.createSource(NewSource(name: "second"), by: .api)
+            try await store.setWeights(sourceID: second.id, [NewWeight(operatorID: ids[1])], replacing: true, by: .api)
             let released = try await database.register(first.id)
             var active = [try await database.register(first.id)]
             let releaser = try #require(released.operator?.id)
             // Its place goes to nobody else, so that somebody has to come and take it.
             active.append(try await database.register(first.id))
-            _ = try await store.changeContact(id: released.id, ContactChange(.release(reason: nil)))
+            _ = try await store.changeContact(id: released.id, ContactChange(.release(reason: nil)), by: .api)
             active[1] = try await store.contact(id: active[1].id)
             #expect(active[1].operator?.id == releaser)
             let last = try await database.register(second.id)
@@ -217,7 +218,7 @@ struct ClosingTests {
             let store = database.store
             let (source, _) = try await database.team([1])
             let contact = try await database.register(source.id)
-            _ = try await store.changeContact(id: contact.id, ContactChange(priority: 5))
+            _ = try await store.changeContact(id: contact.id, ContactChange(priority: 5), by: .api)
             let outcomes = try await gathered(
                 database, store,
                 [1, 2, 2].map { Request(id: contact.id, condition: .oneOf([$0])) } + [Request(id: contact.id)])
@@ -261,7 +262,7 @@ struct ClosingTests {
         var times: [Duration] = []
         for contact in contacts {
             let begun = ContinuousClock.now
-            _ = try await database.store.changeContact(id: contact.id, ContactChange(.close))
+            _ = try await database.store.changeContact(id: contact.id, ContactChange(.close), by: .api)
             times.append(ContinuousClock.now - begun)
             try await Task.sleep(for: .milliseconds(20))
         }
@@ -276,7 +277,7 @@ struct ClosingTests {
             var refusals = 0
             while true {
                 do {
-                    _ = try await store.changeContact(id: id, ContactChange(.close))
+                    _ = try await store.changeContact(id: id, ContactChange(.close), by: .api)
                     return refusals
                 } catch StoreError.heldByOthers {
                     refusals += 1
@@ -323,7 +324,8 @@ struct ClosingTests {
             let waiting = try await database.register(source.id)
             let holder = try await held(database, contact: waiting.id)
             for contact in contacts {
-                #expect(try await store.changeContact(id: contact.id, ContactChange(.close)).status == .closed)
+                #expect(
+                    try await store.changeContact(id: contact.id, ContactChange(.close), by: .api).status == .closed)
             }
             try await holder.letGo()
             _ = try await store.sweep()
@@ -346,7 +348,7 @@ struct ClosingTests {
             let holder = try await held(database, contact: waiting[0].id)
             try await withThrowingTaskGroup { group in
                 for contact in closing {
-                    group.addTask { _ = try await store.changeContact(id: contact.id, ContactChange(.close)) }
+                    group.addTask { _ = try await store.changeContact(id: contact.id, ContactChange(.close), by: .api) }
                 }
                 try await group.waitForAll()
             }
@@ -363,9 +365,10 @@ struct ClosingTests {
         try await TestDatabase.with { database in
             let stores = [database.store, database.store]
             let (first, ids) = try await database.team([3, 2, 4, 1], strategy: .leastLoaded)
-            let second = try await stores[0].createSource(NewSource(name: "second", strategy: .smoothWeighted))
+            let second = try await stores[0].createSource(
+                NewSource(name: "second", strategy: .smoothWeighted), by: .api)
             try await stores[0].setWeights(
-                sourceID: second.id, ids.dropFirst(2).map { NewWeight(operatorID: $0) }, replacing: true)
+                sourceID: second.id, ids.dropFirst(2).map { NewWeight(operatorID: $0) }, replacing: true, by: .api)
             try await withThrowingTaskGroup { group in
                 for worker in 0..<24 {
                     group.addTask {
@@ -375,18 +378,19 @@ struct ClosingTests {
                             let request = Intake.Request(
                                 contact: NewContact(
                                     sourceID: (worker + round) % 3 == 0 ? second.id : first.id,
-                                    priority: round % 7 == 0 ? 5 : 0), keys: [])
+                                    priority: round % 7 == 0 ? 5 : 0), keys: [], by: .api)
                             guard case .registered(let registered, _) = try await intake.register(request) else {
                                 continue
                             }
                             let id = registered.contact.id
                             if round % 5 == 1 {
                                 // Whoever it belongs to by now, at the same time as everybody else.
-                                async let twice = stores[(worker + 1) % 2].changeContact(id: id, ContactChange(.close))
-                                _ = try await store.changeContact(id: id, ContactChange(.close))
+                                async let twice = stores[(worker + 1) % 2].changeContact(
+                                    id: id, ContactChange(.close), by: .api)
+                                _ = try await store.changeContact(id: id, ContactChange(.close), by: .api)
                                 _ = try await twice
                             } else if round % 5 != 0 {
-                                _ = try await store.changeContact(id: id, ContactChange(.close))
+                                _ = try await store.changeContact(id: id, ContactChange(.close), by: .api)
                             }
                         }
                     }

@@ -67,7 +67,7 @@ struct EventLogTests {
         try await TestDatabase.with { database in
             var generator = SeededGenerator()
             let seeds = (1...11).map { _ in generator.next() }
-            let source = try await database.store.createSource(NewSource(name: "source"))
+            let source = try await database.store.createSource(NewSource(name: "source"), by: .api)
             var contacts: [Int] = []
             for _ in 1...5 { contacts.append(try await database.register(source.id).id) }
             try await database.byHand("truncate events")
@@ -266,7 +266,7 @@ struct EventLogTests {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([1])
             let (first, second) = (try await database.register(source.id), try await database.register(source.id))
-            _ = try await database.store.changeContact(id: first.id, ContactChange(.close))
+            _ = try await database.store.changeContact(id: first.id, ContactChange(.close), by: .api)
             try await database.byHand(
                 #"""
                 insert into events (contact_id, kind, actor_kind, actor_id, actor_name, data)

@@ -10,7 +10,8 @@ struct ExplanationTests {
             (0..<size).map { number in
                 Intake.Request(
                     contact: NewContact(sourceID: source.id, priority: number % 3),
-                    keys: number % 4 == 0 ? [LeadIdentity(kind: .phone, value: "+7900\(number % leads)")] : [])
+                    keys: number % 4 == 0 ? [LeadIdentity(kind: .phone, value: "+7900\(number % leads)")] : [], by: .api
+                )
             })
     }
 
@@ -20,7 +21,7 @@ struct ExplanationTests {
             var generator = SeededGenerator()
             for strategy in Strategy.allCases {
                 let (source, ids) = try await database.team([60, 50, 40, 30, 3], strategy: strategy)
-                _ = try await store.changeSource(id: source.id, SourceChange(stickyDays: 30))
+                _ = try await store.changeSource(id: source.id, SourceChange(stickyDays: 30), by: .api)
                 for size in [1, 1, 3, 20, 150, 300] {
                     try await register(database, source, size, leads: 7)
                     let open: [Int] = try await database.value(
@@ -35,9 +36,9 @@ struct ExplanationTests {
                             case 1: .assign(Assignment(operatorID: ids.randomElement(using: &generator)!, force: true))
                             default: .close
                             }
-                        let changed = try await store.changeContact(id: id, ContactChange(move))
+                        let changed = try await store.changeContact(id: id, ContactChange(move), by: .api)
                         if changed.status == .closed && Bool.random(using: &generator) {
-                            _ = try await store.changeContact(id: id, ContactChange(.reopen))
+                            _ = try await store.changeContact(id: id, ContactChange(.reopen), by: .api)
                         }
                     }
                 }
@@ -84,7 +85,8 @@ struct ExplanationTests {
             let contact = try await database.register(source.id)
             _ = try await database.register(source.id)
             let owner = try #require(contact.operator?.id)
-            _ = try await database.store.changeOperator(id: owner, OperatorChange(isActive: false, requeues: true))
+            _ = try await database.store.changeOperator(
+                id: owner, OperatorChange(isActive: false, requeues: true), by: .api)
             let explanation = try await database.store.explanation(contactID: contact.id)
             #expect(explanation.outcome == .waiting(.allAtLimit))
             #expect(explanation.candidates.map(\.operatorID) == ids)
@@ -96,9 +98,9 @@ struct ExplanationTests {
         try await TestDatabase.with { database in
             let (source, _) = try await database.team([1])
             let contact = try await database.register(source.id)
-            let guest = try await database.store.createOperator(NewOperator(name: "guest"))
+            let guest = try await database.store.createOperator(NewOperator(name: "guest"), by: .api)
             let change = ContactChange(.transfer(Assignment(operatorID: guest.id)))
-            _ = try await database.store.changeContact(id: contact.id, change)
+            _ = try await database.store.changeContact(id: contact.id, change, by: .api)
             let explanation = try await database.store.explanation(contactID: contact.id)
             #expect(explanation.candidates.map(\.weight) == [0])
             #expect(explanation.rule == .manual && explanation.isReproduced == nil)

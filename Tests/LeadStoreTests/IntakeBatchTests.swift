@@ -91,7 +91,7 @@ struct IntakeBatchTests {
                 contact.sourceEventID = "event \(Int.random(in: 0..<count / 4, using: &generator))"
             }
             contact.message = "message \(number)"
-            return Intake.Request(contact: contact, keys: identities)
+            return Intake.Request(contact: contact, keys: identities, by: .api)
         }
     }
 
@@ -111,14 +111,15 @@ struct IntakeBatchTests {
                 let source = try await database.store.createSource(
                     NewSource(
                         name: "source \(sources.count)", strategy: strategy,
-                        stickyDays: Bool.random(using: &generator) ? 30 : 0))
+                        stickyDays: Bool.random(using: &generator) ? 30 : 0), by: .api)
                 var ids: [Int] = []
                 for limit in limits {
                     ids.append(
-                        try await database.store.createOperator(NewOperator(name: "operator", maxLoad: limit)).id)
+                        try await database.store.createOperator(NewOperator(name: "operator", maxLoad: limit), by: .api)
+                            .id)
                 }
                 let weights = ids.map { NewWeight(operatorID: $0, weight: Int.random(in: 1...5, using: &generator)) }
-                try await database.store.setWeights(sourceID: source.id, weights, replacing: true)
+                try await database.store.setWeights(sourceID: source.id, weights, replacing: true, by: .api)
                 sources.append(source.id)
             }
             let intake = Intake(store: database.store, .init(lanes: 1, batchLimit: batchLimit))
@@ -207,10 +208,12 @@ struct IntakeBatchTests {
     @Test func `places that two sources share go to both in turn when all arrive together`() async throws {
         try await TestDatabase.with { database in
             let (first, ids) = try await database.team([20])
-            let second = try await database.store.createSource(NewSource(name: "second"))
-            try await database.store.setWeights(sourceID: second.id, [NewWeight(operatorID: ids[0])], replacing: true)
+            let second = try await database.store.createSource(NewSource(name: "second"), by: .api)
+            try await database.store.setWeights(
+                sourceID: second.id, [NewWeight(operatorID: ids[0])], replacing: true, by: .api)
             let requests = (0..<40).map { number in
-                Intake.Request(contact: NewContact(sourceID: number % 2 == 0 ? second.id : first.id), keys: [])
+                Intake.Request(
+                    contact: NewContact(sourceID: number % 2 == 0 ? second.id : first.id), keys: [], by: .api)
             }
             let placed = await database.intake.register(requests).map { try? $0.get().contact }.compactMap { $0 }
                 .filter { $0.operator != nil }

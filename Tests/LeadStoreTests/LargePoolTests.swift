@@ -12,7 +12,7 @@ struct LargePoolTests {
         var contacts: [Contact] = []
         for start in stride(from: 0, to: count, by: once) {
             let requests = (start..<min(start + once, count)).map { _ in
-                Intake.Request(contact: NewContact(sourceID: source.id), keys: [])
+                Intake.Request(contact: NewContact(sourceID: source.id), keys: [], by: .api)
             }
             contacts += try await intake.register(requests).map { try $0.get().contact }
         }
@@ -82,14 +82,14 @@ struct LargePoolTests {
             _ = try await register(intake, source, 80)
             #expect(try await drawnSnapshots(database) == 1)
             for id in ids where !kept.contains(id) {
-                _ = try await store.changeOperator(id: id, OperatorChange(isActive: false))
+                _ = try await store.changeOperator(id: id, OperatorChange(isActive: false), by: .api)
             }
             let present = try await register(intake, source, 200)
             #expect(present.allSatisfy { kept.contains($0.operator?.id ?? 0) })
-            _ = try await store.changeOperator(id: ids[99], OperatorChange(isActive: true))
+            _ = try await store.changeOperator(id: ids[99], OperatorChange(isActive: true), by: .api)
             try await store.setWeights(
                 sourceID: source.id,
-                ids.map { NewWeight(operatorID: $0, weight: $0 == ids[99] ? 1_000_000 : 1) }, replacing: true)
+                ids.map { NewWeight(operatorID: $0, weight: $0 == ids[99] ? 1_000_000 : 1) }, replacing: true, by: .api)
             let heavy = try await register(intake, source, 100)
             #expect(heavy.filter { $0.operator?.id == ids[99] }.count > 90)
             #expect(try await drawnSnapshots(database) > 4)
@@ -103,16 +103,17 @@ struct LargePoolTests {
             _ = try await register(intake, source, 80)
             #expect(try await drawnSnapshots(database) == 1)
             let known = Intake.Request(
-                contact: NewContact(sourceID: source.id), keys: [LeadIdentity(kind: .externalID, value: "returning")])
+                contact: NewContact(sourceID: source.id), keys: [LeadIdentity(kind: .externalID, value: "returning")],
+                by: .api)
             let first = try await intake.register([known])[0].get().contact
             #expect(try await drawnSnapshots(database) == 2)
 
-            _ = try await database.store.changeSource(id: source.id, SourceChange(stickyDays: 30))
+            _ = try await database.store.changeSource(id: source.id, SourceChange(stickyDays: 30), by: .api)
             for _ in 1...5 {
                 #expect(try await intake.register([known])[0].get().contact.operator?.id == first.operator?.id)
             }
             _ = try await database.store.changeSource(
-                id: source.id, SourceChange(strategy: .leastLoaded, stickyDays: 0))
+                id: source.id, SourceChange(strategy: .leastLoaded, stickyDays: 0), by: .api)
             let contacts = try await register(intake, source, 80, at: 10)
             #expect(try await drawnSnapshots(database) == 2)
             // 86 are there already; 80 more do not lift the least loaded of 80 operators above 3.
@@ -153,7 +154,8 @@ struct LargePoolTests {
                         for _ in 0..<8 {
                             for contact in try await register(intake, source, 20, at: 20)
                             where contact.status == .active && contact.id % 4 != 0 {
-                                _ = try await database.store.changeContact(id: contact.id, ContactChange(.close))
+                                _ = try await database.store.changeContact(
+                                    id: contact.id, ContactChange(.close), by: .api)
                             }
                         }
                     }
@@ -161,7 +163,7 @@ struct LargePoolTests {
                 group.addTask {
                     for round in 0..<30 {
                         let change = OperatorChange(isActive: round % 2 == 1, maxLoad: 7 + round % 3)
-                        _ = try await database.store.changeOperator(id: ids[round / 2 % 90], change)
+                        _ = try await database.store.changeOperator(id: ids[round / 2 % 90], change, by: .api)
                     }
                 }
                 try await group.waitForAll()

@@ -26,7 +26,7 @@ struct LeadChangeTests {
 
     @discardableResult
     private func change(_ database: TestDatabase, _ id: Int, _ change: LeadChange) async throws -> LeadWithContacts {
-        try await database.store.changeLead(id: id, change, keys: Self.keys)
+        try await database.store.changeLead(id: id, change, by: .api, keys: Self.keys)
     }
 
     private func identities(_ database: TestDatabase, of id: Int) async throws -> [String] {
@@ -86,7 +86,8 @@ struct LeadChangeTests {
             let owner = try await register(database, source.id, phone: "1").lead.id
             let id = try await register(database, source.id, phone: "2", name: "Anna").lead.id
             do throws(StoreError) {
-                _ = try await database.store.changeLead(id: id, LeadChange(name: "B", phone: "1"), keys: Self.keys)
+                _ = try await database.store.changeLead(
+                    id: id, LeadChange(name: "B", phone: "1"), by: .api, keys: Self.keys)
                 Issue.record("the key was taken twice")
             } catch {
                 guard case .leadKeyTaken(leadID: owner) = error else { throw error }
@@ -110,7 +111,7 @@ struct LeadChangeTests {
             _ = try await register(database, source.id, externalID: "x", phone: "1")
             #expect(try await store.possibleDuplicates(Page()).elements.map(\.lead.id) == [merged, survivor])
 
-            let lead = try await store.mergeLead(id: merged, into: survivor)
+            let lead = try await store.mergeLead(id: merged, into: survivor, by: .api)
             #expect(lead.lead.id == survivor && lead.lead.contactCount == 4 && lead.contacts.count == 4)
             #expect(lead.lead.externalID == "x" && lead.lead.phone == "1" && lead.lead.name == "Anna")
             #expect(try await identities(database, of: survivor) == ["1", "x", "y"])
@@ -143,20 +144,20 @@ struct LeadChangeTests {
             let (source, _) = try await database.team([10])
             var ids: [Int] = []
             for _ in 1...5 { ids.append(try await database.register(source.id).lead.id) }
-            _ = try await store.mergeLead(id: ids[0], into: ids[1])
-            _ = try await store.mergeLead(id: ids[1], into: ids[2])
+            _ = try await store.mergeLead(id: ids[0], into: ids[1], by: .api)
+            _ = try await store.mergeLead(id: ids[1], into: ids[2], by: .api)
             // Both stand for others by now.
-            _ = try await store.mergeLead(id: ids[3], into: ids[0])
-            _ = try await store.mergeLead(id: ids[1], into: ids[4])
+            _ = try await store.mergeLead(id: ids[3], into: ids[0], by: .api)
+            _ = try await store.mergeLead(id: ids[1], into: ids[4], by: .api)
             let pointed: [Int] = try await database.value(
                 "select array_agg(merged_into order by id) from leads where merged_into is not null")
             #expect(pointed == Array(repeating: ids[4], count: 4))
             let before: Int = try await database.value("select count(*) from events where kind = 'lead_merged'")
-            let lead = try await store.mergeLead(id: ids[2], into: ids[3])
+            let lead = try await store.mergeLead(id: ids[2], into: ids[3], by: .api)
             #expect(lead.lead.id == ids[4] && lead.lead.contactCount == 5)
             #expect(try await database.value("select count(*) from events where kind = 'lead_merged'") == before)
             for missing in [(ids[0], 999_999), (999_999, ids[0])] {
-                await #expect { try await store.mergeLead(id: missing.0, into: missing.1) } throws: {
+                await #expect { try await store.mergeLead(id: missing.0, into: missing.1, by: .api) } throws: {
                     if case .leadNotFound? = $0 as? StoreError { true } else { false }
                 }
             }
@@ -176,7 +177,7 @@ struct LeadChangeTests {
                 insert into contacts (lead_id, source_id, operator_id, status, assigned_at, first_assigned_at)
                 select \(merged), \(source.id), \(ids[0]), 'active', now(), now() from generate_series(1, 12345);
                 """)
-            let lead = try await database.store.mergeLead(id: merged, into: survivor)
+            let lead = try await database.store.mergeLead(id: merged, into: survivor, by: .api)
             #expect(lead.lead.contactCount == 12347 && lead.contacts.count == LeadWithContacts.contactsById)
             #expect(try await identities(database, of: survivor).count == 3002)
             #expect(try await database.load(of: ids[0]) == 12347)
@@ -205,15 +206,15 @@ struct LeadChangeTests {
                                 email: number % 4 == 0 ? "\(round).\(number)@" : nil)
                         }
                     }
-                    group.addTask { _ = try await store.mergeLead(id: ids[0], into: ids[1]) }
-                    group.addTask { _ = try await store.mergeLead(id: ids[1], into: ids[0]) }
-                    group.addTask { _ = try await store.mergeLead(id: ids[2], into: ids[round % 2]) }
+                    group.addTask { _ = try await store.mergeLead(id: ids[0], into: ids[1], by: .api) }
+                    group.addTask { _ = try await store.mergeLead(id: ids[1], into: ids[0], by: .api) }
+                    group.addTask { _ = try await store.mergeLead(id: ids[2], into: ids[round % 2], by: .api) }
                     group.addTask { try await change(database, ids[0], LeadChange(externalID: "\(round)")) }
                     group.addTask {
                         for contact in try await store.leads(Page(limit: 3, order: .descending)).elements.flatMap(
                             \.contacts)
                         {
-                            _ = try await store.changeContact(id: contact.id, ContactChange(.close))
+                            _ = try await store.changeContact(id: contact.id, ContactChange(.close), by: .api)
                         }
                     }
                     try await group.waitForAll()
@@ -246,7 +247,7 @@ struct LeadChangeTests {
                     """)
                 try await withThrowingTaskGroup { [ids] group in
                     for (merged, survivor) in [(0, 1), (2, 3), (4, 5), (1, 2), (5, 0)] {
-                        group.addTask { _ = try await store.mergeLead(id: ids[merged], into: ids[survivor]) }
+                        group.addTask { _ = try await store.mergeLead(id: ids[merged], into: ids[survivor], by: .api) }
                     }
                     try await group.waitForAll()
                 }
@@ -304,7 +305,7 @@ struct LeadChangeTests {
             // As a registration of others that is about to place the one who waits.
             try await beside(
                 database, holding: "select from contacts where id = \(waiting.id) for update",
-                { [ids] in _ = try await store.mergeLead(id: waiting.lead.id, into: ids[1]) },
+                { [ids] in _ = try await store.mergeLead(id: waiting.lead.id, into: ids[1], by: .api) },
                 then: """
                     insert into possible_duplicates (lead_id, other_lead_id, kind)
                     values (\(ids[2]), \(ids[3]), 'phone')
@@ -336,7 +337,7 @@ struct LeadChangeTests {
             let key = Locks.number(for: LeadIdentity(kind: .phone, value: "1"))
             let registration = try await Connection.open(database.connectionConfiguration)
             try await registration.runScript("begin; select pg_advisory_xact_lock(\(key))")
-            async let done = store.mergeLead(id: merged, into: survivor)
+            async let done = store.mergeLead(id: merged, into: survivor, by: .api)
             #expect(try await eventually { try await database.somebodyWaits() })
             try await beside(
                 database, holding: "lock table lead_identities in access exclusive mode",

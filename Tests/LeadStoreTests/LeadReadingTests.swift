@@ -25,7 +25,7 @@ struct LeadReadingTests {
                 for lead in all { #expect(found[lead.lead.id] == [lead, lead]) }
             }
             let merged = all[0].lead.id
-            let survivor = try await store.mergeLead(id: merged, into: all[4].lead.id)
+            let survivor = try await store.mergeLead(id: merged, into: all[4].lead.id, by: .api)
             #expect(survivor.contacts.count == 6 && survivor.contacts.map(\.id) == survivor.contacts.map(\.id).sorted())
             async let asMerged = store.lead(id: merged)
             async let asItself = store.lead(id: survivor.lead.id)

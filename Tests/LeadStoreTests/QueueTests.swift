@@ -20,7 +20,7 @@ struct QueueTests {
             #expect(try await waiting(database) == [high.id, low.id, later.id])
             for expected in [high, low, later] {
                 let active: Int = try await database.value("select id from contacts where status = 'active'")
-                _ = try await database.store.changeContact(id: active, ContactChange(.close))
+                _ = try await database.store.changeContact(id: active, ContactChange(.close), by: .api)
                 let next: Int = try await database.value("select id from contacts where status = 'active'")
                 #expect(next == expected.id)
             }
@@ -31,15 +31,15 @@ struct QueueTests {
     @Test func `one operator of two sources takes whoever waited longest`() async throws {
         try await TestDatabase.with { database in
             let (first, ids) = try await database.team([1])
-            let second = try await database.store.createSource(NewSource(name: "second"))
+            let second = try await database.store.createSource(NewSource(name: "second"), by: .api)
             try await database.store.setWeights(
-                sourceID: second.id, [NewWeight(operatorID: ids[0])], replacing: true)
+                sourceID: second.id, [NewWeight(operatorID: ids[0])], replacing: true, by: .api)
             _ = try await database.register(first.id)
             let order = [
                 try await database.register(second.id), try await database.register(first.id),
                 try await database.register(second.id),
             ]
-            _ = try await database.store.changeOperator(id: ids[0], OperatorChange(maxLoad: 3))
+            _ = try await database.store.changeOperator(id: ids[0], OperatorChange(maxLoad: 3), by: .api)
             #expect(try await waiting(database) == [order[2].id])
         }
     }
@@ -48,9 +48,9 @@ struct QueueTests {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([1])
             _ = await database.intake.register(
-                (0...1200).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: []) })
+                (0...1200).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: [], by: .api) })
             #expect(try await waiting(database).count == 1200)
-            _ = try await database.store.changeOperator(id: ids[0], OperatorChange(maxLoad: 1_000_000))
+            _ = try await database.store.changeOperator(id: ids[0], OperatorChange(maxLoad: 1_000_000), by: .api)
             #expect(try await eventually { try await waiting(database) == [] })
             let inversions: Int = try await database.value(
                 """
@@ -67,7 +67,7 @@ struct QueueTests {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([1])
             _ = await database.intake.register(
-                (0...150).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: []) })
+                (0...150).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: [], by: .api) })
             // As if an instance had died between raising the limit and draining the queue.
             try await database.byHand("update operator_loads set max_load = 120 where operator_id = \(ids[0])")
             let newcomer = try await database.register(source.id)
@@ -93,19 +93,20 @@ struct QueueTests {
     @Test func `the reason shown is the engine's, whatever changes meanwhile`() async throws {
         try await TestDatabase.with { database in
             let store = database.store
-            let source = try await store.createSource(NewSource(name: "source"))
+            let source = try await store.createSource(NewSource(name: "source"), by: .api)
             let contact = try await database.register(source.id)
             func reason() async throws -> WaitingReason? { try await store.contact(id: contact.id).waitingReason }
             #expect(contact.waitingReason == .noOperators)
-            let person = try await store.createOperator(NewOperator(name: "a", isActive: false, maxLoad: 1))
-            try await store.setWeights(sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: true)
+            let person = try await store.createOperator(NewOperator(name: "a", isActive: false, maxLoad: 1), by: .api)
+            try await store.setWeights(
+                sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: true, by: .api)
             let second = try await database.register(source.id)
             #expect(second.waitingReason == .allInactive)
             #expect(try await reason() == .allInactive)
-            _ = try await store.changeOperator(id: person.id, OperatorChange(isActive: true))
+            _ = try await store.changeOperator(id: person.id, OperatorChange(isActive: true), by: .api)
             #expect(try await reason() == nil)
             #expect(try await store.contact(id: second.id).waitingReason == .allAtLimit)
-            try await store.setWeights(sourceID: source.id, [], replacing: true)
+            try await store.setWeights(sourceID: source.id, [], replacing: true, by: .api)
             #expect(try await store.contact(id: second.id).waitingReason == .noOperators)
         }
     }
@@ -115,10 +116,11 @@ struct QueueTests {
             let (source, ids) = try await database.team([3, 1])
             var contacts: [Contact] = []
             for _ in 1...4 { contacts.append(try await database.register(source.id)) }
-            _ = try await database.store.changeOperator(id: ids[0], OperatorChange(isActive: false, requeues: true))
+            _ = try await database.store.changeOperator(
+                id: ids[0], OperatorChange(isActive: false, requeues: true), by: .api)
             #expect(try await database.load(of: ids[0]) == 0)
             #expect(try await waiting(database) == contacts.filter { $0.operator?.id == ids[0] }.map(\.id))
-            _ = try await database.store.changeOperator(id: ids[1], OperatorChange(maxLoad: 2))
+            _ = try await database.store.changeOperator(id: ids[1], OperatorChange(maxLoad: 2), by: .api)
             #expect(try await waiting(database).count == 2)
             #expect(try await database.drift() == 0)
         }

@@ -57,40 +57,43 @@ import Testing
 
     @Test func `leads_app can do all the product does`() async throws {
         try await withStore { database, store in
-            let source = try await store.createSource(NewSource(name: "source"))
-            let person = try await store.createOperator(NewOperator(name: "a", maxLoad: 1))
-            try await store.setWeights(sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: true)
+            let source = try await store.createSource(NewSource(name: "source"), by: .api)
+            let person = try await store.createOperator(NewOperator(name: "a", maxLoad: 1), by: .api)
+            try await store.setWeights(
+                sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: true, by: .api)
             let intake = Intake(store: store)
             for name in ["a", "b"] {
                 let contact = NewContact(sourceID: source.id, leadName: name, sourceEventID: name)
                 let key = LeadIdentity(kind: .phone, value: "+79001234567")
-                _ = try await intake.register([Intake.Request(contact: contact, keys: [key])])[0].get()
+                _ = try await intake.register([Intake.Request(contact: contact, keys: [key], by: .api)])[0].get()
             }
-            _ = try await store.changeContact(id: 1, ContactChange(.close))
-            _ = try await store.changeContact(id: 1, ContactChange(.reopen))
-            let other = try await store.createOperator(NewOperator(name: "other"))
+            _ = try await store.changeContact(id: 1, ContactChange(.close), by: .api)
+            _ = try await store.changeContact(id: 1, ContactChange(.reopen), by: .api)
+            let other = try await store.createOperator(NewOperator(name: "other"), by: .api)
             let assignment = Assignment(operatorID: other.id)
-            _ = try await store.changeContact(id: 1, ContactChange(.assign(assignment), priority: 3, message: "m"))
             _ = try await store.changeContact(
-                id: 1, ContactChange(.transfer(Assignment(operatorID: person.id, force: true))))
-            _ = try await store.changeContact(id: 1, ContactChange(.release(reason: "r")))
+                id: 1, ContactChange(.assign(assignment), priority: 3, message: "m"), by: .api)
+            _ = try await store.changeContact(
+                id: 1, ContactChange(.transfer(Assignment(operatorID: person.id, force: true))), by: .api)
+            _ = try await store.changeContact(id: 1, ContactChange(.release(reason: "r")), by: .api)
             for strategy in [Strategy.smoothWeighted, .roundRobin, .leastLoaded] {
-                _ = try await store.changeSource(id: source.id, SourceChange(strategy: strategy, stickyDays: 1))
-                _ = try await store.changeOperator(id: person.id, OperatorChange(maxLoad: 3))
+                _ = try await store.changeSource(
+                    id: source.id, SourceChange(strategy: strategy, stickyDays: 1), by: .api)
+                _ = try await store.changeOperator(id: person.id, OperatorChange(maxLoad: 3), by: .api)
                 let key = LeadIdentity(kind: .phone, value: "+79001234567")
                 let contact = NewContact(sourceID: source.id)
-                _ = try await intake.register([Intake.Request(contact: contact, keys: [key])])[0].get()
+                _ = try await intake.register([Intake.Request(contact: contact, keys: [key], by: .api)])[0].get()
             }
             _ = try await store.changeOperator(
-                id: person.id, OperatorChange(name: "b", isActive: false, maxLoad: 5, requeues: true))
-            _ = try await store.changeSource(id: source.id, SourceChange(description: "d"))
-            try await store.setWeights(sourceID: source.id, [], replacing: true)
+                id: person.id, OperatorChange(name: "b", isActive: false, maxLoad: 5, requeues: true), by: .api)
+            _ = try await store.changeSource(id: source.id, SourceChange(description: "d"), by: .api)
+            try await store.setWeights(sourceID: source.id, [], replacing: true, by: .api)
             #expect(try await store.contacts(ContactFilter(), Page()).elements.count == 5)
             #expect(try await store.waitingGroups().first?.reason == .noOperators)
             #expect(try await store.explanation(contactID: 1).contactID == 1)
             try await store.removeDecisionDetails(olderThanDays: 1)
             #expect(try await store.leads(Page()).elements.count == 1)
-            try await store.archiveOperator(id: person.id)
+            try await store.archiveOperator(id: person.id, by: .api)
             try await store.foldTallies()
             try await store.sequenceEvents()
             #expect(try await store.events(LogPage()).elements.count >= 4)
@@ -108,17 +111,20 @@ import Testing
 
     @Test func `leads_app can change, merge and find leads`() async throws {
         try await withStore { database, store in
-            let source = try await store.createSource(NewSource(name: "source"))
+            let source = try await store.createSource(NewSource(name: "source"), by: .api)
             var ids: [Int] = []
             for id in ["a", "b", "c"] {
                 let keys = [LeadIdentity(kind: .externalID, value: id), LeadIdentity(kind: .phone, value: "1")]
                 let contact = NewContact(
                     sourceID: source.id, leadExternalID: id, leadPhone: "1", leadName: "Lead \(id)")
-                let registered = await Intake(store: store).register([Intake.Request(contact: contact, keys: keys)])
+                let registered = await Intake(store: store).register([
+                    Intake.Request(contact: contact, keys: keys, by: .api)
+                ])
                 ids.append(try registered[0].get().contact.lead.id)
             }
             #expect(try await store.possibleDuplicates(Page()).elements.count == 2)
-            _ = try await store.changeLead(id: ids[0], LeadChange(phone: "", externalID: "d")) { externalID, _, _ in
+            _ = try await store.changeLead(id: ids[0], LeadChange(phone: "", externalID: "d"), by: .api) {
+                externalID, _, _ in
                 externalID.map { [LeadIdentity(kind: .externalID, value: $0)] } ?? []
             }
             // So many keys that their table is locked.
@@ -127,8 +133,8 @@ import Testing
                 insert into lead_identities (kind, value, lead_id)
                 select 'email', n || '@', \(ids[0]) from generate_series(1, 2000) n
                 """)
-            _ = try await store.mergeLead(id: ids[0], into: ids[1])
-            _ = try await store.mergeLead(id: ids[1], into: ids[2])
+            _ = try await store.mergeLead(id: ids[0], into: ids[1], by: .api)
+            _ = try await store.mergeLead(id: ids[1], into: ids[2], by: .api)
             let query = LeadQuery(words: ["lead", "c"], beginnings: [LeadIdentity(kind: .email, value: "1")])
             #expect(try await store.leads(matching: query, Page()).elements.map(\.lead.id) == [ids[2]])
             #expect(try await store.possibleDuplicates(Page()).elements.isEmpty)
@@ -206,7 +212,8 @@ import Testing
 
     @Test func `leads_report reads the report and nothing else`() async throws {
         try await withRoles { database in
-            _ = try await database.register(try await database.store.createSource(NewSource(name: "empty")).id)
+            _ = try await database.register(
+                try await database.store.createSource(NewSource(name: "empty"), by: .api).id)
             let connection = try await connect(database, as: "leads_report")
             for view in [
                 "contacts", "operator_load", "distribution", "weights", "waiting", "load_drift", "lead_drift",

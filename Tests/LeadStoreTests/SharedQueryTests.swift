@@ -195,7 +195,7 @@ struct SharedQueryTests {
 
 private func changesAreSeen(_ store: LeadStore, _ id: Int) async throws {
     for number in 1...30 {
-        let changed = try await store.changeContact(id: id, ContactChange(message: "\(number)"))
+        let changed = try await store.changeContact(id: id, ContactChange(message: "\(number)"), by: .api)
         let read = try await store.contact(id: id)
         #expect(read.id == id && read.message == "\(number)" && read.version == changed.version)
     }

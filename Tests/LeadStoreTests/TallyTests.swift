@@ -9,7 +9,7 @@ struct TallyTests {
     @Test func `every kind of change by hand is counted, folded or not`() async throws {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([100, 100])
-            let second = try await database.store.createSource(NewSource(name: "second"))
+            let second = try await database.store.createSource(NewSource(name: "second"), by: .api)
             let changes = [
                 """
                 insert into leads (name) values ('a'), ('b'), ('c');
@@ -122,7 +122,7 @@ struct TallyTests {
                         for _ in 1...15 {
                             let contact = try await database.register(source.id)
                             if contact.id.isMultiple(of: 2) {
-                                _ = try await store.changeContact(id: contact.id, ContactChange(.close))
+                                _ = try await store.changeContact(id: contact.id, ContactChange(.close), by: .api)
                             }
                         }
                     }
@@ -197,7 +197,8 @@ struct TallyTests {
                     group.addTask {
                         for _ in 1...10 {
                             let contact = try await database.register(source.id)
-                            _ = try await database.store.changeContact(id: contact.id - 10, ContactChange(.close))
+                            _ = try await database.store.changeContact(
+                                id: contact.id - 10, ContactChange(.close), by: .api)
                         }
                     }
                 }
@@ -224,7 +225,7 @@ struct TallyTests {
                 select 1, \(source.id), \(ids[0]), 'active', now(), now() from generate_series(1, 20000)
                 """)
             // The statement limit of a session is 3 s; comparing every contact with every other took 20.
-            try await database.store.archiveOperator(id: ids[0])
+            try await database.store.archiveOperator(id: ids[0], by: .api)
             #expect(try await database.load(of: ids[0]) == 0)
             #expect(try await database.drift() == 0)
         }

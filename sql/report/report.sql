@@ -276,7 +276,9 @@ comment on view report.events is
 comment on column report.events.position is
     'The id the API shows. Counts from 1 without gaps; nothing ever appears below what is there, so read on from the last.';
 comment on column report.events.at is 'When it happened; an event that took long to commit has a later position.';
-comment on column report.events.actor_kind is 'system: nobody asked for it, or nobody knows who.';
+comment on column report.events.actor_kind is
+    'api: a caller while access is open. key: a program. person: somebody of the staff. command: leads-crm on the server. system: nobody asked for it, or nobody knows who.';
+comment on column report.events.actor_id is 'Which key or person; null where nobody is told from the others.';
 
 create or replace view report.event_drift as
 select e.id as event_id, e.at, e.kind

@@ -20,16 +20,19 @@ extension Component {
         examples: [("registered", { $0.event(.sample) }), ("changed", { $0.event(.changeSample) })])
 
     private static let kindWords =
-        "What happened: `registered`, `assigned`, `transferred`, `released`, `closed`, `reopened`, `lead_changed`, `lead_merged` "
-        + "and others, of which "
-        + "there may be more later; pass over those you do not know."
+        "What happened: " + Event.Kind.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", ")
+        + ". There may be more later; pass over those you do not know."
 
     private static let eventActor = answer(
         "EventActor", "Who made something happen.",
         [
-            .init("kind", .string, "`api` for a caller, `system` for what happened by itself."),
+            .init(
+                "kind", .string,
+                "`key` for a program, `person` for somebody of the staff, `api` for a caller while access is open, `command` for "
+                    + "`leads-crm` on the server, `system` for what happened by itself."
+            ),
             .init("id", .string.orNull, "Which one of this kind; null where that is not known."),
-            .init("name", .string.orNull, "Name, for people; null where that is not known."),
+            .init("name", .string.orNull, "Name; null where that is not known."),
         ],
         example: { $0.actor(Event.sample.actor) })
 }
