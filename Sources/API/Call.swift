@@ -13,12 +13,14 @@ struct Call: Sendable {
     let body: ByteBuffer
     /// Of texts in the answer.
     let language: Language
+    /// What whoever made it may see and change.
+    let viewer: Viewer
     /// Who made it.
     let actor: Actor
 
     init(
         path: String, pathValues: PathValues, query: [(name: String, value: String)], headers: RequestHeaders,
-        body: ByteBuffer, language: Language, actor: Actor = .api
+        body: ByteBuffer, language: Language, viewer: Viewer = .everything, actor: Actor = .api
     ) {
         self.path = path
         self.pathValues = pathValues
@@ -26,6 +28,7 @@ struct Call: Sendable {
         self.headers = headers
         self.body = body
         self.language = language
+        self.viewer = viewer
         self.actor = actor
     }
 

@@ -36,6 +36,7 @@ enum Problem: Error {
     case stopping
     case outcomeUnknown
     case internalError(cause: String)
+    case forbidden
 
     init(_ error: StoreError) {
         self =
@@ -53,6 +54,7 @@ enum Problem: Error {
             case .weightedOperatorNotFound(let id): .weightedOperatorNotFound(id: id)
             case .weightOfAnotherSource: .weightOfAnotherSource
             case .sourceNameTaken: .sourceNameTaken
+            case .notAllowed: .forbidden
             case .idempotencyKeyReused: .idempotencyKeyReused
             case .idempotencyKeyInUse: .idempotencyKeyInUse
             case .heldByOthers: .unavailable(cause: "another transaction holds what the request needs")
@@ -222,6 +224,10 @@ enum Problem: Error {
             Entry(
                 status: .internalServerError, code: "internal_error", english: "Internal server error",
                 russian: "Внутренняя ошибка сервера")
+        case .forbidden:
+            Entry(
+                status: .forbidden, code: "forbidden", english: "You may not do this",
+                russian: "Вам это не разрешено")
         }
     }
 

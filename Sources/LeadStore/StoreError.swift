@@ -21,6 +21,8 @@ public enum StoreError: Error, Sendable {
     /// An element of a set of weights names another source than the one it was sent to.
     case weightOfAnotherSource
     case sourceNameTaken
+    /// Whoever asks may not do this, to anything.
+    case notAllowed
     /// What a lead is to be recognised by is a key of another one.
     case leadKeyTaken(leadID: Int)
     /// The database cannot be reached, is too busy or has no room; nothing was changed, trying again soon is right.
