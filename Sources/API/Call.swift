@@ -15,19 +15,23 @@ struct Call: Sendable {
     let valueLimit: Int
     /// Of texts in the answer.
     let language: Language
+    /// What whoever made it may see and change.
+    let viewer: Viewer
     /// Who made it.
     let actor: Actor
 
     init(
         path: String, pathValues: PathValues, query: [(name: String, value: String)], headers: RequestHeaders,
-        body: ByteBuffer, language: Language, actor: Actor = .api
+        body: ByteBuffer, valueLimit: Int = .max, language: Language, viewer: Viewer = .everything, actor: Actor = .api
     ) {
         self.path = path
         self.pathValues = pathValues
         self.query = query
         self.headers = headers
         self.body = body
+        self.valueLimit = valueLimit
         self.language = language
+        self.viewer = viewer
         self.actor = actor
     }
 

@@ -19,7 +19,7 @@ struct ContactHandlers: Sendable {
                 return Intake.StoredAnswer(status: reply.status.code, body: reply.body)
             }
         }
-        let request = request(for: new, by: call.actor, idempotency)
+        let request = request(for: new, call, idempotency)
         switch try await asking({ () throws(StoreError) in try await intake.register(request) }) {
         case .registered(let registered, let answer):
             observe(registered)
@@ -32,11 +32,12 @@ struct ContactHandlers: Sendable {
     }
 
     private func request(
-        for new: NewContact, by actor: Actor, _ idempotency: Intake.Idempotency? = nil
+        for new: NewContact, _ call: Call, _ idempotency: Intake.Idempotency? = nil
     ) -> Intake.Request {
         let keys = LeadKeys(
             externalID: new.leadExternalID, phone: new.leadPhone, email: new.leadEmail, region: phoneRegion)
-        return Intake.Request(contact: new, keys: keys.identities, by: actor, idempotency: idempotency)
+        return Intake.Request(
+            contact: new, keys: keys.identities, for: call.viewer, by: call.actor, idempotency: idempotency)
     }
 
     private func observe(_ registered: Intake.Registered) {
@@ -47,7 +48,7 @@ struct ContactHandlers: Sendable {
     /// Registers many contacts, some hundreds in each transaction: what is wrong with one stops none of the others.
     @Sendable func registerMany(_ call: Call) async throws(Problem) -> Reply {
         let items = try call.bodyElements(atMost: NewContact.batchLimit) { NewContact(&$0) }
-        let valid = items.compactMap { item in (try? item.get()).map { request(for: $0, by: call.actor) } }
+        let valid = items.compactMap { item in (try? item.get()).map { request(for: $0, call) } }
         // On the database's thread, so that no locks are held while threads change between two statements.
         let stored = await withTaskExecutorPreference(store.taskExecutor) { await intake.register(valid) }
         if let problem = Self.commonFault(of: stored) { throw problem }
@@ -89,14 +90,14 @@ struct ContactHandlers: Sendable {
         let (filter, page) = try call.query { (ContactFilter(&$0), Page(&$0)) }
         let query = filter.text.flatMap { LeadQuery($0, region: phoneRegion) }
         let contacts = try await asking { () throws(StoreError) in
-            try await store.contacts(filter, matching: query, page)
+            try await store.contacts(filter, matching: query, page, for: call.viewer)
         }
         return .listing(contacts, call) { $0.contact($1) }
     }
 
     @Sendable func show(_ call: Call) async throws(Problem) -> Reply {
         let id = try call.id("contact_id")
-        let found = try await asking { () throws(StoreError) in try await store.contact(id: id) }
+        let found = try await asking { () throws(StoreError) in try await store.contact(id: id, for: call.viewer) }
         return .contact(found)
     }
 
@@ -138,7 +139,8 @@ struct ContactHandlers: Sendable {
 
     private func change(_ id: Int, _ change: ContactChange, _ call: Call) async throws(Problem) -> Contact {
         try await asking { () throws(StoreError) in
-            try await store.changeContact(id: id, change, if: call.versionCondition, by: call.actor)
+            try await store.changeContact(
+                id: id, change, if: call.versionCondition, for: call.viewer, by: call.actor)
         }
     }
 
@@ -146,7 +148,7 @@ struct ContactHandlers: Sendable {
     @Sendable func changeMany(_ call: Call) async throws(Problem) -> Reply {
         let bulk = try call.body { BulkChange(&$0) }
         // On the database's thread, which has no business with writing a thousand contacts afterwards.
-        let outcomes = try await withTaskExecutorPreference(store.taskExecutor) { await change(bulk, by: call.actor) }
+        let outcomes = try await withTaskExecutorPreference(store.taskExecutor) { await change(bulk, call) }
             .get()
         let language = call.language
         return Reply { json in
@@ -156,7 +158,7 @@ struct ContactHandlers: Sendable {
 
     /// A failure where the first of them met it.
     private func change(
-        _ bulk: BulkChange, by actor: Actor
+        _ bulk: BulkChange, _ call: Call
     ) async -> Result<[(id: Int, outcome: Result<Contact, Problem>)], Problem> {
         var outcomes: [(id: Int, outcome: Result<Contact, Problem>)] = []
         var failure: Problem?
@@ -166,7 +168,8 @@ struct ContactHandlers: Sendable {
                 continue
             }
             do throws(StoreError) {
-                outcomes.append((id, .success(try await store.changeContact(id: id, bulk.change, by: actor))))
+                let changed = try await store.changeContact(id: id, bulk.change, for: call.viewer, by: call.actor)
+                outcomes.append((id, .success(changed)))
             } catch {
                 let problem = Problem(error)
                 outcomes.append((id, .failure(problem)))
@@ -181,7 +184,9 @@ struct ContactHandlers: Sendable {
 
     @Sendable func explain(_ call: Call) async throws(Problem) -> Reply {
         let id = try call.id("contact_id")
-        let explanation = try await asking { () throws(StoreError) in try await store.explanation(contactID: id) }
+        let explanation = try await asking { () throws(StoreError) in
+            try await store.explanation(contactID: id, for: call.viewer)
+        }
         let language = call.language
         return Reply { $0.explanation(explanation, in: language) }
     }

@@ -8,7 +8,7 @@ struct EventHandlers: Sendable {
 
     @Sendable func list(_ call: Call) async throws(Problem) -> Reply {
         let page = try call.query { LogPage(&$0) }
-        let events = try await asking { () throws(StoreError) in try await store.events(page) }
+        let events = try await asking { () throws(StoreError) in try await store.events(page, for: call.viewer) }
         return .log(events, call) { $0.event($1) }
     }
 
@@ -25,7 +25,9 @@ struct EventHandlers: Sendable {
 
     @Sendable func history(_ call: Call) async throws(Problem) -> Reply {
         let (id, page) = try call.idAndQuery("contact_id") { LogPage(historyOf: &$0) }
-        let events = try await asking { () throws(StoreError) in try await store.history(ofContact: id, page) }
+        let events = try await asking { () throws(StoreError) in
+            try await store.history(ofContact: id, page, for: call.viewer)
+        }
         return .log(events, call) { $0.event($1) }
     }
 }

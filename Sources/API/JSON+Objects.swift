@@ -19,6 +19,14 @@ extension JSONWriter {
         field("updated_at", value.updatedAt)
     }
 
+    mutating func colleague(_ value: Colleague) {
+        if let itself = value.itself { return `operator`(itself) }
+        object {
+            $0.field("id", value.id)
+            $0.field("name", value.name)
+        }
+    }
+
     /// The fields of a source, without the braces, so that more can follow.
     mutating func source(_ value: Source) {
         field("id", value.id)

@@ -115,6 +115,49 @@ extension Problem {
         "Браузер должен указать тип тела application/json")
 }
 
+// Who asks.
+extension Problem {
+    static let unauthenticated = Problem(
+        .unauthorized, "unauthenticated",
+        "Send a key as `Authorization: Bearer …`, or sign in",
+        "Передайте ключ в `Authorization: Bearer …` или войдите",
+        headers: [.wwwAuthenticate: "Bearer"])
+    static let forbidden = Problem(
+        .forbidden, "forbidden", "You may not do this", "Вам это не разрешено")
+    static let signInFailed = Problem(
+        .unauthorized, "sign_in_failed", "There is nobody with this login and password",
+        "Нет никого с таким логином и паролем")
+    static let linkInvalid = Problem(
+        .notFound, "link_invalid", "This link has been used, has expired or was never good; ask for another one",
+        "Ссылка уже использована, истекла или неверна; попросите другую")
+    static let accessClosed = Problem(
+        .conflict, "access_closed", "Access is closed already; ask an admin to invite you",
+        "Доступ уже закрыт; попросите администратора пригласить вас")
+    static let personNotFound = Problem(
+        .notFound, "person_not_found", "Person not found", "Сотрудник не найден")
+    static let keyNotFound = Problem(.notFound, "key_not_found", "Key not found", "Ключ не найден")
+    static let sessionNotFound = Problem(.notFound, "session_not_found", "Session not found", "Сеанс не найден")
+    static let loginTaken = Problem(
+        .conflict, "login_taken", "Somebody has this login", "Этот логин занят")
+    static let lastAdmin = Problem(
+        .conflict, "last_admin", "Nobody would be left who may administer; make somebody else an admin first",
+        "Не останется ни одного администратора; сначала назначьте другого")
+
+    static func tooManyAttempts(seconds: Int) -> Problem {
+        Problem(
+            .tooManyRequests, "too_many_attempts", "Too many attempts to sign in; try again later",
+            "Слишком много попыток входа; повторите позже"
+        ).retried(after: seconds)
+    }
+
+    static func rateExceeded(seconds: Int) -> Problem {
+        Problem(
+            .tooManyRequests, "rate_exceeded", "This key asks more often than it may; nothing was changed, try again",
+            "Этот ключ обращается чаще, чем разрешено; ничего не изменено, повторите запрос"
+        ).retried(after: seconds)
+    }
+}
+
 // What the requested thing does not permit.
 extension Problem {
     static let operatorNotFound = Problem(
@@ -248,6 +291,14 @@ extension Problem {
             case .tooManyLongReads: .unavailable(cause: "too much is read at once")
             case .cancelled: .unavailable(cause: nil)
             case .outcomeUnknown: .outcomeUnknown
+            case .notAllowed: .forbidden
+            case .personNotFound: .personNotFound
+            case .keyNotFound: .keyNotFound
+            case .sessionNotFound: .sessionNotFound
+            case .linkInvalid: .linkInvalid
+            case .loginTaken: .loginTaken
+            case .lastAdmin: .lastAdmin
+            case .accessClosed: .accessClosed
             case .unexpected(let error): .internalError(cause: "\(error)")
             }
     }

@@ -65,7 +65,7 @@ actor PartReader {
             let keys = LeadKeys(
                 externalID: contact.leadExternalID, phone: contact.leadPhone, email: contact.leadEmail,
                 region: phoneRegion)
-            return .success(Intake.Request(contact: contact, keys: keys.identities, by: actor))
+            return .success(Intake.Request(contact: contact, keys: keys.identities, for: .everything, by: actor))
         } catch {
             return .failure(error)
         }

@@ -80,23 +80,33 @@ struct ClosingBatch: Sendable {
 
     /// Closes the contacts that are still as they were seen and returns them with the loads their operators had before.
     private func closing(_ edits: [ContactEdit]) -> Statement {
-        """
-        update contacts c
-        set status = 'closed', closed_at = clock_timestamp(), waiting_reason = null, waiting_since = null,
-            priority = coalesce(seen.new_priority::smallint, c.priority),
-            message = nullif(coalesce(seen.new_message, c.message), ''), updated_at = clock_timestamp(),
-            version = c.version + 1
-        from unnest(
-                \(edits.map(\.id)), \(edits.map { Int32($0.seen.version) }), \(edits.map(\.seen.status.rawValue)),
-                \(edits.map(\.seen.operatorID)), \(edits.map(\.priority)), \(edits.map(\.message)))
-                as seen (id, version, status, operator_id, new_priority, new_message)
-            left join operators o on o.id = seen.operator_id
-            left join operator_loads ol on ol.operator_id = seen.operator_id,
-            leads l, sources s
-        where c.id = seen.id and c.version = seen.version and c.status = seen.status::contact_status
-            and c.operator_id is not distinct from seen.operator_id and l.id = c.lead_id and s.id = c.source_id
-        returning \(unsafe: ContactReading.writtenColumns)
-        """
+        let viewers = ViewerColumns(edits.map(\.viewer))
+        let viewerColumns: Statement = viewers.seeAllContacts ? "" : ", \(viewers.operatorIDs), \(viewers.sourceIDs)"
+        let viewerNames: Statement = viewers.seeAllContacts ? "" : ", viewer_operator_id, viewer_source_ids"
+        let contactCount: Statement =
+            viewers.seeAllContacts
+            ? "l.contact_count"
+            : """
+            (select count(*) from contacts counted
+                where counted.lead_id = l.id and \(ViewerColumns.contacts(in: "counted", seenBy: "seen")))
+            """
+        return """
+            update contacts c
+            set status = 'closed', closed_at = clock_timestamp(), waiting_reason = null, waiting_since = null,
+                priority = coalesce(seen.new_priority::smallint, c.priority),
+                message = nullif(coalesce(seen.new_message, c.message), ''), updated_at = clock_timestamp(),
+                version = c.version + 1
+            from unnest(
+                    \(edits.map(\.id)), \(edits.map { Int32($0.seen.version) }), \(edits.map(\.seen.status.rawValue)),
+                    \(edits.map(\.seen.operatorID)), \(edits.map(\.priority)), \(edits.map(\.message))\(viewerColumns))
+                    as seen (id, version, status, operator_id, new_priority, new_message\(viewerNames))
+                left join operators o on o.id = seen.operator_id
+                left join operator_loads ol on ol.operator_id = seen.operator_id,
+                leads l, sources s
+            where c.id = seen.id and c.version = seen.version and c.status = seen.status::contact_status
+                and c.operator_id is not distinct from seen.operator_id and l.id = c.lead_id and s.id = c.source_id
+            returning \(ContactReading.writtenColumns(contactCount: contactCount))
+            """
     }
 
     /// Reads what `close` returned, places those who wait and tells what is to be written.

@@ -14,6 +14,7 @@ struct Closing: Sharing {
     let id: Int
     let change: ContactChange
     let condition: VersionCondition
+    let viewer: Viewer
     let actor: Actor
 
     /// One line for all: whose contacts they are is looked up together with those that share the transaction.
@@ -75,9 +76,9 @@ private struct ClosingBatches: Sendable {
 
     /// Closes what is open of it; an outcome for each, in order.
     func close(_ batch: [Closing], apart isApart: Bool) async -> [Outcome] {
-        let standings: [Int: ContactEdit.Standing]
+        let standings: [ContactEdit.Standing?]
         do throws(StoreError) {
-            standings = try await store.standings(ofContacts: batch.map(\.id))
+            standings = try await store.standings(ofContacts: batch.map { ($0.id, $0.viewer) })
         } catch {
             return batch.map { _ in .failure(error) }
         }
@@ -85,7 +86,7 @@ private struct ClosingBatches: Sendable {
         var edits: [(member: Int, edit: ContactEdit)] = []
         var ids: Set<Int> = []
         for (member, closing) in batch.enumerated() {
-            guard let seen = standings[closing.id] else {
+            guard let seen = standings[member] else {
                 outcomes[member] = .failure(.contactNotFound)
                 continue
             }
@@ -99,7 +100,8 @@ private struct ClosingBatches: Sendable {
                 outcomes[member] = .success(.heldUp)
                 continue
             }
-            edits.append((member, ContactEdit(id: closing.id, seen: seen, closing.change, by: closing.actor)))
+            let edit = ContactEdit(id: closing.id, seen: seen, closing.change, for: closing.viewer, by: closing.actor)
+            edits.append((member, edit))
         }
         // Who waits takes no place, and is closed before any place becomes free. In a transaction of their own, because
         // the rows of contacts that wait are locked after those of others, to be given the places.

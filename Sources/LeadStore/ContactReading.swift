@@ -3,68 +3,119 @@ public import Postgres
 
 /// Contacts as the API shows them, read through the view `contact_objects`.
 enum ContactReading {
-    private static let columns = """
+    private static let columns = columns(contactCount: "lead_contact_count")
+
+    private static func columns(contactCount: String) -> String {
+        """
         id, status::text, message, priority, source_event_id, waiting_reason, version, created_at, assigned_at, \
         closed_at, updated_at, \
         lead_id, lead_external_id, lead_phone, lead_email, lead_name, lead_created_at, lead_updated_at, \
-        lead_contact_count, \
+        \(contactCount), \
         operator_id, operator_name, operator_is_active, operator_max_load, operator_load, operator_created_at, \
         operator_updated_at, \
         source_id, source_name, source_description, source_created_at
         """
+    }
 
     /// The same of a contact `c` that a statement writes, which waits no more, with its lead `l`, source `s` and operator `o`
     /// whose load is `ol`: to read it again through the view would cost as much as the writing.
-    static let writtenColumns = """
-        c.id, c.status::text, c.message, c.priority, c.source_event_id, null::text, c.version, c.created_at, \
-        c.assigned_at, c.closed_at, c.updated_at, \
-        l.id, l.external_id, l.phone, l.email, l.name, l.created_at, l.updated_at, l.contact_count, \
-        o.id, o.name, ol.is_active, ol.max_load, ol.load, o.created_at, o.updated_at, \
+    /// - Parameter contactCount: an expression for how many contacts of the lead are shown.
+    static func writtenColumns(contactCount: Statement = "l.contact_count") -> Statement {
+        """
+        c.id, c.status::text, c.message, c.priority, c.source_event_id, null::text, c.version, c.created_at,
+        c.assigned_at, c.closed_at, c.updated_at,
+        l.id, l.external_id, l.phone, l.email, l.name, l.created_at, l.updated_at, \(contactCount),
+        o.id, o.name, ol.is_active, ol.max_load, ol.load, o.created_at, o.updated_at,
         s.id, s.name, s.description, s.created_at
         """
+    }
 
     /// Contacts by id, each named once.
     ///
     /// The offset has each of them looked up as one by itself would be. Given the choice, a plan made for small tables
     /// reads all sources and then each one's contacts, at ten times the price.
-    static func contacts(ids: [Int]) -> Statement {
-        """
-        select found.*
-        from unnest(\(ids)) as wanted (id)
-        cross join lateral (\(contact(where: "contact_objects.id = wanted.id")) offset 0) found
-        """
+    static func contacts(ids: [Int], for viewer: Viewer) -> Statement {
+        let isWanted: Statement = "contact_objects.id = wanted.id"
+        return """
+            select found.*
+            from unnest(\(ids)) as wanted (id)
+            cross join lateral (
+                \(contact(where: isWanted.and(viewer.contacts(in: "contact_objects")), shownTo: viewer)) offset 0
+            ) found
+            """
     }
 
-    static func contact(id: Int) -> Statement {
-        contact(where: "id = \(id)")
+    /// A contact that whoever wants to know has just changed, wherever it is by now.
+    static func contact(id: Int, shownTo viewer: Viewer) -> Statement {
+        contact(where: "id = \(id)", shownTo: viewer)
     }
 
-    static func contact(where condition: Statement) -> Statement {
-        "select \(unsafe: columns) from contact_objects where \(condition)"
+    /// - Parameter viewer: who is told of no more contacts of the lead than it sees; which ones are found is another matter.
+    static func contact(where condition: Statement, shownTo viewer: Viewer) -> Statement {
+        "\(selection(shownTo: viewer)) where \(condition)"
+    }
+
+    private static func selection(shownTo viewer: Viewer) -> Statement {
+        guard let count = viewer.contactCount(ofLead: "contact_objects.lead_id") else {
+            return "select \(unsafe: columns) from contact_objects"
+        }
+        // With the offset it stays a row source of its own, whose result the executor remembers by lead.
+        return """
+            select \(unsafe: columns(contactCount: "seen.contacts"))
+            from contact_objects
+            cross join lateral (select \(count) as contacts offset 0) seen
+            """
     }
 
     /// The contacts whose ids a query finds, in order of id.
-    static func contacts(ids: Statement) -> Statement {
-        "select \(unsafe: columns) from contact_objects where id in (\(ids)) order by id"
+    static func contacts(ids: Statement, shownTo viewer: Viewer) -> Statement {
+        "\(selection(shownTo: viewer)) where id in (\(ids)) order by id"
     }
 
     /// A page of contacts, those of a lead or a message that `query` finds where there is one.
-    static func contacts(_ filter: ContactFilter, matching query: LeadQuery? = nil, _ page: Page) -> Statement {
-        let condition = condition(of: filter)
-        let ids: Statement =
-            query.map { ContactSearch.ids($0, of: condition, page) }
-            ?? "select id from contacts \(page.rows(where: condition))"
+    static func contacts(
+        _ filter: ContactFilter, matching query: LeadQuery? = nil, _ page: Page, for viewer: Viewer
+    ) -> Statement {
+        let ids: Statement
+        if let query {
+            ids = ContactSearch.ids(query, of: condition(of: filter, for: viewer), page)
+        } else if filter.sourceID == nil, let sourceIDs = viewer.sourceIDs, sourceIDs.count > 1 {
+            ids = Self.ids(filter, page, for: viewer, ofSources: sourceIDs)
+        } else {
+            ids = "select id from contacts \(page.rows(where: condition(of: filter, for: viewer)))"
+        }
         // The page is cut from the bare table first, so that skipped rows cost no joins.
         return """
-            select \(unsafe: columns)
-            from contact_objects
+            \(selection(shownTo: viewer))
             where id in (\(ids))
             order by id \(unsafe: page.order.rawValue)
             """
     }
 
-    private static func condition(of filter: ContactFilter) -> Statement {
+    /// The page's ids, where they are those of several sources: of each as many as a page has, along its own index. As one
+    /// condition they would be found by walking through all contacts.
+    private static func ids(
+        _ filter: ContactFilter, _ page: Page, for viewer: Viewer, ofSources sourceIDs: [Int]
+    ) -> Statement {
+        var unlimited = viewer
+        unlimited.sourceIDs = nil
+        var part = page
+        part.skip = 0
+        part.limit = min(page.skip, 1 << 32) + page.limit
+        let ofOne: Statement = "contacts.source_id = wanted.source_id"
+        return """
+            select theirs.id
+            from unnest(\(sourceIDs)) as wanted (source_id)
+            cross join lateral (
+                select id from contacts \(part.rows(where: ofOne.and(condition(of: filter, for: unlimited))))
+            ) theirs
+            order by theirs.id \(unsafe: page.order.rawValue) offset \(page.skip) limit \(page.limit + 1)
+            """
+    }
+
+    private static func condition(of filter: ContactFilter, for viewer: Viewer) -> Statement {
         var conditions: [Statement] = []
+        if let condition = viewer.contacts(in: "contacts") { conditions.append(condition) }
         if let id = filter.sourceID { conditions.append("source_id = \(id)") }
         if let id = filter.operatorID { conditions.append("operator_id = \(id)") }
         if let id = filter.leadID { conditions.append("lead_id = coalesce(\(LeadReading.survivor(of: id)), \(id))") }
@@ -72,7 +123,8 @@ enum ContactReading {
         if let status = filter.status { conditions.append("status = '\(unsafe: status.rawValue)'") }
         if let isActive = filter.isActive {
             // Whoever has an operator does not wait, and contacts_active leaves out those who do.
-            let open: Statement = filter.operatorID == nil ? "status <> 'closed'" : "status = 'active'"
+            let isOfOperator = filter.operatorID != nil || viewer.reach.isOfOperator
+            let open: Statement = isOfOperator ? "status = 'active'" : "status <> 'closed'"
             conditions.append(isActive ? open : "status = 'closed'")
         }
         conditions += Self.created(from: filter.createdFrom, to: filter.createdTo)
@@ -162,6 +214,12 @@ enum ContactReading {
         SourceSummary(
             id: try column.next(), name: try column.next(), description: try column.next(),
             createdAt: try column.next())
+    }
+}
+
+extension Viewer.Reach {
+    fileprivate var isOfOperator: Bool {
+        if case .ownContacts = self { true } else { false }
     }
 }
 

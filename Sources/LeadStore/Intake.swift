@@ -8,9 +8,11 @@ import Postgres
 public struct Intake: Sendable {
     /// A contact to register, with the keys its lead is recognised by.
     public struct Request: Sendable, Sharing {
+        /// Of a source that its viewer does not see, it is one for a source that there never is.
         public let contact: NewContact
         /// Strongest first, at most one of each kind.
         public let keys: [LeadIdentity]
+        let viewer: Viewer
         /// Who registers it.
         public let actor: Actor
         public let idempotency: Idempotency?
@@ -21,9 +23,13 @@ public struct Intake: Sendable {
         var locks: Int { lockNumbers.count }
 
         public init(
-            contact: NewContact, keys: [LeadIdentity], by actor: Actor, idempotency: Idempotency? = nil
+            contact: NewContact, keys: [LeadIdentity], for viewer: Viewer, by actor: Actor,
+            idempotency: Idempotency? = nil
         ) {
+            var contact = contact
+            contact.sourceID = viewer.known(sourceID: contact.sourceID)
             self.contact = contact
+            self.viewer = viewer
             self.keys = keys
             self.actor = actor
             self.idempotency = idempotency

@@ -221,11 +221,16 @@ struct IntakePlan: Sendable {
 
     private mutating func admit(_ request: Intake.Request, _ index: Int) -> Member {
         let contact = request.contact
+        if case .ownContacts = request.viewer.reach { return .rejected(.notAllowed) }
         if let number = request.idempotency?.lockNumber, heldByOthers.contains(number) {
             return .rejected(.idempotencyKeyInUse)
         }
         if let answered = answered[index] {
-            do throws(StoreError) { return .replayed(try answered.get()) } catch { return .rejected(error) }
+            do throws(StoreError) {
+                let answer = try answered.get()
+                // Its key was answered before it lost the source.
+                return sources[contact.sourceID] == nil ? .rejected(.sourceNotFound) : .replayed(answer)
+            } catch { return .rejected(error) }
         }
         if request.lockNumbers.contains(where: heldByOthers.contains)
             || request.keys.contains(where: { keysOfHeldLeads.contains($0) })

@@ -15,7 +15,7 @@ enum LeadSearch {
     /// The indexes know beginnings of words and keys, not the order of ids: of a million that match they would have to return
     /// all for the first hundred. So leads are first looked at one by one in that order, at their names and, where many
     /// begin as given, at their keys. Only when that does not fill the page, the indexes are asked for all that match.
-    static func ids(_ query: LeadQuery, _ page: Page) -> Statement {
+    static func ids(_ query: LeadQuery, _ page: Page, for viewer: Viewer) -> Statement {
         let wanted = min(page.skip, 1 << 32) + page.limit + 1
         let walked = min(wanted * walkedPerLead, walkLimit)
         let order: Statement = "\(unsafe: page.order.rawValue)"
@@ -23,6 +23,8 @@ enum LeadSearch {
             page.cursor.map { "\(id) \(unsafe: page.order == .ascending ? ">" : "<") \($0)" } ?? "true"
         }
         let isFull: Statement = "(select count(*) from near) >= \(wanted)"
+        let isFound = isFound(query, lead: "walked.id").and(viewer.leads(withID: "walked.id"))
+        let isNext = after("lead_id").and(viewer.leads(withID: "far.lead_id"))
         return """
             with \(keys(query)),
             near as materialized (
@@ -30,7 +32,7 @@ enum LeadSearch {
                 from (
                     select id, name from leads where merged_into is null and \(after("id")) order by id \(order) limit \(walked)
                 ) walked
-                where \(isFound(query, lead: "walked.id"))
+                where \(isFound)
                 order by id \(order)
                 limit \(wanted)
             ),
@@ -38,7 +40,7 @@ enum LeadSearch {
             select id from (
                 select id from near where \(isFull)
                 union all
-                (select lead_id from far where \(after("lead_id")) order by lead_id \(order) limit \(wanted))
+                (select lead_id from far where \(isNext) order by lead_id \(order) limit \(wanted))
             ) found
             order by id \(order)
             offset \(page.skip)

@@ -7,25 +7,30 @@ extension LeadStore {
     /// events alone.
     ///
     /// What decides the locks is read unlocked, the locks are taken, and the contact is written only if it is still the
-    /// version that was read; otherwise it starts over.
-    /// - Parameter condition: which versions of the contact the change is meant for.
-    /// - Throws: `StoreError.contactNotFound`, `.versionConflict`, `.contactClosed`, `.contactUnassigned`,
-    ///   `.operatorNotFound`, `.operatorInactive`, `.operatorAtLimit` and others; nothing is changed then.
+    /// version that was read; otherwise it starts over. So it is one that the viewer sees when it is written, and before
+    /// anything about it is refused.
+    /// - Parameters:
+    ///   - condition: which versions of the contact the change is meant for.
+    ///   - viewer: who is answered with what has become of the contact, also where it does not see it any more.
+    /// - Throws: `StoreError.contactNotFound`, also for one that the viewer does not see, `.notAllowed`,
+    ///   `.versionConflict`, `.contactClosed`, `.contactUnassigned`, `.operatorNotFound`, `.operatorInactive`,
+    ///   `.operatorAtLimit` and others; nothing is changed then.
     public func changeContact(
-        id: Int, _ change: ContactChange, if condition: VersionCondition = .any, by actor: Actor
+        id: Int, _ change: ContactChange, if condition: VersionCondition = .any, for viewer: Viewer, by actor: Actor
     ) async throws(StoreError) -> Contact {
+        guard viewer.mayMake(change) else { throw .notAllowed }
         while true {
             if change.move == .close {
-                let closing = Closing(id: id, change: change, condition: condition, actor: actor)
+                let closing = Closing(id: id, change: change, condition: condition, viewer: viewer, actor: actor)
                 if let closed = try await closings?.close(closing) { return closed }
             }
-            guard let seen = try await standings(ofContacts: [id])[id] else { throw .contactNotFound }
+            guard let seen = try await standings(ofContacts: [(id, viewer)])[0] else { throw .contactNotFound }
             guard condition.holds(for: seen.version) else { throw .versionConflict }
-            let edit = ContactEdit(id: id, seen: seen, change, by: actor)
+            let edit = ContactEdit(id: id, seen: seen, change, for: viewer, by: actor)
             let changed: Contact?
             switch try edit.move(change.move) {
             case nil:
-                guard edit.changesSomething else { return try await contact(id: id) }
+                guard edit.changesSomething else { return try await contact(id: id, for: viewer) }
                 changed = try await write(edit)
             case .close: changed = nil  // It was changed at the same moment.
             case .reopen: changed = try await reopen(edit)
@@ -241,20 +246,36 @@ extension LeadStore {
         _ transaction: Transaction, _ edit: ContactEdit, _ events: [Events.New], _ statements: [Statement] = []
     ) async throws(StoreError) -> Contact {
         let stored = try await transaction.finish(
-            with: [Events.record(events + edit.events)] + statements + [ContactReading.contact(id: edit.id)])
+            with: [Events.record(events + edit.events)] + statements
+                + [ContactReading.contact(id: edit.id, shownTo: edit.viewer)])
         return try onlyContact(stored[stored.count - 1])
     }
 
-    /// Contacts as they stand; those that do not exist are left out.
-    func standings(ofContacts ids: [Int]) async throws(StoreError) -> [Int: ContactEdit.Standing] {
+    /// Contacts as they stand, in order; nil for those that do not exist or that their viewer does not see.
+    func standings(
+        ofContacts wanted: [(id: Int, viewer: Viewer)]
+    ) async throws(StoreError) -> [ContactEdit.Standing?] {
+        let ids = wanted.map(\.id)
+        let viewers = ViewerColumns(wanted.map(\.viewer))
+        let isSeen: Statement =
+            viewers.seeAllContacts ? "true" : ViewerColumns.contacts(in: "contacts", seenBy: "wanted")
+        let asked: Statement =
+            viewers.seeAllContacts
+            ? "unnest(\(ids), \(Array(ids.indices))) as wanted (id, place)"
+            : """
+            unnest(\(ids), \(Array(ids.indices)), \(viewers.operatorIDs), \(viewers.sourceIDs))
+                as wanted (id, place, viewer_operator_id, viewer_source_ids)
+            """
         let found = try await read(
             """
-            select id, source_id, operator_id, status::text, version, priority, coalesce(released_by, '{}'), message
-            from contacts
-            where id = any(\(ids))
+            select wanted.place, source_id, operator_id, status::text, version, priority, coalesce(released_by, '{}'),
+                message
+            from \(asked)
+            join contacts on contacts.id = wanted.id
+            where \(isSeen)
             """)
         return try reading { () throws(PostgresError) in
-            var standings: [Int: ContactEdit.Standing] = [:]
+            var standings = [ContactEdit.Standing?](repeating: nil, count: ids.count)
             for row in found {
                 var column = row.reader
                 standings[try column.next()] = ContactEdit.Standing(
@@ -263,6 +284,17 @@ extension LeadStore {
                     message: try column.next())
             }
             return standings
+        }
+    }
+}
+
+extension Viewer {
+    /// Whether it may make such changes to contacts that it sees.
+    fileprivate func mayMake(_ change: ContactChange) -> Bool {
+        switch (reach, change.move) {
+        case (.registered, _): false
+        case (.ownContacts, .assign(let assignment)?), (.ownContacts, .transfer(let assignment)?): !assignment.force
+        default: true
         }
     }
 }
@@ -286,14 +318,17 @@ struct ContactEdit: Sendable {
 
     let id: Int
     let seen: Standing
+    /// Who is shown what has become of it.
+    let viewer: Viewer
     let actor: Actor
     let priority: Int?
     /// Nil for leaving it, an empty one for removing it.
     let message: String?
 
-    init(id: Int, seen: Standing, _ change: ContactChange, by actor: Actor) {
+    init(id: Int, seen: Standing, _ change: ContactChange, for viewer: Viewer, by actor: Actor) {
         self.id = id
         self.seen = seen
+        self.viewer = viewer
         self.actor = actor
         priority = change.priority == seen.priority ? nil : change.priority
         // Compared by bytes: Swift's strings are equal in more cases.

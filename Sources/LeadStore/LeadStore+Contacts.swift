@@ -2,18 +2,22 @@ public import Leads
 import Postgres
 
 extension LeadStore {
-    /// - Throws: `StoreError.contactNotFound` and others.
-    public func contact(id: Int) async throws(StoreError) -> Contact {
-        guard let contact = try await singleContacts.value(of: id) else { throw .contactNotFound }
-        return contact
+    /// - Throws: `StoreError.contactNotFound`, also for one that the viewer does not see, and others.
+    public func contact(id: Int, for viewer: Viewer) async throws(StoreError) -> Contact {
+        if viewer.seesAllContacts {
+            guard let contact = try await singleContacts.value(of: id) else { throw .contactNotFound }
+            return contact
+        }
+        return try Self.onlyContact(try await read(ContactReading.contacts(ids: [id], for: viewer)))
     }
 
     /// Contacts in order of id, those alone that `query` finds where there is one: by the lead, or by words of the message.
-    /// - Throws: `StoreError`.
+    /// - Throws: `StoreError.notAllowed` for whoever searches what is masked, and others.
     public func contacts(
-        _ filter: ContactFilter, matching query: LeadQuery? = nil, _ page: Page
+        _ filter: ContactFilter, matching query: LeadQuery? = nil, _ page: Page, for viewer: Viewer
     ) async throws(StoreError) -> Listing<Contact> {
-        let contacts = ContactReading.contacts(filter, matching: query, page)
+        if query != nil, viewer.isMasked { throw .notAllowed }
+        let contacts = ContactReading.contacts(filter, matching: query, page, for: viewer)
         let found = try await readPage(query == nil ? [contacts] : [ContactSearch.planning, contacts])
         return try page.listing(found[found.count - 1], id: \.id, ContactReading.contact)
     }

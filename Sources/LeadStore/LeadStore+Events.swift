@@ -17,9 +17,10 @@ extension LeadStore {
     }
 
     /// The events after a position, all that had been committed when they were asked for among them.
-    /// - Throws: `StoreError`.
-    public func events(_ page: LogPage) async throws(StoreError) -> Listing<Event> {
-        let found = try await readPage([EventReading.events(page)]) { (connection) throws(PostgresError) in
+    /// - Throws: `StoreError.notAllowed` and others.
+    public func events(_ page: LogPage, for viewer: Viewer) async throws(StoreError) -> Listing<Event> {
+        if case .registered = viewer.reach { throw .notAllowed }
+        let found = try await readPage([EventReading.events(page, for: viewer)]) { (connection) throws(PostgresError) in
             try await Self.sequenceEvents(connection, for: page)
         }
         return try EventReading.listing(page, found[0])
@@ -35,7 +36,7 @@ extension LeadStore {
                 try await connection.send([
                     "begin isolation level read committed read write",
                     "select sequence_events(most => \(Self.sequencingBatch)::bigint::integer)",
-                    EventReading.events(LogPage(after: position, limit: limit)),
+                    EventReading.events(LogPage(after: position, limit: limit), for: .everything),
                     "select coalesce(max(position), 0) from event_log",
                     "commit",
                 ])
@@ -55,10 +56,15 @@ extension LeadStore {
     }
 
     /// What happened to a contact, oldest first, all that had been committed when it was asked for.
-    /// - Throws: `StoreError.contactNotFound` and others.
-    public func history(ofContact id: Int, _ page: LogPage) async throws(StoreError) -> Listing<Event> {
+    /// - Throws: `StoreError.contactNotFound`, also for one that the viewer does not see, and others.
+    public func history(
+        ofContact id: Int, _ page: LogPage, for viewer: Viewer
+    ) async throws(StoreError) -> Listing<Event> {
+        let isContact: Statement = "contacts.id = \(id)"
+        let isSeen: Statement = "exists (select from contacts where \(isContact.and(viewer.contacts(in: "contacts"))))"
         let found = try await readPage([
-            "select exists (select from contacts where id = \(id))", EventReading.events(ofContact: id, page),
+            "select \(isSeen)",
+            EventReading.events(ofContact: id, if: viewer.seesAllContacts ? nil : isSeen, page),
         ]) { (connection) throws(PostgresError) in
             try await Self.sequenceEvents(connection)
         }
@@ -86,6 +92,11 @@ extension LeadStore {
     }
 }
 
+extension Viewer {
+    /// The sources whose events it sees, none for whoever sees those of its own contacts.
+    fileprivate var sourcesOfEvents: [Int] { reach == .everything ? sourceIDs ?? [] : [] }
+}
+
 /// Events as the API shows them.
 private enum EventReading {
     private static let columns = """
@@ -93,29 +104,65 @@ private enum EventReading {
         e.actor_name, e.at, e.data::text
         """
 
-    static func events(_ page: LogPage) -> Statement {
-        """
-        select \(unsafe: columns)
-        from event_log l
-        join events e on e.id = l.event_id
-        where l.position > \(page.after)
-        order by l.position
-        limit \(page.limit + 1)
-        """
+    static func events(_ page: LogPage, for viewer: Viewer) -> Statement {
+        let isNext: Statement = "l.position > \(page.after)"
+        let isSeen = isNext.and(viewer.seesAccessEvents ? nil : isNoAccessEvent)
+        guard let isOfContactSeen = viewer.contacts(in: "c") else {
+            return """
+                select \(unsafe: columns)
+                from event_log l
+                join events e on e.id = l.event_id
+                where \(isSeen)
+                order by l.position
+                limit \(page.limit + 1)
+                """
+        }
+        // Those of contacts and those of sources apart, so that either are found along an index.
+        let ofContacts: Statement = """
+            select l.position, e.id
+            from contacts c
+            join events e on e.contact_id = c.id
+            join event_log l on l.event_id = e.id
+            where \(isNext.and(isOfContactSeen))
+            order by l.position
+            limit \(page.limit + 1)
+            """
+        let ofSources: Statement = """
+            select l.position, e.id
+            from events e
+            join event_log l on l.event_id = e.id
+            where e.contact_id is null and \(isSeen)
+                and e.data -> 'source_id' in (select to_jsonb(id) from unnest(\(viewer.sourcesOfEvents)) as seen (id))
+            order by l.position
+            limit \(page.limit + 1)
+            """
+        return """
+            select \(unsafe: columns)
+            from ((\(ofContacts)) union all (\(ofSources))) l
+            join events e on e.id = l.id
+            order by l.position
+            limit \(page.limit + 1)
+            """
     }
 
-    static func events(ofContact id: Int, _ page: LogPage) -> Statement {
-        """
-        with e as materialized (
-            select * from events where contact_id = \(id)
-        )
-        select \(unsafe: columns)
-        from e
-        join event_log l on l.event_id = e.id
-        where l.position > \(page.after)
-        order by l.position
-        limit \(page.limit + 1)
-        """
+    /// What is told of keys, people and settings.
+    private static let isNoAccessEvent: Statement =
+        "(e.contact_id is not null or e.kind !~ '^(\(unsafe: Event.accessWords.joined(separator: "|")))_')"
+
+    /// - Parameter condition: under which there are any; nil for always.
+    static func events(ofContact id: Int, if condition: Statement?, _ page: LogPage) -> Statement {
+        let isOfContact: Statement = "contact_id = \(id)"
+        return """
+            with e as materialized (
+                select * from events where \(isOfContact.and(condition))
+            )
+            select \(unsafe: columns)
+            from e
+            join event_log l on l.event_id = e.id
+            where l.position > \(page.after)
+            order by l.position
+            limit \(page.limit + 1)
+            """
     }
 
     /// The page, given the rows found, of which there is one more when something follows.

@@ -5,16 +5,22 @@ public import Postgres
 extension LeadStore {
     /// Why a contact went where it went, by the record of the last attempt to place it.
     /// - Throws: `StoreError.contactNotFound`, `.decisionNotFound` for contacts placed by hand-written SQL, and others.
-    public func explanation(contactID: Int) async throws(StoreError) -> Explanation {
+    public func explanation(contactID: Int, for viewer: Viewer) async throws(StoreError) -> Explanation {
+        let isContact: Statement = "c.id = \(contactID)"
+        let isSeen = isContact.and(viewer.contacts(in: "c"))
+        // Of a contact that is not seen nothing is read, so that it takes no longer than one that there is not.
+        let isOfContact: Statement = "d.contact_id = \(contactID)"
+        let isSeenOfContact = isOfContact.and(
+            viewer.seesAllContacts ? nil : "exists (select from contacts c where \(isSeen))")
         let last: Statement = """
             select d.id, d.snapshot_id, d.ordinal
             from decisions d
-            where d.contact_id = \(contactID)
+            where \(isSeenOfContact)
             order by d.id desc
             limit 1
             """
         let found = try await readPage([
-            "select status::text from contacts where id = \(contactID)",
+            "select status::text from contacts c where \(isSeen)",
             """
             select s.strategy, s.operator_ids, s.weights, s.loads, s.max_loads, s.are_active, s.credits, s.last_turns,
                 s.last_assignments, s.starts, s.total_weight, s.details_removed_at is not null
@@ -49,7 +55,8 @@ extension LeadStore {
         guard let record, let explanation = record.explanation(ofContact: contactID, names: names) else {
             throw .decisionNotFound
         }
-        if status == .new, case .placed = explanation.outcome, let present = try await standstill(ofContact: contactID)
+        if status == .new, case .placed = explanation.outcome,
+            let present = try await standstill(ofContact: contactID, for: viewer)
         {
             return present
         }
@@ -58,14 +65,16 @@ extension LeadStore {
 
     /// Why a contact waits that was taken from its operator without a decision: requeued, or its operator archived. Told from
     /// how things stand. Nil when it waits no longer.
-    private func standstill(ofContact id: Int) async throws(StoreError) -> Explanation? {
+    private func standstill(ofContact id: Int, for viewer: Viewer) async throws(StoreError) -> Explanation? {
+        let isContact: Statement = "c.id = \(id)"
+        let isSeen = isContact.and(viewer.contacts(in: "c"))
         let found = try await readPage([
             """
             select contact_waiting_reason(c.source_id, c.released_by), c.waiting_since, s.strategy,
                 coalesce(c.released_by, '{}')
             from contacts c
             join sources s on s.id = c.source_id
-            where c.id = \(id) and c.status = 'new'
+            where \(isSeen) and c.status = 'new'
             """,
             """
             select o.id, o.name, w.weight, l.load, l.max_load, l.is_active
@@ -73,7 +82,7 @@ extension LeadStore {
             join weights w on w.source_id = c.source_id
             join operator_loads l on l.operator_id = w.operator_id
             join operators o on o.id = w.operator_id
-            where c.id = \(id)
+            where \(isSeen)
             order by o.id
             """,
         ])

@@ -3,10 +3,14 @@ import Postgres
 
 /// What an import of a file has to know of the database.
 extension LeadStore {
-    /// The number of the source with this name.
-    /// - Throws: `sourceNotFound`.
-    public func sourceID(named name: String) async throws(StoreError) -> Int {
-        let rows = try await read("select id from sources where name = \(name)")
+    /// The number of a source that is told by its number or by its name; one with this number comes first.
+    /// - Throws: `StoreError.sourceNotFound` and others.
+    public func sourceID(of text: String) async throws(StoreError) -> Int {
+        let number = Int(text)
+        let rows = try await read(
+            """
+            select id from sources where id = \(number) or name = \(text) order by id = \(number) desc nulls last limit 1
+            """)
         guard !rows.isEmpty else { throw .sourceNotFound }
         return try reading { () throws(PostgresError) in try rows[0].decode(Int.self) }
     }

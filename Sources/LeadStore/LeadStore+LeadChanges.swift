@@ -10,31 +10,33 @@ extension LeadStore {
     /// what is removed is a key no more. What changes nothing leaves the lead and the events alone.
     ///
     /// Of a lead that was merged, the one it was merged into is changed.
-    /// - Throws: `StoreError.leadNotFound`, `.leadKeyTaken` and others; nothing is changed then.
+    /// - Throws: `StoreError.leadNotFound`, `.leadKeyTaken`, `.notAllowed` and others; nothing is changed then.
     public func changeLead(
-        id: Int, _ change: LeadChange, by actor: Actor, keys: @escaping KeyReading
+        id: Int, _ change: LeadChange, for viewer: Viewer, by actor: Actor, keys: @escaping KeyReading
     ) async throws(StoreError) -> LeadWithContacts {
+        try viewer.requireMoreThanOwn()
         while true {
-            guard let id = try await survivors(of: [id])[id] else { throw .leadNotFound }
-            if let changed = try await changeOnce(id, change, actor, keys) { return changed }
+            guard let id = try await survivors(of: [id], for: viewer)[id] else { throw .leadNotFound }
+            if let changed = try await changeOnce(id, change, viewer, actor, keys) { return changed }
         }
     }
 
     /// - Returns: nil when the lead has been merged meanwhile.
     private func changeOnce(
-        _ id: Int, _ change: LeadChange, _ actor: Actor, _ keys: @escaping KeyReading
+        _ id: Int, _ change: LeadChange, _ viewer: Viewer, _ actor: Actor, _ keys: @escaping KeyReading
     ) async throws(StoreError) -> LeadWithContacts? {
         let wanted = keys(change.externalID, change.phone, change.email)
+        let isAsked: Statement = "id = \(id) and merged_into is null"
         return try await transaction { (transaction) throws(StoreError) -> LeadWithContacts? in
             let found = try await transaction.run([
                 Locks.keys(Set(wanted.map { Locks.number(for: $0) })), LeadMerging.shareKeys,
                 """
-                select \(LeadReading.columns) from leads
-                where id = \(id) and merged_into is null
+                select \(LeadReading.columns(of: "leads", for: viewer)) from leads
+                where \(isAsked.and(viewer.leads(withID: "leads.id")))
                 for no key update
                 """,
                 """
-                select i.kind::text, i.value, i.lead_id
+                select i.kind::text, i.value, i.lead_id, \(viewer.leads(withID: "i.lead_id") ?? "true")
                 from unnest(\(wanted.map(\.kind.rawValue)), \(wanted.map(\.value))) as k (kind, value)
                 join lead_identities i on i.kind = k.kind::identity_kind and i.value = k.value
                 """,
@@ -45,20 +47,21 @@ extension LeadStore {
                 return (try ContactReading.lead(&column), try Self.owners(found[3]))
             }
             let edit = LeadEdit(lead, change, wanted: wanted, keys)
-            if let owner = edit.added.compactMap({ owners[$0] }).first(where: { $0 != id }) {
-                throw .leadKeyTaken(leadID: owner)
+            if let owner = edit.added.compactMap({ owners[$0] }).first(where: { $0.leadID != id }) {
+                // Whose key it is is nothing for whoever does not see that lead.
+                throw owner.isSeen ? .leadKeyTaken(leadID: owner.leadID) : .notAllowed
             }
             let stored = try await transaction.finish(
-                with: edit.statements(knowing: owners, by: actor) + LeadReading.lead(where: "id = \(id)"))
+                with: edit.statements(knowing: owners, by: actor) + LeadReading.lead(where: "id = \(id)", for: viewer))
             return try LeadReading.only(stored[stored.count - 2], contacts: stored[stored.count - 1])
         }
     }
 
-    private static func owners(_ found: QueryResult) throws(PostgresError) -> [LeadIdentity: Int] {
-        var owners: [LeadIdentity: Int] = [:]
+    private static func owners(_ found: QueryResult) throws(PostgresError) -> [LeadIdentity: LeadEdit.Owner] {
+        var owners: [LeadIdentity: LeadEdit.Owner] = [:]
         for row in found {
-            let (kind, value, leadID) = try row.decode(IdentityKind.self, String.self, Int.self)
-            owners[LeadIdentity(kind: kind, value: value)] = leadID
+            let (kind, value, leadID, isSeen) = try row.decode(IdentityKind.self, String.self, Int.self, Bool.self)
+            owners[LeadIdentity(kind: kind, value: value)] = LeadEdit.Owner(leadID: leadID, isSeen: isSeen)
         }
         return owners
     }
@@ -68,14 +71,18 @@ extension LeadStore {
     ///
     /// Leads that were merged before stand for those they were merged into; merging a lead where it is already changes
     /// nothing.
-    /// - Throws: `StoreError.leadNotFound` and others; nothing is changed then.
-    public func mergeLead(id: Int, into other: Int, by actor: Actor) async throws(StoreError) -> LeadWithContacts {
+    /// - Throws: `StoreError.leadNotFound`, `.notAllowed` and others; nothing is changed then.
+    public func mergeLead(
+        id: Int, into other: Int, for viewer: Viewer, by actor: Actor
+    ) async throws(StoreError) -> LeadWithContacts {
+        try viewer.requireMoreThanOwn()
         while true {
-            let survivors = try await survivors(of: [id, other])
+            let survivors = try await survivors(of: [id, other], for: viewer)
             guard let merged = survivors[id], let survivor = survivors[other] else { throw .leadNotFound }
-            guard merged != survivor else { return try await lead(id: survivor) }
+            guard merged != survivor else { return try await lead(id: survivor, for: viewer) }
             let merge = LeadMerging(
-                merged: merged, survivor: survivor, keys: try await keys(of: [merged, survivor]), actor: actor)
+                merged: merged, survivor: survivor, keys: try await keys(of: [merged, survivor]), viewer: viewer,
+                actor: actor)
             if let lead = try await mergeOnce(merge) { return lead }
         }
     }
@@ -92,14 +99,20 @@ extension LeadStore {
             while try await transaction.run([merge.moveContacts])[0].affectedRows == LeadMerging.contactBatch {}
             if !found[4].isEmpty { _ = try await transaction.run([LeadMerging.lockDuplicates]) }
             let stored = try await transaction.finish(
-                with: merge.statements + LeadReading.lead(where: "id = \(merge.survivor)"))
+                with: merge.statements + LeadReading.lead(where: "id = \(merge.survivor)", for: merge.viewer))
             return try LeadReading.only(stored[stored.count - 2], contacts: stored[stored.count - 1])
         }
     }
 
-    /// The leads that answer for others: those themselves, or the ones they were merged into. Unknown ones are left out.
-    private func survivors(of ids: [Int]) async throws(StoreError) -> [Int: Int] {
-        let found = try await read("select id, coalesce(merged_into, id) from leads where id = any(\(ids))")
+    /// The leads that answer for others: those themselves, or the ones they were merged into. Unknown ones are left out, as
+    /// are those that the viewer does not see.
+    private func survivors(of ids: [Int], for viewer: Viewer) async throws(StoreError) -> [Int: Int] {
+        let isAsked: Statement = "id = any(\(ids))"
+        let found = try await read(
+            """
+            select id, coalesce(merged_into, id) from leads
+            where \(isAsked.and(viewer.leads(withID: "coalesce(leads.merged_into, leads.id)")))
+            """)
         return try reading { () throws(PostgresError) in
             var survivors: [Int: Int] = [:]
             for row in found {
@@ -124,6 +137,13 @@ private struct LeadEdit {
         let value: String
         /// What the lead is recognised by.
         let kind: IdentityKind?
+    }
+
+    /// The lead that a key belongs to.
+    struct Owner {
+        let leadID: Int
+        /// Whether whoever wants the change sees it.
+        let isSeen: Bool
     }
 
     private let id: Int
@@ -153,7 +173,7 @@ private struct LeadEdit {
     }
 
     /// - Parameter owners: the leads that the keys wanted belong to already.
-    func statements(knowing owners: [LeadIdentity: Int], by actor: Actor) -> [Statement] {
+    func statements(knowing owners: [LeadIdentity: Owner], by actor: Actor) -> [Statement] {
         guard !fields.isEmpty else { return [] }
         func value(_ name: String) -> String? { fields.first { $0.name == name }?.value }
         var statements: [Statement] = [
@@ -202,6 +222,7 @@ private struct LeadMerging: Sendable {
     let survivor: Int
     /// Of both leads, as read before the locks; one more than the limit when there are more than that.
     let keys: Set<LeadIdentity>
+    let viewer: Viewer
     let actor: Actor
 
     private var locksAllKeys: Bool { keys.count > Self.keyLimit }
@@ -212,10 +233,13 @@ private struct LeadMerging: Sendable {
     ///
     /// The leads' keys in the foreign keys' sense stay, so that two merges at once may point to each other's leads.
     var locks: [Statement] {
-        [
+        let areAsked: Statement = "id = any(\(both)) and merged_into is null"
+        return [
             Locks.keys(locksAllKeys ? [] : Set(keys.map { Locks.number(for: $0) })),
             locksAllKeys ? "lock table lead_identities in access exclusive mode" : Self.shareKeys,
-            "select id from leads where id = any(\(both)) and merged_into is null order by id for no key update",
+            """
+            select id from leads where \(areAsked.and(viewer.leads(withID: "leads.id"))) order by id for no key update
+            """,
             locksAllKeys ? "select where false" : Self.keys(of: both),
             "select from possible_duplicates where lead_id = \(merged) or other_lead_id = \(merged) limit 1",
         ]

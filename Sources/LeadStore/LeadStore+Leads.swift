@@ -3,22 +3,30 @@ public import Postgres
 
 extension LeadStore {
     /// A lead by id with its latest contacts; of one that was merged, the lead it was merged into.
-    /// - Throws: `StoreError.leadNotFound` and others.
-    public func lead(id: Int) async throws(StoreError) -> LeadWithContacts {
-        guard let lead = try await singleLeads.value(of: id) else { throw .leadNotFound }
+    /// - Throws: `StoreError.leadNotFound`, also for one of whom the viewer sees no contact, and others.
+    public func lead(id: Int, for viewer: Viewer) async throws(StoreError) -> LeadWithContacts {
+        let lead: LeadWithContacts?
+        if viewer.seesAllContacts {
+            lead = try await singleLeads.value(of: id)
+        } else {
+            lead = try LeadReading.leadsByID(try await read(LeadReading.leads(ids: [id], for: viewer)))[id]
+        }
+        guard let lead else { throw .leadNotFound }
         return lead
     }
 
     /// A lead by one of its keys, in the form in which two are compared, with its latest contacts.
-    /// - Throws: `StoreError.leadNotFound` and others.
-    public func lead(_ identity: LeadIdentity) async throws(StoreError) -> LeadWithContacts {
+    /// - Throws: `StoreError.leadNotFound`, `.notAllowed` for whoever would find out what is masked, and others.
+    public func lead(_ identity: LeadIdentity, for viewer: Viewer) async throws(StoreError) -> LeadWithContacts {
+        guard !viewer.isMasked else { throw .notAllowed }
+        let isAsked: Statement = "kind = \(identity.kind.rawValue)::identity_kind and value = \(identity.value)"
         let found = try await read(
             """
             select lead_id from lead_identities
-            where kind = \(identity.kind.rawValue)::identity_kind and value = \(identity.value)
+            where \(isAsked.and(viewer.leads(withID: "lead_identities.lead_id")))
             """)
         guard let row = found.first else { throw .leadNotFound }
-        return try await lead(id: try reading { () throws(PostgresError) in try row.decode(Int.self) })
+        return try await lead(id: try reading { () throws(PostgresError) in try row.decode(Int.self) }, for: viewer)
     }
 
     /// Moves the names of new leads to their places in the index that search uses.
@@ -31,10 +39,12 @@ extension LeadStore {
 
     /// Leads in order of id, those merged into others excepted, each with its latest contacts.
     /// - Throws: `StoreError`.
-    public func leads(_ page: Page) async throws(StoreError) -> Listing<LeadWithContacts> {
-        let leads: Statement = "select \(LeadReading.columns) from leads \(page.rows(where: "merged_into is null"))"
+    public func leads(_ page: Page, for viewer: Viewer) async throws(StoreError) -> Listing<LeadWithContacts> {
+        let isSeen = ("merged_into is null" as Statement).and(viewer.leads(withID: "leads.id"))
+        let leads: Statement =
+            "select \(LeadReading.columns(of: "leads", for: viewer)) from leads \(page.rows(where: isSeen))"
         let results = try await readPage([
-            leads, LeadReading.contacts(ofLeads: leads, latest: LeadWithContacts.contactsInList),
+            leads, LeadReading.contacts(ofLeads: leads, latest: LeadWithContacts.contactsInList, for: viewer),
         ])
         let found = try LeadReading.leads(results[0], contacts: results[1])
         return Listing(
@@ -43,20 +53,24 @@ extension LeadStore {
     }
 
     /// Leads that a query finds, likewise.
-    /// - Throws: `StoreError`.
-    public func leads(matching query: LeadQuery, _ page: Page) async throws(StoreError) -> Listing<LeadWithContacts> {
-        let found = try await readPage([LeadSearch.ids(query, page)])[0]
+    /// - Throws: `StoreError.notAllowed` for whoever searches what is masked, and others.
+    public func leads(
+        matching query: LeadQuery, _ page: Page, for viewer: Viewer
+    ) async throws(StoreError) -> Listing<LeadWithContacts> {
+        guard !viewer.isMasked else { throw .notAllowed }
+        let found = try await readPage([LeadSearch.ids(query, page, for: viewer)])[0]
         let ids = try reading { () throws(PostgresError) in
             try found.map { (row) throws(PostgresError) in try row.decode(Int.self) }
         }
         let shown = Array(ids.prefix(page.limit))
+        let isShown: Statement = "id = any(\(shown)) and merged_into is null"
         let leads: Statement = """
-            select \(LeadReading.columns) from leads
-            where id = any(\(shown)) and merged_into is null
+            select \(LeadReading.columns(of: "leads", for: viewer)) from leads
+            where \(isShown.and(viewer.leads(withID: "leads.id")))
             order by id \(unsafe: page.order.rawValue)
             """
         let results = try await readPage([
-            leads, LeadReading.contacts(ofLeads: leads, latest: LeadWithContacts.contactsInList),
+            leads, LeadReading.contacts(ofLeads: leads, latest: LeadWithContacts.contactsInList, for: viewer),
         ])
         return Listing(
             elements: try LeadReading.leads(results[0], contacts: results[1]),
@@ -65,22 +79,29 @@ extension LeadStore {
 
     /// A lead's contacts in order of id.
     /// - Throws: `StoreError.leadNotFound` and others.
-    public func contacts(ofLead id: Int, _ page: Page) async throws(StoreError) -> Listing<Contact> {
+    public func contacts(ofLead id: Int, _ page: Page, for viewer: Viewer) async throws(StoreError) -> Listing<Contact>
+    {
         var filter = ContactFilter()
         filter.leadID = id
+        let isAsked: Statement = "id = \(id)"
         let results = try await readPage([
-            "select from leads where id = \(id)", ContactReading.contacts(filter, page),
+            "select from leads where \(isAsked.and(viewer.leads(withID: "coalesce(leads.merged_into, leads.id)")))",
+            ContactReading.contacts(filter, page, for: viewer),
         ])
         guard !results[0].isEmpty else { throw .leadNotFound }
         return try page.listing(results[1], id: \.id, ContactReading.contact)
     }
 
     /// Pairs of leads that may be the same, in the order in which they were found; a merged lead is in none.
-    /// - Throws: `StoreError`.
-    public func possibleDuplicates(_ page: Page) async throws(StoreError) -> Listing<PossibleDuplicate> {
+    /// - Throws: `StoreError.notAllowed` for whoever does not see all contacts, and others.
+    public func possibleDuplicates(_ page: Page, for viewer: Viewer) async throws(StoreError) -> Listing<
+        PossibleDuplicate
+    > {
+        try viewer.requireAllContacts()
         let found = try await readPage([
             """
-            select d.id, d.kind::text, d.found_at, \(LeadReading.columns(of: "l")), \(LeadReading.columns(of: "o"))
+            select d.id, d.kind::text, d.found_at, \(LeadReading.columns(of: "l", for: viewer)),
+                \(LeadReading.columns(of: "o", for: viewer))
             from possible_duplicates d
             join leads l on l.id = d.lead_id
             join leads o on o.id = d.other_lead_id
@@ -94,13 +115,12 @@ extension LeadStore {
 /// Leads as the API shows them.
 enum LeadReading {
     private static let columnNames = [
-        "id", "external_id", "phone", "email", "name", "created_at", "updated_at", "contact_count",
+        "id", "external_id", "phone", "email", "name", "created_at", "updated_at",
     ]
 
-    static let columns: Statement = "\(unsafe: columnNames.joined(separator: ", "))"
-
-    static func columns(of table: String) -> Statement {
-        "\(unsafe: columnNames.map { "\(table).\($0)" }.joined(separator: ", "))"
+    static func columns(of table: String, for viewer: Viewer) -> Statement {
+        let columns: Statement = "\(unsafe: columnNames.map { "\(table).\($0)" }.joined(separator: ", "))"
+        return "\(columns), \(viewer.contactCount(ofLead: "\(table).id") ?? "\(unsafe: table).contact_count")"
     }
 
     /// The id of a lead, or of the one it was merged into, as an expression; null for an unknown one.
@@ -109,28 +129,37 @@ enum LeadReading {
     }
 
     /// What shows a lead with its latest contacts, for ``only(_:contacts:)``.
-    static func lead(where condition: Statement) -> [Statement] {
-        let lead: Statement = "select \(columns) from leads where \(condition)"
-        return [lead, contacts(ofLeads: lead, latest: LeadWithContacts.contactsById)]
+    static func lead(where condition: Statement, for viewer: Viewer) -> [Statement] {
+        let lead: Statement = "select \(columns(of: "leads", for: viewer)) from leads where \(condition)"
+        return [lead, contacts(ofLeads: lead, latest: LeadWithContacts.contactsById, for: viewer)]
     }
 
     /// Leads by id, each named once, with their latest contacts, for ``leadsByID(_:)``: one statement, so that a lead and
     /// its contacts are of one moment. The offsets keep the look-ups in this order, whatever the tables' sizes were when
     /// its plan was made.
-    static func leads(ids: [Int]) -> Statement {
-        """
-        select wanted.id, \(columns(of: "l")), latest.id is not null, found.*
-        from unnest(\(ids)) as wanted (id)
-        cross join lateral (
-            select coalesce(merged_into, id) as id from leads where leads.id = wanted.id offset 0
-        ) survivor
-        cross join lateral (select * from leads where leads.id = survivor.id offset 0) l
-        left join lateral (
-            select id from contacts where lead_id = l.id order by id desc limit \(LeadWithContacts.contactsById)
-        ) latest on true
-        left join lateral (\(ContactReading.contact(where: "contact_objects.id = latest.id")) offset 0) found on true
-        order by wanted.id, latest.id
-        """
+    static func leads(ids: [Int], for viewer: Viewer) -> Statement {
+        let isSurvivor: Statement = "leads.id = survivor.id"
+        let isOfLead: Statement = "lead_id = l.id"
+        return """
+            select wanted.id, \(columns(of: "l", for: viewer)), latest.id is not null, found.*
+            from unnest(\(ids)) as wanted (id)
+            cross join lateral (
+                select coalesce(merged_into, id) as id from leads where leads.id = wanted.id offset 0
+            ) survivor
+            cross join lateral (
+                select * from leads where \(isSurvivor.and(viewer.leads(withID: "leads.id"))) offset 0
+            ) l
+            left join lateral (
+                select id from contacts
+                where \(isOfLead.and(viewer.contacts(in: "contacts")))
+                order by id desc
+                limit \(LeadWithContacts.contactsById)
+            ) latest on true
+            left join lateral (
+                \(ContactReading.contact(where: "contact_objects.id = latest.id", shownTo: viewer)) offset 0
+            ) found on true
+            order by wanted.id, latest.id
+            """
     }
 
     /// By the ids that were asked for.
@@ -162,15 +191,18 @@ enum LeadReading {
     }
 
     /// The latest contacts of each of the leads that a query finds.
-    static func contacts(ofLeads leads: Statement, latest limit: Int) -> Statement {
-        ContactReading.contacts(
+    static func contacts(ofLeads leads: Statement, latest limit: Int, for viewer: Viewer) -> Statement {
+        let isOfLead: Statement = "c.lead_id = l.id"
+        return ContactReading.contacts(
             ids: """
                 select c.id
                 from (\(leads)) l
                 cross join lateral (
-                    select c.id from contacts c where c.lead_id = l.id order by c.id desc limit \(limit)
+                    select c.id from contacts c where \(isOfLead.and(viewer.contacts(in: "c")))
+                    order by c.id desc
+                    limit \(limit)
                 ) c
-                """)
+                """, shownTo: viewer)
     }
 
     static func leads(

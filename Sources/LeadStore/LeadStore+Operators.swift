@@ -3,9 +3,12 @@ import Postgres
 
 extension LeadStore {
     /// Adds an operator.
-    /// - Throws: `StoreError`.
-    public func createOperator(_ new: NewOperator, by actor: Actor) async throws(StoreError) -> Operator {
-        try await transaction { (transaction) throws(StoreError) in
+    /// - Throws: `StoreError.notAllowed` for whoever does not see all contacts, which are all operators', and others.
+    public func createOperator(
+        _ new: NewOperator, for viewer: Viewer, by actor: Actor
+    ) async throws(StoreError) -> Operator {
+        try viewer.requireAllContacts()
+        return try await transaction { (transaction) throws(StoreError) in
             let made = try await transaction.run([
                 """
                 with o as (
@@ -31,26 +34,39 @@ extension LeadStore {
         }
     }
 
-    /// An operator by id, archived ones excepted.
+    /// An operator by id, archived ones excepted. An operator sees itself alone.
     /// - Throws: `StoreError.operatorNotFound` and others.
-    public func `operator`(id: Int) async throws(StoreError) -> Operator {
-        let found = try await read(OperatorReading.operator(id: id))
+    public func `operator`(id: Int, for viewer: Viewer) async throws(StoreError) -> Operator {
+        let found = try await read(OperatorReading.operator(id: try viewer.known(operatorID: id)))
         return try OperatorReading.only(found)
     }
 
     /// Operators in order of id, archived ones excepted.
-    /// - Throws: `StoreError`.
-    public func operators(isActive: Bool?, _ page: Page) async throws(StoreError) -> Listing<Operator> {
+    /// - Throws: `StoreError.notAllowed` for an operator, who sees ``colleagues(ofOperator:_:)``, and others.
+    public func operators(
+        isActive: Bool?, _ page: Page, for viewer: Viewer
+    ) async throws(StoreError) -> Listing<Operator> {
+        try viewer.requireMoreThanOwn()
         let found = try await readPage([OperatorReading.operators(isActive: isActive, page)])[0]
         return try page.listing(found, id: \.id, OperatorReading.operator)
     }
 
+    /// Operators in order of id as one of them sees them: by name, and itself as it is. Archived ones excepted.
+    /// - Throws: `StoreError`.
+    public func colleagues(ofOperator id: Int, _ page: Page) async throws(StoreError) -> Listing<Colleague> {
+        let found = try await readPage([OperatorReading.colleagues(ofOperator: id, page)])[0]
+        return try page.listing(found, id: \.id, OperatorReading.colleague)
+    }
+
     /// Changes an operator; capacity that appears is used at once by the contacts that wait for it, and contacts that
-    /// are put back in the queue are placed at once where somebody else can take them.
-    /// - Throws: `StoreError.operatorNotFound` and others.
+    /// are put back in the queue are placed at once where somebody else can take them. An operator changes nothing but
+    /// whether it is active itself.
+    /// - Throws: `StoreError.operatorNotFound`, `.notAllowed` and others.
     public func changeOperator(
-        id: Int, _ change: OperatorChange, by actor: Actor
+        id: Int, _ change: OperatorChange, for viewer: Viewer, by actor: Actor
     ) async throws(StoreError) -> Operator {
+        guard viewer.mayMake(change) else { throw .notAllowed }
+        let id = try viewer.known(operatorID: id)
         while true {
             let sourceIDs = change.requeues ? try await sources(withContactsOf: id) : []
             let changed = try await transaction { (transaction) throws(StoreError) -> (Operator, Bool)? in
@@ -89,8 +105,10 @@ extension LeadStore {
 
     /// Removes an operator from everything but history: the weights go, the contacts go back where they stood in the
     /// queue and are placed at once where somebody else can take them, the row stays for old contacts and reports.
-    /// - Throws: `StoreError.operatorNotFound`, also for one archived before, and others.
-    public func archiveOperator(id: Int, by actor: Actor) async throws(StoreError) {
+    /// - Throws: `StoreError.operatorNotFound`, also for one archived before, `.notAllowed` for whoever does not see all
+    ///   contacts, and others.
+    public func archiveOperator(id: Int, for viewer: Viewer, by actor: Actor) async throws(StoreError) {
+        try viewer.requireAllContacts()
         while true {
             let sourceIDs = try await sources(withContactsOf: id)
             let isDone = try await transaction { (transaction) throws(StoreError) in
@@ -230,6 +248,22 @@ extension LeadStore {
     }
 }
 
+extension Viewer {
+    /// What to ask for instead of an operator: itself, or one that there never is where an operator asks for a colleague.
+    func known(operatorID: Int) throws(StoreError) -> Int {
+        switch reach {
+        case .everything: operatorID
+        case .ownContacts(let own): own == operatorID ? operatorID : 0
+        case .registered: throw .notAllowed
+        }
+    }
+
+    /// Whether it may make such changes to operators that it sees.
+    fileprivate func mayMake(_ change: OperatorChange) -> Bool {
+        if case .ownContacts = reach { change.name == nil && change.maxLoad == nil } else { seesAllContacts }
+    }
+}
+
 enum OperatorReading {
     static let columns: Statement = "o.id, o.name, l.is_active, l.max_load, l.load, o.created_at, o.updated_at"
 
@@ -246,6 +280,22 @@ enum OperatorReading {
     static func operators(isActive: Bool?, _ page: Page) -> Statement {
         let condition: Statement = isActive.map { "and l.is_active = \($0)" } ?? ""
         return "\(selection) \(page.rows(where: "o.archived_at is null \(condition)", by: "o.id"))"
+    }
+
+    /// Of all but one, the columns that are nobody's business are null.
+    static func colleagues(ofOperator id: Int, _ page: Page) -> Statement {
+        """
+        select o.id, o.name, l.is_active, l.max_load, l.load, own.created_at, own.updated_at
+        from operators o
+        left join operators own on own.id = o.id and o.id = \(id)
+        left join operator_loads l on l.operator_id = own.id
+        \(page.rows(where: "o.archived_at is null", by: "o.id"))
+        """
+    }
+
+    static func colleague(_ row: Row) throws(PostgresError) -> Colleague {
+        let (id, name, isActive) = try row.decode(Int.self, String.self, Bool?.self)
+        return Colleague(id: id, name: name, itself: isActive == nil ? nil : try `operator`(row))
     }
 
     static func only(_ result: QueryResult) throws(StoreError) -> Operator {

@@ -5,9 +5,11 @@ extension LeadStore {
     /// How things are, found at most once a second: whoever asks within it is shown the same.
     ///
     /// Days begin with a quarter of an hour, as they do in all time zones.
-    /// - Throws: `StoreError`.
-    public func overview(_ request: OverviewRequest) async throws(StoreError) -> Overview {
-        try await overviews.answer(to: request) { () throws(StoreError) in try await readOverview(request) }
+    /// - Throws: `StoreError.notAllowed` for whoever does not see all contacts, and others.
+    public func overview(_ request: OverviewRequest, for viewer: Viewer) async throws(StoreError) -> Overview {
+        // All who see it see the same.
+        try viewer.requireAllContacts()
+        return try await overviews.answer(to: request) { () throws(StoreError) in try await readOverview(request) }
     }
 
     private func readOverview(_ request: OverviewRequest) async throws(StoreError) -> Overview {

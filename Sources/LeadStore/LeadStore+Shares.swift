@@ -4,8 +4,12 @@ import Postgres
 extension LeadStore {
     /// What each operator is to get of a source, and what it got of it in some time, in order of operator: those who have
     /// a weight, and those who got something. Whole quarters of an hour count.
-    /// - Throws: `StoreError.sourceNotFound` and others.
-    public func shares(ofSource id: Int, _ request: SharesRequest) async throws(StoreError) -> [SourceShare] {
+    /// - Throws: `StoreError.sourceNotFound`, `.notAllowed` and others.
+    public func shares(
+        ofSource id: Int, _ request: SharesRequest, for viewer: Viewer
+    ) async throws(StoreError) -> [SourceShare] {
+        try viewer.requireMoreThanOwn()
+        let id = viewer.known(sourceID: id)
         let results = try await readReport([
             "select from sources where id = \(id)",
             """

@@ -14,9 +14,10 @@ public struct WeightedOperator: Sendable {
 
 extension LeadStore {
     /// Adds a source.
-    /// - Throws: `StoreError.sourceNameTaken` and others.
-    public func createSource(_ new: NewSource, by actor: Actor) async throws(StoreError) -> Source {
-        try await transaction { (transaction) throws(StoreError) in
+    /// - Throws: `StoreError.sourceNameTaken`, `.notAllowed` for whoever is limited to others, and others.
+    public func createSource(_ new: NewSource, for viewer: Viewer, by actor: Actor) async throws(StoreError) -> Source {
+        try viewer.requireAllContacts()
+        return try await transaction { (transaction) throws(StoreError) in
             let made = try await transaction.run([
                 """
                 insert into sources (name, description, strategy, sticky_days)
@@ -40,25 +41,30 @@ extension LeadStore {
     }
 
     /// A source by id, without its weights.
-    /// - Throws: `StoreError.sourceNotFound` and others.
-    public func source(id: Int) async throws(StoreError) -> Source {
-        try SourceReading.only(try await read("select \(SourceReading.columns) from sources where id = \(id)"))
+    /// - Throws: `StoreError.sourceNotFound`, `.notAllowed` and others.
+    public func source(id: Int, for viewer: Viewer) async throws(StoreError) -> Source {
+        try viewer.requireMoreThanOwn()
+        let id = viewer.known(sourceID: id)
+        return try SourceReading.only(try await read("select \(SourceReading.columns) from sources where id = \(id)"))
     }
 
     /// Sources in order of id.
-    /// - Throws: `StoreError`.
-    public func sources(_ page: Page) async throws(StoreError) -> Listing<Source> {
+    /// - Throws: `StoreError.notAllowed` and others.
+    public func sources(_ page: Page, for viewer: Viewer) async throws(StoreError) -> Listing<Source> {
+        try viewer.requireMoreThanOwn()
         let found = try await readPage([
-            "select \(SourceReading.columns) from sources \(page.rows(where: "true"))"
+            "select \(SourceReading.columns) from sources \(page.rows(where: viewer.sources(withID: "id") ?? "true"))"
         ])[0]
         return try page.listing(found, id: \.id, SourceReading.source)
     }
 
     /// Changes a source; what is nil in the change stays, an empty description removes it.
-    /// - Throws: `StoreError.sourceNotFound`, `.sourceNameTaken` and others.
+    /// - Throws: `StoreError.sourceNotFound`, `.sourceNameTaken`, `.notAllowed` and others.
     public func changeSource(
-        id: Int, _ change: SourceChange, by actor: Actor
+        id: Int, _ change: SourceChange, for viewer: Viewer, by actor: Actor
     ) async throws(StoreError) -> Source {
+        try viewer.requireMoreThanOwn()
+        let id = viewer.known(sourceID: id)
         let changed = try await transaction { (transaction) throws(StoreError) in
             try await transaction.finish(with: [
                 // Decisions under way end by the old settings, those to come begin with the new ones.
@@ -117,9 +123,10 @@ extension LeadStore {
     }
 
     /// A source's weights in order of operator.
-    /// - Throws: `StoreError.sourceNotFound` and others.
-    public func weights(sourceID: Int) async throws(StoreError) -> [WeightedOperator] {
-        try Self.weights(try await readReport([Self.weights(ofSource: sourceID)])[0])
+    /// - Throws: `StoreError.sourceNotFound`, `.notAllowed` and others.
+    public func weights(sourceID: Int, for viewer: Viewer) async throws(StoreError) -> [WeightedOperator] {
+        try viewer.requireMoreThanOwn()
+        return try Self.weights(try await readReport([Self.weights(ofSource: viewer.known(sourceID: sourceID))])[0])
     }
 
     private static func weights(ofSource id: Int) -> Statement {
@@ -164,13 +171,15 @@ extension LeadStore {
     /// then all old and new operators are locked in order of id.
     /// - Parameter replacing: whether operators that are not named lose their weight.
     /// - Returns: all weights of the source, in order of operator.
-    /// - Throws: `StoreError.sourceNotFound`, `.weightedOperatorNotFound`, `.weightOfAnotherSource` and others; nothing
-    ///   is changed then.
+    /// - Throws: `StoreError.sourceNotFound`, `.weightedOperatorNotFound`, `.weightOfAnotherSource`, `.notAllowed` and
+    ///   others; nothing is changed then.
     @discardableResult
     public func setWeights(
-        sourceID: Int, _ new: [NewWeight], replacing: Bool, by actor: Actor
+        sourceID: Int, _ new: [NewWeight], replacing: Bool, for viewer: Viewer, by actor: Actor
     ) async throws(StoreError) -> [WeightedOperator] {
+        try viewer.requireMoreThanOwn()
         guard new.allSatisfy({ ($0.sourceID ?? sourceID) == sourceID }) else { throw .weightOfAnotherSource }
+        let sourceID = viewer.known(sourceID: sourceID)
         // The same operator twice: the last one wins.
         let weights = Dictionary(new.map { ($0.operatorID, $0.weight) }, uniquingKeysWith: { $1 })
         let operatorIDs = weights.keys.sorted()

@@ -4,8 +4,9 @@ import Postgres
 /// Numbers of contacts come from `contact_counts`, which does not read the contacts.
 extension LeadStore {
     /// How contacts are spread over operators and sources, all read from one snapshot.
-    /// - Throws: `StoreError`.
-    public func distributionStatistics() async throws(StoreError) -> DistributionStatistics {
+    /// - Throws: `StoreError.notAllowed` for whoever does not see all contacts, and others.
+    public func distributionStatistics(for viewer: Viewer) async throws(StoreError) -> DistributionStatistics {
+        try viewer.requireAllContacts()
         let results = try await readReport([
             """
             select o.id, o.name, coalesce(c.contacts, 0), l.load, l.max_load,
@@ -49,8 +50,9 @@ extension LeadStore {
     }
 
     /// How many contacts each operator has or had last from each source; only pairs with contacts.
-    /// - Throws: `StoreError`.
-    public func contactDistribution() async throws(StoreError) -> [ContactDistributionRow] {
+    /// - Throws: `StoreError.notAllowed` for whoever does not see all contacts, and others.
+    public func contactDistribution(for viewer: Viewer) async throws(StoreError) -> [ContactDistributionRow] {
+        try viewer.requireAllContacts()
         let found = try await readReport([
             """
             select s.id, s.name, o.id, o.name, c.contacts
@@ -72,9 +74,11 @@ extension LeadStore {
         }
     }
 
-    /// One operator's contacts by source; archived operators excepted.
-    /// - Throws: `StoreError.operatorNotFound` and others.
-    public func operatorStatistics(id: Int) async throws(StoreError) -> OperatorStatistics {
+    /// One operator's contacts by source; archived operators excepted. An operator sees its own.
+    /// - Throws: `StoreError.operatorNotFound`, `.notAllowed` for whoever is limited to some sources, and others.
+    public func operatorStatistics(id: Int, for viewer: Viewer) async throws(StoreError) -> OperatorStatistics {
+        guard viewer.sourceIDs == nil else { throw .notAllowed }
+        let id = try viewer.known(operatorID: id)
         let results = try await readReport([
             OperatorReading.operator(id: id),
             """
@@ -92,12 +96,14 @@ extension LeadStore {
     }
 
     /// The contacts that wait, by source and by present reason.
-    /// - Throws: `StoreError`.
-    public func waitingGroups() async throws(StoreError) -> [WaitingGroup] {
+    /// - Throws: `StoreError.notAllowed` and others.
+    public func waitingGroups(for viewer: Viewer) async throws(StoreError) -> [WaitingGroup] {
+        try viewer.requireMoreThanOwn()
         let found = try await readReport([
             """
             select source_id, source_name, waiting_reason, contacts, oldest_since, oldest_seconds
             from report.waiting
+            where \(viewer.sources(withID: "source_id") ?? "true")
             order by source_id, waiting_reason
             """
         ])[0]

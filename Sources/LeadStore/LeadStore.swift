@@ -40,7 +40,7 @@ public struct LeadStore: Sendable {
         overviews = RecentAnswers(freshness: .seconds(1), executor: pool.taskExecutor)
         singleContacts = SharedQuery(limit: 128, executor: pool.taskExecutor) { (ids) throws(StoreError) in
             let found = try await storing { () throws(PostgresError) in
-                try await pool.read(ContactReading.contacts(ids: ids))
+                try await pool.read(ContactReading.contacts(ids: ids, for: .everything))
             }
             return try ContactReading.contactsByID(found)
         }
@@ -48,7 +48,7 @@ public struct LeadStore: Sendable {
         singleLeads = SharedQuery(limit: 16, executor: pool.taskExecutor) { (ids) throws(StoreError) in
             let found = try await storing { () throws(PostgresError) in
                 try await pool.withConnection { (connection) throws(PostgresError) in
-                    try await connection.execute(LeadReading.leads(ids: ids))
+                    try await connection.execute(LeadReading.leads(ids: ids, for: .everything))
                 }
             }
             return try LeadReading.leadsByID(found)

@@ -21,6 +21,18 @@ public enum StoreError: Error, Sendable {
     /// An element of a set of weights names another source than the one it was sent to.
     case weightOfAnotherSource
     case sourceNameTaken
+    case personNotFound
+    case keyNotFound
+    case sessionNotFound
+    /// A link that has been used, has expired or was never given.
+    case linkInvalid
+    case loginTaken
+    /// Nobody would be left who may administer.
+    case lastAdmin
+    /// There are keys or people already.
+    case accessClosed
+    /// Whoever asks may not do this, to anything.
+    case notAllowed
     /// What a lead is to be recognised by is a key of another one.
     case leadKeyTaken(leadID: Int)
     /// The database cannot be reached, is too busy or has no room; nothing was changed, trying again soon is right.
@@ -51,6 +63,8 @@ public enum StoreError: Error, Sendable {
     init(_ error: PostgresError) {
         switch (error.code, error.sqlState, error.constraint) {
         case (_, _, "sources_name_unique"?): self = .sourceNameTaken
+        case (_, _, "people_login_unique"?): self = .loginTaken
+        case (_, _, "people_operator"?): self = .operatorNotFound
         case (.outcomeUnknown, _, _): self = .outcomeUnknown
         case (.cancelled, _, _): self = .cancelled
         case (.poolExhausted, _, _), (.unavailable, _, _), (.poolClosed, _, _), (.deadlineExceeded, _, _),

@@ -15,6 +15,9 @@ public struct Event: Sendable, Equatable {
         case leadMerged = "lead_merged"
     }
 
+    /// How the kinds of events begin that are about who may do what.
+    public static let accessWords = ["key", "person", "session", "access", "settings"]
+
     /// Who made it happen, as the log has it: also one of a kind that ``Leads/Actor`` does not know.
     public struct Actor: Sendable, Equatable {
         /// `system` where nobody asked for it.

@@ -27,6 +27,20 @@ public struct Operator: Sendable, Equatable {
     public static let maxLoadRange = 1...1_000_000
 }
 
+/// An operator as another one sees it.
+public struct Colleague: Sendable, Equatable {
+    public let id: Int
+    public let name: String
+    /// The whole of it, for the one who asked.
+    public let itself: Operator?
+
+    public init(id: Int, name: String, itself: Operator? = nil) {
+        self.id = id
+        self.name = name
+        self.itself = itself
+    }
+}
+
 /// A request to add an operator.
 public struct NewOperator: Sendable, Equatable {
     public var name: String

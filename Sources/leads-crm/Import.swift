@@ -117,8 +117,7 @@ struct Import: AsyncParsableCommand {
     private func sourceID(in store: LeadStore) async throws -> Int? {
         guard let source else { return nil }
         do throws(StoreError) {
-            if let id = Int(source), (try? await store.source(id: id)) != nil { return id }
-            return try await store.sourceID(named: source)
+            return try await store.sourceID(of: source)
         } catch {
             guard case .sourceNotFound = error else { throw error }
             throw UnknownSource()

@@ -134,13 +134,14 @@ def test_a_head_without_its_stream_leaves_the_connection_usable(server, api):
 
 
 def test_http_1_0_hears_it_without_chunks(server, api):
+    source = api.source()["id"]
     end = end_of_log(api)
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(b"GET %s HTTP/1.0\r\n\r\n" % STREAM.encode())
         said = b""
         while b"retry: 1000\n" not in said:
             said += connection.recv(65536)
-        api.contact(api.source()["id"])
+        api.contact(source)
         while not said.endswith(b"}\n\n"):
             said += connection.recv(65536)
     head, _, body = said.partition(b"\r\n\r\n")
@@ -414,13 +415,14 @@ def test_streams_outlive_the_database(instances, listen):
         server = instances(database, LEADS_SWEEP_SECONDS=3600)
         api = server.client()
         source = api.source()["id"]
+        end = end_of_log(api)
         listener = listen(server).wait_until_open()
         first = api.contact(source)["id"]
         listener.hear(1)
         cluster.kill()
         eventually(lambda: "streams of events are interrupted" in server.output(), 10, "it is not told")
         assert api.get(STREAM).must_be(503).headers["Retry-After"]
-        behind = listen(server, last_event_id=0).wait_until_open()
+        behind = listen(server, last_event_id=end).wait_until_open()
         time.sleep(2)
         assert server.output().count("streams of events are interrupted") == 1
         cluster.start()

@@ -10,7 +10,7 @@ struct ActorTests {
     private static let person = Actor(kind: .person, id: "7", name: "Vera")
 
     private func events(_ database: TestDatabase, after position: Int = 0) async throws -> [Event] {
-        try await database.store.events(LogPage(after: position, limit: 1000)).elements
+        try await database.store.events(LogPage(after: position, limit: 1000), for: .everything).elements
     }
 
     private func logged(_ actor: Actor) -> Event.Actor {
@@ -22,7 +22,9 @@ struct ActorTests {
             let (source, _) = try await database.team([100])
             let actors = [Self.key, .api, Self.person, Actor(kind: .command, name: "leads-crm import")]
             let registered = await database.intake.register(
-                actors.map { Intake.Request(contact: NewContact(sourceID: source.id), keys: [], by: $0) })
+                actors.map {
+                    Intake.Request(contact: NewContact(sourceID: source.id), keys: [], for: .everything, by: $0)
+                })
             let contacts = try registered.map { try $0.get().contact.id }
             let events = try await events(database).filter { $0.kind == "registered" }
             #expect(events.map(\.contactID) == contacts)
@@ -37,10 +39,11 @@ struct ActorTests {
             let (source, _) = try await database.team([2])
             let active = [try await database.register(source.id), try await database.register(source.id)]
             let waiting = try await database.register(source.id)
-            let seen = try await database.store.standings(ofContacts: active.map(\.id))
-            let edits = try zip(active, [Self.key, Self.person]).map { contact, actor in
+            let seen = try await database.store.standings(ofContacts: active.map { ($0.id, .everything) })
+            let edits = try zip(zip(active, seen), [Self.key, Self.person]).map { contact, actor in
                 ContactEdit(
-                    id: contact.id, seen: try #require(seen[contact.id]), ContactChange(.close, priority: 3), by: actor)
+                    id: contact.0.id, seen: try #require(contact.1), ContactChange(.close, priority: 3),
+                    for: .everything, by: actor)
             }
             let start = try await events(database).count
             let batch = ClosingBatch(edits, .together)
@@ -74,21 +77,25 @@ struct ActorTests {
                 ContactChange(.transfer(Assignment(operatorID: colleague))), ContactChange(.release(reason: "ill")),
                 ContactChange(priority: 4, message: "m"), ContactChange(.close), ContactChange(.reopen),
             ] {
-                _ = try await store.changeContact(id: contact.id, change, by: Self.person)
+                _ = try await store.changeContact(id: contact.id, change, for: .everything, by: Self.person)
             }
-            _ = try await store.changeLead(id: contact.lead.id, LeadChange(name: "Anna"), by: Self.person) { _, _, _ in
+            _ = try await store.changeLead(
+                id: contact.lead.id, LeadChange(name: "Anna"), for: .everything, by: Self.person
+            ) { _, _, _ in
                 []
             }
-            _ = try await store.mergeLead(id: other.lead.id, into: contact.lead.id, by: Self.person)
-            let made = try await store.createOperator(NewOperator(name: "new"), by: Self.person)
-            _ = try await store.changeOperator(id: made.id, OperatorChange(maxLoad: 3), by: Self.person)
+            _ = try await store.mergeLead(id: other.lead.id, into: contact.lead.id, for: .everything, by: Self.person)
+            let made = try await store.createOperator(NewOperator(name: "new"), for: .everything, by: Self.person)
             _ = try await store.changeOperator(
-                id: colleague, OperatorChange(isActive: false, requeues: true), by: Self.person)
-            try await store.archiveOperator(id: made.id, by: Self.person)
-            let added = try await store.createSource(NewSource(name: "new"), by: Self.person)
-            _ = try await store.changeSource(id: added.id, SourceChange(stickyDays: 3), by: Self.person)
+                id: made.id, OperatorChange(maxLoad: 3), for: .everything, by: Self.person)
+            _ = try await store.changeOperator(
+                id: colleague, OperatorChange(isActive: false, requeues: true), for: .everything, by: Self.person)
+            try await store.archiveOperator(id: made.id, for: .everything, by: Self.person)
+            let added = try await store.createSource(NewSource(name: "new"), for: .everything, by: Self.person)
+            _ = try await store.changeSource(
+                id: added.id, SourceChange(stickyDays: 3), for: .everything, by: Self.person)
             try await store.setWeights(
-                sourceID: added.id, [NewWeight(operatorID: holder)], replacing: true, by: Self.person)
+                sourceID: added.id, [NewWeight(operatorID: holder)], replacing: true, for: .everything, by: Self.person)
             let events = try await events(database, after: start)
             let kinds = Set(events.filter { $0.actor == logged(Self.person) }.map(\.kind))
             #expect(kinds == Set(Event.Kind.allCases.map(\.rawValue)).subtracting(["registered", "assigned"]))
@@ -101,20 +108,23 @@ struct ActorTests {
     @Test func `what is configured is told with before and after, and names without either`() async throws {
         try await TestDatabase.with { database in
             let store = database.store
-            let person = try await store.createOperator(NewOperator(name: "Olga", maxLoad: 3), by: .api)
+            let person = try await store.createOperator(
+                NewOperator(name: "Olga", maxLoad: 3), for: .everything, by: .api)
             let source = try await store.createSource(
-                NewSource(name: "site", description: "old \"form\"", strategy: .roundRobin, stickyDays: 2), by: .api)
+                NewSource(name: "site", description: "old \"form\"", strategy: .roundRobin, stickyDays: 2),
+                for: .everything, by: .api)
             for weight in [2, 2, 5] {
                 try await store.setWeights(
-                    sourceID: source.id, [NewWeight(operatorID: person.id, weight: weight)], replacing: true, by: .api)
+                    sourceID: source.id, [NewWeight(operatorID: person.id, weight: weight)], replacing: true,
+                    for: .everything, by: .api)
             }
-            try await store.setWeights(sourceID: source.id, [], replacing: true, by: .api)
+            try await store.setWeights(sourceID: source.id, [], replacing: true, for: .everything, by: .api)
             for change in [
                 SourceChange(name: "site"), SourceChange(name: "shop"),
                 SourceChange(description: "", strategy: .leastLoaded, stickyDays: 0),
                 SourceChange(description: "line\nbreak \\ \""), SourceChange(stickyDays: 0),
             ] {
-                _ = try await store.changeSource(id: source.id, change, by: .api)
+                _ = try await store.changeSource(id: source.id, change, for: .everything, by: .api)
             }
             let events = try await events(database)
             #expect(

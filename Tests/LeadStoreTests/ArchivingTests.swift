@@ -12,10 +12,11 @@ struct ArchivingTests {
             for _ in 1...4 { contacts.append(try await database.register(source.id)) }
             let released = contacts.filter { $0.operator?.id == ids[0] }.map(\.id)
             let freed = try #require(contacts.first { $0.operator?.id == ids[1] })
-            _ = try await database.store.changeContact(id: freed.id, ContactChange(.close), by: .api)
-            try await database.store.archiveOperator(id: ids[0], by: .api)
+            _ = try await database.store.changeContact(id: freed.id, ContactChange(.close), for: .everything, by: .api)
+            try await database.store.archiveOperator(id: ids[0], for: .everything, by: .api)
             let (first, second) = (
-                try await database.store.contact(id: released[0]), try await database.store.contact(id: released[1])
+                try await database.store.contact(id: released[0], for: .everything),
+                try await database.store.contact(id: released[1], for: .everything)
             )
             #expect(first.operator?.id == ids[1])
             #expect((second.status, second.waitingReason) == (.new, .allAtLimit))
@@ -36,25 +37,36 @@ struct ArchivingTests {
             let (source, ids) = try await database.team([2, 2])
             let contact = try await database.register(source.id)
             let person = try #require(contact.operator)
-            _ = try await store.changeContact(id: contact.id, ContactChange(.close), by: .api)
-            try await store.archiveOperator(id: person.id, by: .api)
-            await #expect(throws: StoreError.self) { try await store.operator(id: person.id) }
-            await #expect(throws: StoreError.self) { try await store.archiveOperator(id: person.id, by: .api) }
-            await #expect(throws: StoreError.self) { try await store.operatorStatistics(id: person.id) }
+            _ = try await store.changeContact(id: contact.id, ContactChange(.close), for: .everything, by: .api)
+            try await store.archiveOperator(id: person.id, for: .everything, by: .api)
+            await #expect(throws: StoreError.self) { try await store.operator(id: person.id, for: .everything) }
             await #expect(throws: StoreError.self) {
-                try await store.changeOperator(id: person.id, OperatorChange(isActive: true), by: .api)
+                try await store.archiveOperator(id: person.id, for: .everything, by: .api)
+            }
+            await #expect(throws: StoreError.self) {
+                try await store.operatorStatistics(id: person.id, for: .everything)
+            }
+            await #expect(throws: StoreError.self) {
+                try await store.changeOperator(
+                    id: person.id, OperatorChange(isActive: true), for: .everything, by: .api)
             }
             await #expect(throws: StoreError.self) {
                 try await store.setWeights(
-                    sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: false, by: .api)
+                    sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: false, for: .everything,
+                    by: .api)
             }
             #expect(
-                try await store.operators(isActive: nil, Page()).elements.map(\.id) == ids.filter { $0 != person.id })
-            #expect(try await store.weights(sourceID: source.id).map(\.operator.id) == ids.filter { $0 != person.id })
+                try await store.operators(isActive: nil, Page(), for: .everything).elements.map(\.id)
+                    == ids.filter { $0 != person.id })
             #expect(
-                try await store.distributionStatistics().byOperator.map(\.operatorID) == ids.filter { $0 != person.id })
-            #expect(try await store.contact(id: contact.id).operator?.id == person.id)
-            let reopened = try await store.changeContact(id: contact.id, ContactChange(.reopen), by: .api)
+                try await store.weights(sourceID: source.id, for: .everything).map(\.operator.id)
+                    == ids.filter { $0 != person.id })
+            #expect(
+                try await store.distributionStatistics(for: .everything).byOperator.map(\.operatorID)
+                    == ids.filter { $0 != person.id })
+            #expect(try await store.contact(id: contact.id, for: .everything).operator?.id == person.id)
+            let reopened = try await store.changeContact(
+                id: contact.id, ContactChange(.reopen), for: .everything, by: .api)
             #expect(reopened.operator?.id == ids.first { $0 != person.id })
         }
     }
@@ -67,7 +79,8 @@ struct ArchivingTests {
             try await holder.execute("select from operator_loads where operator_id = \(ids[0]) for update")
             async let setting = Task {
                 try await database.store.setWeights(
-                    sourceID: source.id, [NewWeight(operatorID: ids[0], weight: 7)], replacing: true, by: .api)
+                    sourceID: source.id, [NewWeight(operatorID: ids[0], weight: 7)], replacing: true, for: .everything,
+                    by: .api)
             }.result
             #expect(
                 try await eventually(within: .seconds(5)) {
@@ -85,7 +98,7 @@ struct ArchivingTests {
             await holder.close()
             guard case .failure(let error as StoreError) = await setting, case .weightedOperatorNotFound(ids[0]) = error
             else { Issue.record("the weights were stored"); return }
-            #expect(try await database.store.weights(sourceID: source.id).isEmpty)
+            #expect(try await database.store.weights(sourceID: source.id, for: .everything).isEmpty)
         }
     }
 }

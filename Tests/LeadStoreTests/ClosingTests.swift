@@ -41,7 +41,8 @@ struct ClosingTests {
     ) async -> Result<Contact, StoreError> {
         do throws(StoreError) {
             return .success(
-                try await store.changeContact(id: request.id, request.change, if: request.condition, by: .api))
+                try await store.changeContact(
+                    id: request.id, request.change, if: request.condition, for: .everything, by: .api))
         } catch {
             return .failure(error)
         }
@@ -97,7 +98,7 @@ struct ClosingTests {
                 #expect(closed.status == .closed && closed.version == 2 && closed.closedAt != nil)
                 #expect(closed.priority == request.change.priority ?? 0)
                 #expect(closed.message == (request.change.message == "bye" ? "bye" : nil))
-                #expect(try await store.contact(id: closed.id) == closed)
+                #expect(try await store.contact(id: closed.id, for: .everything) == closed)
             }
             let kinds: [String] = try await database.value(
                 """
@@ -117,8 +118,9 @@ struct ClosingTests {
             let store = database.store
             let intake = Intake(store: store)
             let (busy, ids) = try await database.team([1])
-            let quiet = try await store.createSource(NewSource(name: "quiet"), by: .api)
-            try await store.setWeights(sourceID: quiet.id, [NewWeight(operatorID: ids[0])], replacing: true, by: .api)
+            let quiet = try await store.createSource(NewSource(name: "quiet"), for: .everything, by: .api)
+            try await store.setWeights(
+                sourceID: quiet.id, [NewWeight(operatorID: ids[0])], replacing: true, for: .everything, by: .api)
             var held = try await database.register(busy.id)
             var waiting: [Contact] = []
             for _ in 0..<20 { waiting.append(try await database.register(quiet.id)) }
@@ -126,15 +128,16 @@ struct ClosingTests {
                 for _ in 0..<8 {
                     group.addTask {
                         while !Task.isCancelled {
-                            let request = Intake.Request(contact: NewContact(sourceID: busy.id), keys: [], by: .api)
+                            let request = Intake.Request(
+                                contact: NewContact(sourceID: busy.id), keys: [], for: .everything, by: .api)
                             do throws(StoreError) { _ = try await intake.register(request) } catch { return }
                         }
                     }
                 }
                 #expect(await eventually { intake.use.members > 50 })
                 for next in waiting {
-                    _ = try await store.changeContact(id: held.id, ContactChange(.close), by: .api)
-                    held = try await store.contact(id: next.id)
+                    _ = try await store.changeContact(id: held.id, ContactChange(.close), for: .everything, by: .api)
+                    held = try await store.contact(id: next.id, for: .everything)
                     #expect(held.operator?.id == ids[0])
                 }
                 group.cancelAll()
@@ -148,27 +151,29 @@ struct ClosingTests {
         try await TestDatabase.with { database in
             let store = database.store
             let (first, ids) = try await database.team([1, 1])
-            let second = try await store.createSource(NewSource(name: "second"), by: .api)
-            try await store.setWeights(sourceID: second.id, [NewWeight(operatorID: ids[1])], replacing: true, by: .api)
+            let second = try await store.createSource(NewSource(name: "second"), for: .everything, by: .api)
+            try await store.setWeights(
+                sourceID: second.id, [NewWeight(operatorID: ids[1])], replacing: true, for: .everything, by: .api)
             let released = try await database.register(first.id)
             var active = [try await database.register(first.id)]
             let releaser = try #require(released.operator?.id)
             // Its place goes to nobody else, so that somebody has to come and take it.
             active.append(try await database.register(first.id))
-            _ = try await store.changeContact(id: released.id, ContactChange(.release(reason: nil)), by: .api)
-            active[1] = try await store.contact(id: active[1].id)
+            _ = try await store.changeContact(
+                id: released.id, ContactChange(.release(reason: nil)), for: .everything, by: .api)
+            active[1] = try await store.contact(id: active[1].id, for: .everything)
             #expect(active[1].operator?.id == releaser)
             let last = try await database.register(second.id)
             let next = try await database.register(first.id)
             let outcomes = try await gathered(database, store, active.map { Request(id: $0.id) })
             for outcome in outcomes { #expect(try outcome.get().operator?.currentLoad == 1) }
             let other = try #require(ids.first { $0 != releaser })
-            #expect(try await store.contact(id: released.id).operator?.id == other)
+            #expect(try await store.contact(id: released.id, for: .everything).operator?.id == other)
             // Who is left is the first of those the other one may take.
             let placed = releaser == ids[1] ? last : next
-            #expect(try await store.contact(id: placed.id).operator?.id == releaser)
+            #expect(try await store.contact(id: placed.id, for: .everything).operator?.id == releaser)
             #expect(try await database.strandsNobody())
-            #expect(try await store.explanation(contactID: released.id).isReproduced == true)
+            #expect(try await store.explanation(contactID: released.id, for: .everything).isReproduced == true)
         }
     }
 
@@ -209,7 +214,7 @@ struct ClosingTests {
                 default: #expect(try outcome.get().status == .closed)
                 }
             }
-            #expect(try await store.contact(id: requests[14].id).status == .active)
+            #expect(try await store.contact(id: requests[14].id, for: .everything).status == .active)
         }
     }
 
@@ -218,7 +223,7 @@ struct ClosingTests {
             let store = database.store
             let (source, _) = try await database.team([1])
             let contact = try await database.register(source.id)
-            _ = try await store.changeContact(id: contact.id, ContactChange(priority: 5), by: .api)
+            _ = try await store.changeContact(id: contact.id, ContactChange(priority: 5), for: .everything, by: .api)
             let outcomes = try await gathered(
                 database, store,
                 [1, 2, 2].map { Request(id: contact.id, condition: .oneOf([$0])) } + [Request(id: contact.id)])
@@ -248,7 +253,7 @@ struct ClosingTests {
             for (number, outcome) in outcomes.enumerated() where number != 2 {
                 #expect(try outcome.get().status == .closed)
             }
-            #expect(try await store.contact(id: requests[2].id).status == .active)
+            #expect(try await store.contact(id: requests[2].id, for: .everything).status == .active)
         }
     }
 
@@ -262,7 +267,8 @@ struct ClosingTests {
         var times: [Duration] = []
         for contact in contacts {
             let begun = ContinuousClock.now
-            _ = try await database.store.changeContact(id: contact.id, ContactChange(.close), by: .api)
+            _ = try await database.store.changeContact(
+                id: contact.id, ContactChange(.close), for: .everything, by: .api)
             times.append(ContinuousClock.now - begun)
             try await Task.sleep(for: .milliseconds(20))
         }
@@ -277,7 +283,7 @@ struct ClosingTests {
             var refusals = 0
             while true {
                 do {
-                    _ = try await store.changeContact(id: id, ContactChange(.close), by: .api)
+                    _ = try await store.changeContact(id: id, ContactChange(.close), for: .everything, by: .api)
                     return refusals
                 } catch StoreError.heldByOthers {
                     refusals += 1
@@ -309,7 +315,7 @@ struct ClosingTests {
             let theirs = contacts.removeLast()
             let holder = try await held(database, contact: theirs.id)
             try await expectShortWaits(for: contacts, beside: theirs, heldBy: holder, database)
-            #expect(try await store.contact(id: theirs.id).status == .closed)
+            #expect(try await store.contact(id: theirs.id, for: .everything).status == .closed)
         }
     }
 
@@ -325,11 +331,12 @@ struct ClosingTests {
             let holder = try await held(database, contact: waiting.id)
             for contact in contacts {
                 #expect(
-                    try await store.changeContact(id: contact.id, ContactChange(.close), by: .api).status == .closed)
+                    try await store.changeContact(id: contact.id, ContactChange(.close), for: .everything, by: .api)
+                        .status == .closed)
             }
             try await holder.letGo()
             _ = try await store.sweep()
-            #expect(try await store.contact(id: waiting.id).status == .active)
+            #expect(try await store.contact(id: waiting.id, for: .everything).status == .active)
             #expect(try await database.drift() == 0)
         }
     }
@@ -348,12 +355,15 @@ struct ClosingTests {
             let holder = try await held(database, contact: waiting[0].id)
             try await withThrowingTaskGroup { group in
                 for contact in closing {
-                    group.addTask { _ = try await store.changeContact(id: contact.id, ContactChange(.close), by: .api) }
+                    group.addTask {
+                        _ = try await store.changeContact(
+                            id: contact.id, ContactChange(.close), for: .everything, by: .api)
+                    }
                 }
                 try await group.waitForAll()
             }
             for contact in waiting.dropFirst() {
-                #expect(try await store.contact(id: contact.id).status == .active)
+                #expect(try await store.contact(id: contact.id, for: .everything).status == .active)
             }
             try await holder.letGo()
         }
@@ -366,9 +376,10 @@ struct ClosingTests {
             let stores = [database.store, database.store]
             let (first, ids) = try await database.team([3, 2, 4, 1], strategy: .leastLoaded)
             let second = try await stores[0].createSource(
-                NewSource(name: "second", strategy: .smoothWeighted), by: .api)
+                NewSource(name: "second", strategy: .smoothWeighted), for: .everything, by: .api)
             try await stores[0].setWeights(
-                sourceID: second.id, ids.dropFirst(2).map { NewWeight(operatorID: $0) }, replacing: true, by: .api)
+                sourceID: second.id, ids.dropFirst(2).map { NewWeight(operatorID: $0) }, replacing: true,
+                for: .everything, by: .api)
             try await withThrowingTaskGroup { group in
                 for worker in 0..<24 {
                     group.addTask {
@@ -378,7 +389,7 @@ struct ClosingTests {
                             let request = Intake.Request(
                                 contact: NewContact(
                                     sourceID: (worker + round) % 3 == 0 ? second.id : first.id,
-                                    priority: round % 7 == 0 ? 5 : 0), keys: [], by: .api)
+                                    priority: round % 7 == 0 ? 5 : 0), keys: [], for: .everything, by: .api)
                             guard case .registered(let registered, _) = try await intake.register(request) else {
                                 continue
                             }
@@ -386,11 +397,13 @@ struct ClosingTests {
                             if round % 5 == 1 {
                                 // Whoever it belongs to by now, at the same time as everybody else.
                                 async let twice = stores[(worker + 1) % 2].changeContact(
-                                    id: id, ContactChange(.close), by: .api)
-                                _ = try await store.changeContact(id: id, ContactChange(.close), by: .api)
+                                    id: id, ContactChange(.close), for: .everything, by: .api)
+                                _ = try await store.changeContact(
+                                    id: id, ContactChange(.close), for: .everything, by: .api)
                                 _ = try await twice
                             } else if round % 5 != 0 {
-                                _ = try await store.changeContact(id: id, ContactChange(.close), by: .api)
+                                _ = try await store.changeContact(
+                                    id: id, ContactChange(.close), for: .everything, by: .api)
                             }
                         }
                     }

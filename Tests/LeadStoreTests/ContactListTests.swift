@@ -34,7 +34,7 @@ struct ContactListTests {
                     let page = Page(
                         limit: 50, order: generator.next() % 2 == 0 ? .ascending : .descending,
                         cursor: generator.next() % 2 == 0 ? Int.random(in: 0...10021, using: &generator) : nil)
-                    let found = try await database.store.contacts(filter, page).elements.map(\.id)
+                    let found = try await database.store.contacts(filter, page, for: .everything).elements.map(\.id)
                     let expected: [Int] = try await database.value(
                         """
                         select array(
@@ -76,7 +76,8 @@ struct ContactListTests {
                 ])
             var filter = ContactFilter()
             filter.createdFrom = contact.createdAt
-            #expect(try await database.store.contacts(filter, Page()).elements.map(\.id) == [contact.id])
+            #expect(
+                try await database.store.contacts(filter, Page(), for: .everything).elements.map(\.id) == [contact.id])
         }
     }
 

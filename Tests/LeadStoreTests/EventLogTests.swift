@@ -16,7 +16,8 @@ struct EventLogTests {
                 try await others.execute("insert into events (kind, reason) values ('a', \("\(number)"))")
                 guard number.isMultiple(of: 10) else { continue }
                 let start = ContinuousClock.now
-                read += try await database.store.events(LogPage(after: read.count)).elements.map(\.reason)
+                read += try await database.store.events(LogPage(after: read.count), for: .everything).elements.map(
+                    \.reason)
                 // Some milliseconds, and a second or two beside all the other tests; the writer stays for the whole loop.
                 #expect(ContinuousClock.now - start < .seconds(5))
             }
@@ -24,7 +25,7 @@ struct EventLogTests {
             #expect(read == (1...300).map(String.init))
 
             try await slow.end("commit")
-            let later = try await database.store.events(LogPage(after: 300)).elements
+            let later = try await database.store.events(LogPage(after: 300), for: .everything).elements
             #expect(later.map(\.reason) == ["slow"] && later.map(\.position) == [301])
             #expect(try await database.logIsSound())
         }
@@ -41,7 +42,7 @@ struct EventLogTests {
             #expect(first.events.map(\.position) == Array(1...10) && first.end == 25)
             let rest = try await database.store.oldEvents(after: 10, atMost: 1000)
             #expect(rest.events.map(\.reason) == (11...25).map(String.init) && rest.end == 25)
-            #expect(rest.events == (try await database.store.events(LogPage(after: 10)).elements))
+            #expect(rest.events == (try await database.store.events(LogPage(after: 10), for: .everything).elements))
             for position in [25, 26, Int.max] {
                 #expect(try await database.store.newEvents(after: position, atMost: 10) == LogPart(events: [], end: 25))
             }
@@ -57,7 +58,7 @@ struct EventLogTests {
                 try await writer.end(number.isMultiple(of: 3) ? "rollback" : "commit")
                 if number.isMultiple(of: 5) { try await database.store.sequenceEvents() }
             }
-            let events = try await database.store.events(LogPage()).elements
+            let events = try await database.store.events(LogPage(), for: .everything).elements
             #expect(events.map(\.reason) == (1...20).filter { !$0.isMultiple(of: 3) }.map(String.init))
             #expect(try await database.logIsSound())
         }
@@ -67,7 +68,7 @@ struct EventLogTests {
         try await TestDatabase.with { database in
             var generator = SeededGenerator()
             let seeds = (1...11).map { _ in generator.next() }
-            let source = try await database.store.createSource(NewSource(name: "source"), by: .api)
+            let source = try await database.store.createSource(NewSource(name: "source"), for: .everything, by: .api)
             var contacts: [Int] = []
             for _ in 1...5 { contacts.append(try await database.register(source.id).id) }
             try await database.byHand("truncate events")
@@ -136,7 +137,10 @@ struct EventLogTests {
             #expect(try await database.gaps() == "{[1,2)}")
             try await slow.end("commit")
             #expect(try await database.pass(patience: "0") == 1)
-            #expect(try await database.store.events(LogPage()).elements.map(\.reason) == ["quick", "slow"])
+            #expect(
+                try await database.store.events(LogPage(), for: .everything).elements.map(\.reason) == [
+                    "quick", "slow",
+                ])
             #expect(try await database.gaps() == nil)
         }
     }
@@ -186,7 +190,7 @@ struct EventLogTests {
             var passes: [Int] = []
             repeat { passes.append(try await database.pass(patience: "0", most: 3)) } while passes.last != 0
             #expect(passes == [3, 3, 3, 2, 0])
-            let kinds = try await database.store.events(LogPage()).elements.map(\.kind)
+            let kinds = try await database.store.events(LogPage(), for: .everything).elements.map(\.kind)
             #expect(kinds == ["a"] + Array(repeating: "slow", count: 10) + ["b"])
             #expect(try await database.logIsSound())
         }
@@ -200,7 +204,7 @@ struct EventLogTests {
             try await database.byHand("insert into events (kind) values ('a')")
             #expect(try await database.pass() == 1)
             #expect(try await database.gaps() == "{[1,100001)}")
-            #expect(try await database.store.events(LogPage()).elements.map(\.position) == [1])
+            #expect(try await database.store.events(LogPage(), for: .everything).elements.map(\.position) == [1])
         }
     }
 
@@ -252,12 +256,13 @@ struct EventLogTests {
         try await TestDatabase.with { database in
             try await database.byHand(
                 "insert into events (kind, reason) select 'a', n from generate_series(1, 25000) n")
-            let first = try await database.store.events(LogPage(limit: 2))
+            let first = try await database.store.events(LogPage(limit: 2), for: .everything)
             #expect(first.elements.map(\.position) == [1, 2] && first.nextCursor == 2)
             #expect(try await database.value("select count(*) from event_log") == 10_000)
-            let last = try await database.store.events(LogPage(after: 24_998))
+            let last = try await database.store.events(LogPage(after: 24_998), for: .everything)
             #expect(last.elements.map(\.reason) == ["24999", "25000"] && last.nextCursor == nil)
-            #expect(try await database.store.events(LogPage(after: .max, limit: 1000)).elements.isEmpty)
+            #expect(
+                try await database.store.events(LogPage(after: .max, limit: 1000), for: .everything).elements.isEmpty)
             #expect(try await database.logIsSound())
         }
     }
@@ -266,26 +271,27 @@ struct EventLogTests {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([1])
             let (first, second) = (try await database.register(source.id), try await database.register(source.id))
-            _ = try await database.store.changeContact(id: first.id, ContactChange(.close), by: .api)
+            _ = try await database.store.changeContact(id: first.id, ContactChange(.close), for: .everything, by: .api)
             try await database.byHand(
                 #"""
                 insert into events (contact_id, kind, actor_kind, actor_id, actor_name, data)
                 values (\#(second.id), 'b', 'api', '7', 'bot', '{"a":[1e400,"é"]}')
                 """#)
 
-            let history = try await database.store.history(ofContact: second.id, LogPage(limit: 1000)).elements
+            let history = try await database.store.history(ofContact: second.id, LogPage(limit: 1000), for: .everything)
+                .elements
             #expect(history.map(\.kind) == ["registered", "assigned", "b"])
             #expect(history[1].toOperatorID == ids[0] && history[1].actor == Event.Actor(kind: "system"))
             #expect(history[2].actor == Event.Actor(kind: "api", id: "7", name: "bot"))
             #expect(history[2].data?.hasSuffix(#", "é"]}"#) == true)
-            let log = try await database.store.events(LogPage()).elements
+            let log = try await database.store.events(LogPage(), for: .everything).elements
             #expect(log.filter { $0.contactID == second.id } == history)
 
             let page = try await database.store.history(
-                ofContact: second.id, LogPage(after: history[0].position, limit: 1))
+                ofContact: second.id, LogPage(after: history[0].position, limit: 1), for: .everything)
             #expect(page.elements == [history[1]] && page.nextCursor == history[1].position)
             let error = try await #require(throws: StoreError.self) {
-                _ = try await database.store.history(ofContact: 999, LogPage())
+                _ = try await database.store.history(ofContact: 999, LogPage(), for: .everything)
             }
             guard case .contactNotFound = error else { throw error }
         }
@@ -372,7 +378,7 @@ extension TestDatabase {
         while true {
             let wasOver = isOver()
             let page = LogPage(after: read.last?.position ?? 0, limit: .random(in: 1...50, using: &generator))
-            let found = try await store.events(page).elements
+            let found = try await store.events(page, for: .everything).elements
             read += found
             if wasOver && found.isEmpty { break }
         }

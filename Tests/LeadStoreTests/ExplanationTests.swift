@@ -10,7 +10,8 @@ struct ExplanationTests {
             (0..<size).map { number in
                 Intake.Request(
                     contact: NewContact(sourceID: source.id, priority: number % 3),
-                    keys: number % 4 == 0 ? [LeadIdentity(kind: .phone, value: "+7900\(number % leads)")] : [], by: .api
+                    keys: number % 4 == 0 ? [LeadIdentity(kind: .phone, value: "+7900\(number % leads)")] : [],
+                    for: .everything, by: .api
                 )
             })
     }
@@ -21,7 +22,8 @@ struct ExplanationTests {
             var generator = SeededGenerator()
             for strategy in Strategy.allCases {
                 let (source, ids) = try await database.team([60, 50, 40, 30, 3], strategy: strategy)
-                _ = try await store.changeSource(id: source.id, SourceChange(stickyDays: 30), by: .api)
+                _ = try await store.changeSource(
+                    id: source.id, SourceChange(stickyDays: 30), for: .everything, by: .api)
                 for size in [1, 1, 3, 20, 150, 300] {
                     try await register(database, source, size, leads: 7)
                     let open: [Int] = try await database.value(
@@ -36,9 +38,11 @@ struct ExplanationTests {
                             case 1: .assign(Assignment(operatorID: ids.randomElement(using: &generator)!, force: true))
                             default: .close
                             }
-                        let changed = try await store.changeContact(id: id, ContactChange(move), by: .api)
+                        let changed = try await store.changeContact(
+                            id: id, ContactChange(move), for: .everything, by: .api)
                         if changed.status == .closed && Bool.random(using: &generator) {
-                            _ = try await store.changeContact(id: id, ContactChange(.reopen), by: .api)
+                            _ = try await store.changeContact(
+                                id: id, ContactChange(.reopen), for: .everything, by: .api)
                         }
                     }
                 }
@@ -46,8 +50,8 @@ struct ExplanationTests {
             let ids: [Int] = try await database.value("select array_agg(id order by id) from contacts")
             var rules: [DecisionRule: Int] = [:]
             for id in ids {
-                let explanation = try await store.explanation(contactID: id)
-                let contact = try await store.contact(id: id)
+                let explanation = try await store.explanation(contactID: id, for: .everything)
+                let contact = try await store.contact(id: id, for: .everything)
                 rules[explanation.rule, default: 0] += 1
                 let isByHand = explanation.rule == .manual || explanation.rule == .forced
                 #expect(explanation.isReproduced == (isByHand ? nil : true), "contact \(id)")
@@ -67,12 +71,12 @@ struct ExplanationTests {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([5])
             let contact = try await database.register(source.id)
-            let before = try await database.store.explanation(contactID: contact.id)
+            let before = try await database.store.explanation(contactID: contact.id, for: .everything)
             try await database.store.removeDecisionDetails(olderThanDays: 1)
-            #expect(try await database.store.explanation(contactID: contact.id) == before)
+            #expect(try await database.store.explanation(contactID: contact.id, for: .everything) == before)
             try await database.byHand("update decision_snapshots set taken_at = taken_at - interval '25 hours'")
             try await database.store.removeDecisionDetails(olderThanDays: 1)
-            let after = try await database.store.explanation(contactID: contact.id)
+            let after = try await database.store.explanation(contactID: contact.id, for: .everything)
             #expect(after.candidates == [] && after.isReproduced == nil)
             #expect(after.outcome == .placed(operatorID: ids[0], name: "operator"))
             #expect(after.decidedAt == before.decidedAt && after.strategy == before.strategy)
@@ -86,8 +90,8 @@ struct ExplanationTests {
             _ = try await database.register(source.id)
             let owner = try #require(contact.operator?.id)
             _ = try await database.store.changeOperator(
-                id: owner, OperatorChange(isActive: false, requeues: true), by: .api)
-            let explanation = try await database.store.explanation(contactID: contact.id)
+                id: owner, OperatorChange(isActive: false, requeues: true), for: .everything, by: .api)
+            let explanation = try await database.store.explanation(contactID: contact.id, for: .everything)
             #expect(explanation.outcome == .waiting(.allAtLimit))
             #expect(explanation.candidates.map(\.operatorID) == ids)
             #expect(explanation.candidates.first { $0.operatorID == owner }?.exclusion == .inactive)
@@ -98,10 +102,10 @@ struct ExplanationTests {
         try await TestDatabase.with { database in
             let (source, _) = try await database.team([1])
             let contact = try await database.register(source.id)
-            let guest = try await database.store.createOperator(NewOperator(name: "guest"), by: .api)
+            let guest = try await database.store.createOperator(NewOperator(name: "guest"), for: .everything, by: .api)
             let change = ContactChange(.transfer(Assignment(operatorID: guest.id)))
-            _ = try await database.store.changeContact(id: contact.id, change, by: .api)
-            let explanation = try await database.store.explanation(contactID: contact.id)
+            _ = try await database.store.changeContact(id: contact.id, change, for: .everything, by: .api)
+            let explanation = try await database.store.explanation(contactID: contact.id, for: .everything)
             #expect(explanation.candidates.map(\.weight) == [0])
             #expect(explanation.rule == .manual && explanation.isReproduced == nil)
         }
@@ -117,7 +121,7 @@ struct ExplanationTests {
                 select id, \(source.id), 'new', 'behind_queue', now() from leads
                 """)
             let failure = try await #require(throws: StoreError.self) {
-                try await database.store.explanation(contactID: 1)
+                try await database.store.explanation(contactID: 1, for: .everything)
             }
             guard case .decisionNotFound = failure else { throw failure }
         }

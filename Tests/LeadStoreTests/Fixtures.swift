@@ -9,20 +9,24 @@ extension TestDatabase {
     /// Adds operators with the given limits and a source that has all of them, with weights counting from 1.
     func team(_ maxLoads: [Int], strategy: Strategy = .weightedRandom) async throws -> (source: Source, ids: [Int]) {
         let source = try await store.createSource(
-            NewSource(name: "source \(Int.random(in: 0...Int.max))", strategy: strategy), by: .api)
+            NewSource(name: "source \(Int.random(in: 0...Int.max))", strategy: strategy), for: .everything, by: .api)
         var ids: [Int] = []
         for maxLoad in maxLoads {
-            ids.append(try await store.createOperator(NewOperator(name: "operator", maxLoad: maxLoad), by: .api).id)
+            ids.append(
+                try await store.createOperator(
+                    NewOperator(name: "operator", maxLoad: maxLoad), for: .everything, by: .api
+                ).id)
         }
         try await store.setWeights(
             sourceID: source.id, ids.enumerated().map { NewWeight(operatorID: $1, weight: $0 + 1) }, replacing: true,
-            by: .api)
+            for: .everything, by: .api)
         return (source, ids)
     }
 
     /// Registers one contact and returns it.
     func register(_ contact: NewContact, keys: [LeadIdentity] = []) async throws -> Contact {
-        try await intake.register([Intake.Request(contact: contact, keys: keys, by: .api)])[0].get().contact
+        try await intake.register([Intake.Request(contact: contact, keys: keys, for: .everything, by: .api)])[0].get()
+            .contact
     }
 
     func register(_ sourceID: Int, priority: Int = 0) async throws -> Contact {

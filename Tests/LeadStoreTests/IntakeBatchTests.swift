@@ -91,7 +91,7 @@ struct IntakeBatchTests {
                 contact.sourceEventID = "event \(Int.random(in: 0..<count / 4, using: &generator))"
             }
             contact.message = "message \(number)"
-            return Intake.Request(contact: contact, keys: identities, by: .api)
+            return Intake.Request(contact: contact, keys: identities, for: .everything, by: .api)
         }
     }
 
@@ -111,15 +111,18 @@ struct IntakeBatchTests {
                 let source = try await database.store.createSource(
                     NewSource(
                         name: "source \(sources.count)", strategy: strategy,
-                        stickyDays: Bool.random(using: &generator) ? 30 : 0), by: .api)
+                        stickyDays: Bool.random(using: &generator) ? 30 : 0), for: .everything, by: .api)
                 var ids: [Int] = []
                 for limit in limits {
                     ids.append(
-                        try await database.store.createOperator(NewOperator(name: "operator", maxLoad: limit), by: .api)
-                            .id)
+                        try await database.store.createOperator(
+                            NewOperator(name: "operator", maxLoad: limit), for: .everything, by: .api
+                        )
+                        .id)
                 }
                 let weights = ids.map { NewWeight(operatorID: $0, weight: Int.random(in: 1...5, using: &generator)) }
-                try await database.store.setWeights(sourceID: source.id, weights, replacing: true, by: .api)
+                try await database.store.setWeights(
+                    sourceID: source.id, weights, replacing: true, for: .everything, by: .api)
                 sources.append(source.id)
             }
             let intake = Intake(store: database.store, .init(lanes: 1, batchLimit: batchLimit))
@@ -208,12 +211,13 @@ struct IntakeBatchTests {
     @Test func `places that two sources share go to both in turn when all arrive together`() async throws {
         try await TestDatabase.with { database in
             let (first, ids) = try await database.team([20])
-            let second = try await database.store.createSource(NewSource(name: "second"), by: .api)
+            let second = try await database.store.createSource(NewSource(name: "second"), for: .everything, by: .api)
             try await database.store.setWeights(
-                sourceID: second.id, [NewWeight(operatorID: ids[0])], replacing: true, by: .api)
+                sourceID: second.id, [NewWeight(operatorID: ids[0])], replacing: true, for: .everything, by: .api)
             let requests = (0..<40).map { number in
                 Intake.Request(
-                    contact: NewContact(sourceID: number % 2 == 0 ? second.id : first.id), keys: [], by: .api)
+                    contact: NewContact(sourceID: number % 2 == 0 ? second.id : first.id), keys: [], for: .everything,
+                    by: .api)
             }
             let placed = await database.intake.register(requests).map { try? $0.get().contact }.compactMap { $0 }
                 .filter { $0.operator != nil }

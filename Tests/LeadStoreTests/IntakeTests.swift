@@ -22,15 +22,17 @@ struct IntakeTests {
     @Test func `registering and closing at once strands nobody and never deadlocks`() async throws {
         try await TestDatabase.with { database in
             let (first, ids) = try await database.team(Array(repeating: 2, count: 4))
-            let second = try await database.store.createSource(NewSource(name: "second"), by: .api)
+            let second = try await database.store.createSource(NewSource(name: "second"), for: .everything, by: .api)
             try await database.store.setWeights(
-                sourceID: second.id, ids.reversed().map { NewWeight(operatorID: $0) }, replacing: true, by: .api)
+                sourceID: second.id, ids.reversed().map { NewWeight(operatorID: $0) }, replacing: true,
+                for: .everything, by: .api)
             try await withThrowingTaskGroup { group in
                 for number in 0..<300 {
                     group.addTask {
                         let contact = try await database.register(number % 2 == 0 ? first.id : second.id)
                         if number % 3 != 0 {
-                            _ = try await database.store.changeContact(id: contact.id, ContactChange(.close), by: .api)
+                            _ = try await database.store.changeContact(
+                                id: contact.id, ContactChange(.close), for: .everything, by: .api)
                         }
                     }
                 }
@@ -52,7 +54,8 @@ struct IntakeTests {
                     for _ in 0..<120 {
                         let contact = try await database.register(source.id)
                         if contact.id % 2 == 0 {
-                            _ = try await database.store.changeContact(id: contact.id, ContactChange(.close), by: .api)
+                            _ = try await database.store.changeContact(
+                                id: contact.id, ContactChange(.close), for: .everything, by: .api)
                         }
                     }
                 }
@@ -61,14 +64,15 @@ struct IntakeTests {
                         let weights = ids.enumerated().filter { (round + $0.offset) % 3 != 0 }
                         try await database.store.setWeights(
                             sourceID: source.id, weights.map { NewWeight(operatorID: $0.element) }, replacing: true,
-                            by: .api)
+                            for: .everything, by: .api)
                     }
                 }
                 group.addTask {
                     for round in 0..<40 {
                         let change = OperatorChange(
                             isActive: round % 2 == 1, maxLoad: 1 + round % 30, requeues: round % 4 == 0)
-                        _ = try await database.store.changeOperator(id: ids[round % 3], change, by: .api)
+                        _ = try await database.store.changeOperator(
+                            id: ids[round % 3], change, for: .everything, by: .api)
                     }
                 }
                 try await group.waitForAll()
@@ -82,7 +86,7 @@ struct IntakeTests {
         try await TestDatabase.with { database in
             let (source, _) = try await database.team([10])
             func request(_ keys: [LeadIdentity]) -> Intake.Request {
-                Intake.Request(contact: NewContact(sourceID: source.id), keys: keys, by: .api)
+                Intake.Request(contact: NewContact(sourceID: source.id), keys: keys, for: .everything, by: .api)
             }
             let first = LeadIdentity(kind: .externalID, value: "first")
             let phone = LeadIdentity(kind: .phone, value: "+79001234567")
@@ -93,7 +97,7 @@ struct IntakeTests {
             ]).map { try $0.get().contact }
             #expect(contacts[0].lead.id == known.lead.id)
             #expect(contacts[1].lead.id != known.lead.id)
-            #expect(try await database.store.possibleDuplicates(Page()).elements.count == 1)
+            #expect(try await database.store.possibleDuplicates(Page(), for: .everything).elements.count == 1)
         }
     }
 
@@ -101,7 +105,9 @@ struct IntakeTests {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([2])
             let outcomes = await database.intake.register(
-                (1...3).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: [], by: .api) })
+                (1...3).map { _ in
+                    Intake.Request(contact: NewContact(sourceID: source.id), keys: [], for: .everything, by: .api)
+                })
             let contacts = try outcomes.map { try $0.get().contact }
             #expect(contacts.map(\.operator?.id) == [ids[0], ids[0], nil])
             #expect(contacts.map(\.id).sorted() == contacts.map(\.id))
@@ -113,8 +119,8 @@ struct IntakeTests {
             let (source, _) = try await database.team([5])
             let key = LeadIdentity(kind: .phone, value: "+79001234567")
             let outcomes = await database.intake.register([
-                Intake.Request(contact: NewContact(sourceID: 999), keys: [key], by: .api),
-                Intake.Request(contact: NewContact(sourceID: source.id), keys: [], by: .api),
+                Intake.Request(contact: NewContact(sourceID: 999), keys: [key], for: .everything, by: .api),
+                Intake.Request(contact: NewContact(sourceID: source.id), keys: [], for: .everything, by: .api),
             ])
             guard case .failure(.sourceNotFound) = outcomes[0] else {
                 Issue.record("an unknown source was accepted")
@@ -134,13 +140,16 @@ struct IntakeTests {
                 return try await group.reduce(into: Set()) { $0.insert($1) }
             }
             #expect(ids.count == 1)
-            let again = try await database.intake.register([Intake.Request(contact: contact, keys: [], by: .api)])[0]
-                .get()
+            let again = try await database.intake.register([
+                Intake.Request(contact: contact, keys: [], for: .everything, by: .api)
+            ])[0]
+            .get()
             #expect(again.isRepetition && ids.contains(again.contact.id))
             let twice = await database.intake.register(
                 Array(
                     repeating: Intake.Request(
-                        contact: NewContact(sourceID: source.id, sourceEventID: "event 2"), keys: [], by: .api),
+                        contact: NewContact(sourceID: source.id, sourceEventID: "event 2"), keys: [], for: .everything,
+                        by: .api),
                     count: 2))
             #expect(try twice[0].get().contact.id == twice[1].get().contact.id)
             #expect(try await database.drift() == 0)
@@ -154,7 +163,8 @@ struct IntakeTests {
             try await withThrowingTaskGroup { group in
                 for _ in 1...20 {
                     group.addTask {
-                        _ = try await database.store.changeContact(id: contact.id, ContactChange(.close), by: .api)
+                        _ = try await database.store.changeContact(
+                            id: contact.id, ContactChange(.close), for: .everything, by: .api)
                     }
                 }
                 try await group.waitForAll()
@@ -169,7 +179,9 @@ struct IntakeTests {
             let (source, _) = try await database.team([5])
             let outcomes = await database.intake.register(
                 ["\u{e9}", "e\u{301}"].map {
-                    Intake.Request(contact: NewContact(sourceID: source.id, sourceEventID: $0), keys: [], by: .api)
+                    Intake.Request(
+                        contact: NewContact(sourceID: source.id, sourceEventID: $0), keys: [], for: .everything,
+                        by: .api)
                 })
             #expect(try outcomes[0].get().contact.id != outcomes[1].get().contact.id)
         }

@@ -12,7 +12,7 @@ struct LargePoolTests {
         var contacts: [Contact] = []
         for start in stride(from: 0, to: count, by: once) {
             let requests = (start..<min(start + once, count)).map { _ in
-                Intake.Request(contact: NewContact(sourceID: source.id), keys: [], by: .api)
+                Intake.Request(contact: NewContact(sourceID: source.id), keys: [], for: .everything, by: .api)
             }
             contacts += try await intake.register(requests).map { try $0.get().contact }
         }
@@ -43,7 +43,7 @@ struct LargePoolTests {
                 "select max(cardinality(operator_ids)) from decision_snapshots where total_weight is not null")
             #expect(locked < 120)
             for contact in contacts.shuffled().prefix(100) {
-                let explanation = try await database.store.explanation(contactID: contact.id)
+                let explanation = try await database.store.explanation(contactID: contact.id, for: .everything)
                 #expect(explanation.isReproduced == true)
                 #expect(explanation.poolWeight == (explanation.candidates.count == 120 ? nil : 7260))
                 guard case .placed(let operatorID, let name) = explanation.outcome else {
@@ -82,14 +82,15 @@ struct LargePoolTests {
             _ = try await register(intake, source, 80)
             #expect(try await drawnSnapshots(database) == 1)
             for id in ids where !kept.contains(id) {
-                _ = try await store.changeOperator(id: id, OperatorChange(isActive: false), by: .api)
+                _ = try await store.changeOperator(id: id, OperatorChange(isActive: false), for: .everything, by: .api)
             }
             let present = try await register(intake, source, 200)
             #expect(present.allSatisfy { kept.contains($0.operator?.id ?? 0) })
-            _ = try await store.changeOperator(id: ids[99], OperatorChange(isActive: true), by: .api)
+            _ = try await store.changeOperator(id: ids[99], OperatorChange(isActive: true), for: .everything, by: .api)
             try await store.setWeights(
                 sourceID: source.id,
-                ids.map { NewWeight(operatorID: $0, weight: $0 == ids[99] ? 1_000_000 : 1) }, replacing: true, by: .api)
+                ids.map { NewWeight(operatorID: $0, weight: $0 == ids[99] ? 1_000_000 : 1) }, replacing: true,
+                for: .everything, by: .api)
             let heavy = try await register(intake, source, 100)
             #expect(heavy.filter { $0.operator?.id == ids[99] }.count > 90)
             #expect(try await drawnSnapshots(database) > 4)
@@ -104,16 +105,17 @@ struct LargePoolTests {
             #expect(try await drawnSnapshots(database) == 1)
             let known = Intake.Request(
                 contact: NewContact(sourceID: source.id), keys: [LeadIdentity(kind: .externalID, value: "returning")],
-                by: .api)
+                for: .everything, by: .api)
             let first = try await intake.register([known])[0].get().contact
             #expect(try await drawnSnapshots(database) == 2)
 
-            _ = try await database.store.changeSource(id: source.id, SourceChange(stickyDays: 30), by: .api)
+            _ = try await database.store.changeSource(
+                id: source.id, SourceChange(stickyDays: 30), for: .everything, by: .api)
             for _ in 1...5 {
                 #expect(try await intake.register([known])[0].get().contact.operator?.id == first.operator?.id)
             }
             _ = try await database.store.changeSource(
-                id: source.id, SourceChange(strategy: .leastLoaded, stickyDays: 0), by: .api)
+                id: source.id, SourceChange(strategy: .leastLoaded, stickyDays: 0), for: .everything, by: .api)
             let contacts = try await register(intake, source, 80, at: 10)
             #expect(try await drawnSnapshots(database) == 2)
             // 86 are there already; 80 more do not lift the least loaded of 80 operators above 3.
@@ -135,7 +137,7 @@ struct LargePoolTests {
                 """)
             let waiting: Int = try await database.value("select id from contacts where status = 'new'")
             let newcomer = try #require(try await register(intake, source, 1).first)
-            let served = try await database.store.contact(id: waiting)
+            let served = try await database.store.contact(id: waiting, for: .everything)
             #expect(served.status == .active && ids.contains(served.operator?.id ?? 0))
             #expect(newcomer.status == .active)
             let order: [Int] = try await database.value(
@@ -155,7 +157,7 @@ struct LargePoolTests {
                             for contact in try await register(intake, source, 20, at: 20)
                             where contact.status == .active && contact.id % 4 != 0 {
                                 _ = try await database.store.changeContact(
-                                    id: contact.id, ContactChange(.close), by: .api)
+                                    id: contact.id, ContactChange(.close), for: .everything, by: .api)
                             }
                         }
                     }
@@ -163,7 +165,8 @@ struct LargePoolTests {
                 group.addTask {
                     for round in 0..<30 {
                         let change = OperatorChange(isActive: round % 2 == 1, maxLoad: 7 + round % 3)
-                        _ = try await database.store.changeOperator(id: ids[round / 2 % 90], change, by: .api)
+                        _ = try await database.store.changeOperator(
+                            id: ids[round / 2 % 90], change, for: .everything, by: .api)
                     }
                 }
                 try await group.waitForAll()

@@ -26,7 +26,7 @@ struct LeadChangeTests {
 
     @discardableResult
     private func change(_ database: TestDatabase, _ id: Int, _ change: LeadChange) async throws -> LeadWithContacts {
-        try await database.store.changeLead(id: id, change, by: .api, keys: Self.keys)
+        try await database.store.changeLead(id: id, change, for: .everything, by: .api, keys: Self.keys)
     }
 
     private func identities(_ database: TestDatabase, of id: Int) async throws -> [String] {
@@ -87,12 +87,12 @@ struct LeadChangeTests {
             let id = try await register(database, source.id, phone: "2", name: "Anna").lead.id
             do throws(StoreError) {
                 _ = try await database.store.changeLead(
-                    id: id, LeadChange(name: "B", phone: "1"), by: .api, keys: Self.keys)
+                    id: id, LeadChange(name: "B", phone: "1"), for: .everything, by: .api, keys: Self.keys)
                 Issue.record("the key was taken twice")
             } catch {
                 guard case .leadKeyTaken(leadID: owner) = error else { throw error }
             }
-            #expect(try await database.store.lead(id: id).lead.name == "Anna")
+            #expect(try await database.store.lead(id: id, for: .everything).lead.name == "Anna")
             // What two show and one is recognised by stays with that one when the other shows it no more.
             try await database.byHand("update leads set phone = '1' where id = \(id)")
             try await change(database, id, LeadChange(phone: ""))
@@ -109,25 +109,28 @@ struct LeadChangeTests {
             let waiting = try await register(database, source.id, phone: "1")
             let third = try await register(database, source.id, externalID: "z", phone: "1").lead.id
             _ = try await register(database, source.id, externalID: "x", phone: "1")
-            #expect(try await store.possibleDuplicates(Page()).elements.map(\.lead.id) == [merged, survivor])
+            #expect(
+                try await store.possibleDuplicates(Page(), for: .everything).elements.map(\.lead.id) == [
+                    merged, survivor,
+                ])
 
-            let lead = try await store.mergeLead(id: merged, into: survivor, by: .api)
+            let lead = try await store.mergeLead(id: merged, into: survivor, for: .everything, by: .api)
             #expect(lead.lead.id == survivor && lead.lead.contactCount == 4 && lead.contacts.count == 4)
             #expect(lead.lead.externalID == "x" && lead.lead.phone == "1" && lead.lead.name == "Anna")
             #expect(try await identities(database, of: survivor) == ["1", "x", "y"])
-            #expect(try await store.lead(id: merged) == lead)
-            #expect(try await store.lead(LeadIdentity(kind: .externalID, value: "y")) == lead)
-            #expect(try await store.contacts(ofLead: merged, Page()).elements == lead.contacts)
+            #expect(try await store.lead(id: merged, for: .everything) == lead)
+            #expect(try await store.lead(LeadIdentity(kind: .externalID, value: "y"), for: .everything) == lead)
+            #expect(try await store.contacts(ofLead: merged, Page(), for: .everything).elements == lead.contacts)
             var filter = ContactFilter()
             filter.leadID = merged
-            #expect(try await store.contacts(filter, Page()).elements == lead.contacts)
-            #expect(try await store.leads(Page()).elements.map(\.lead.id) == [survivor, third])
-            let pairs = try await store.possibleDuplicates(Page()).elements
+            #expect(try await store.contacts(filter, Page(), for: .everything).elements == lead.contacts)
+            #expect(try await store.leads(Page(), for: .everything).elements.map(\.lead.id) == [survivor, third])
+            let pairs = try await store.possibleDuplicates(Page(), for: .everything).elements
             #expect(pairs.map { [$0.lead.id, $0.otherLead.id] } == [[survivor, third]])
             #expect(pairs[0].kind == .phone)
 
             // The contacts are the same to those who work on them.
-            let contact = try await store.contact(id: waiting.id)
+            let contact = try await store.contact(id: waiting.id, for: .everything)
             #expect(contact.status == .new && contact.version == waiting.version && contact.lead.id == survivor)
             #expect(try await database.load(of: ids[0]) == 2)
             #expect(try await register(database, source.id, phone: "1").lead.id == survivor)
@@ -144,20 +147,22 @@ struct LeadChangeTests {
             let (source, _) = try await database.team([10])
             var ids: [Int] = []
             for _ in 1...5 { ids.append(try await database.register(source.id).lead.id) }
-            _ = try await store.mergeLead(id: ids[0], into: ids[1], by: .api)
-            _ = try await store.mergeLead(id: ids[1], into: ids[2], by: .api)
+            _ = try await store.mergeLead(id: ids[0], into: ids[1], for: .everything, by: .api)
+            _ = try await store.mergeLead(id: ids[1], into: ids[2], for: .everything, by: .api)
             // Both stand for others by now.
-            _ = try await store.mergeLead(id: ids[3], into: ids[0], by: .api)
-            _ = try await store.mergeLead(id: ids[1], into: ids[4], by: .api)
+            _ = try await store.mergeLead(id: ids[3], into: ids[0], for: .everything, by: .api)
+            _ = try await store.mergeLead(id: ids[1], into: ids[4], for: .everything, by: .api)
             let pointed: [Int] = try await database.value(
                 "select array_agg(merged_into order by id) from leads where merged_into is not null")
             #expect(pointed == Array(repeating: ids[4], count: 4))
             let before: Int = try await database.value("select count(*) from events where kind = 'lead_merged'")
-            let lead = try await store.mergeLead(id: ids[2], into: ids[3], by: .api)
+            let lead = try await store.mergeLead(id: ids[2], into: ids[3], for: .everything, by: .api)
             #expect(lead.lead.id == ids[4] && lead.lead.contactCount == 5)
             #expect(try await database.value("select count(*) from events where kind = 'lead_merged'") == before)
             for missing in [(ids[0], 999_999), (999_999, ids[0])] {
-                await #expect { try await store.mergeLead(id: missing.0, into: missing.1, by: .api) } throws: {
+                await #expect {
+                    try await store.mergeLead(id: missing.0, into: missing.1, for: .everything, by: .api)
+                } throws: {
                     if case .leadNotFound? = $0 as? StoreError { true } else { false }
                 }
             }
@@ -177,7 +182,7 @@ struct LeadChangeTests {
                 insert into contacts (lead_id, source_id, operator_id, status, assigned_at, first_assigned_at)
                 select \(merged), \(source.id), \(ids[0]), 'active', now(), now() from generate_series(1, 12345);
                 """)
-            let lead = try await database.store.mergeLead(id: merged, into: survivor, by: .api)
+            let lead = try await database.store.mergeLead(id: merged, into: survivor, for: .everything, by: .api)
             #expect(lead.lead.contactCount == 12347 && lead.contacts.count == LeadWithContacts.contactsById)
             #expect(try await identities(database, of: survivor).count == 3002)
             #expect(try await database.load(of: ids[0]) == 12347)
@@ -206,15 +211,23 @@ struct LeadChangeTests {
                                 email: number % 4 == 0 ? "\(round).\(number)@" : nil)
                         }
                     }
-                    group.addTask { _ = try await store.mergeLead(id: ids[0], into: ids[1], by: .api) }
-                    group.addTask { _ = try await store.mergeLead(id: ids[1], into: ids[0], by: .api) }
-                    group.addTask { _ = try await store.mergeLead(id: ids[2], into: ids[round % 2], by: .api) }
+                    group.addTask {
+                        _ = try await store.mergeLead(id: ids[0], into: ids[1], for: .everything, by: .api)
+                    }
+                    group.addTask {
+                        _ = try await store.mergeLead(id: ids[1], into: ids[0], for: .everything, by: .api)
+                    }
+                    group.addTask {
+                        _ = try await store.mergeLead(id: ids[2], into: ids[round % 2], for: .everything, by: .api)
+                    }
                     group.addTask { try await change(database, ids[0], LeadChange(externalID: "\(round)")) }
                     group.addTask {
-                        for contact in try await store.leads(Page(limit: 3, order: .descending)).elements.flatMap(
-                            \.contacts)
+                        for contact in try await store.leads(Page(limit: 3, order: .descending), for: .everything)
+                            .elements.flatMap(
+                                \.contacts)
                         {
-                            _ = try await store.changeContact(id: contact.id, ContactChange(.close), by: .api)
+                            _ = try await store.changeContact(
+                                id: contact.id, ContactChange(.close), for: .everything, by: .api)
                         }
                     }
                     try await group.waitForAll()
@@ -247,7 +260,10 @@ struct LeadChangeTests {
                     """)
                 try await withThrowingTaskGroup { [ids] group in
                     for (merged, survivor) in [(0, 1), (2, 3), (4, 5), (1, 2), (5, 0)] {
-                        group.addTask { _ = try await store.mergeLead(id: ids[merged], into: ids[survivor], by: .api) }
+                        group.addTask {
+                            _ = try await store.mergeLead(
+                                id: ids[merged], into: ids[survivor], for: .everything, by: .api)
+                        }
                     }
                     try await group.waitForAll()
                 }
@@ -305,12 +321,13 @@ struct LeadChangeTests {
             // As a registration of others that is about to place the one who waits.
             try await beside(
                 database, holding: "select from contacts where id = \(waiting.id) for update",
-                { [ids] in _ = try await store.mergeLead(id: waiting.lead.id, into: ids[1], by: .api) },
+                { [ids] in _ = try await store.mergeLead(id: waiting.lead.id, into: ids[1], for: .everything, by: .api)
+                },
                 then: """
                     insert into possible_duplicates (lead_id, other_lead_id, kind)
                     values (\(ids[2]), \(ids[3]), 'phone')
                     """)
-            let pairs = try await store.possibleDuplicates(Page()).elements
+            let pairs = try await store.possibleDuplicates(Page(), for: .everything).elements
             #expect(Set(pairs.map { [$0.lead.id, $0.otherLead.id] }) == [[ids[0], ids[1]], [ids[2], ids[3]]])
             #expect(try await unsound(database) == [])
         }
@@ -337,7 +354,7 @@ struct LeadChangeTests {
             let key = Locks.number(for: LeadIdentity(kind: .phone, value: "1"))
             let registration = try await Connection.open(database.connectionConfiguration)
             try await registration.runScript("begin; select pg_advisory_xact_lock(\(key))")
-            async let done = store.mergeLead(id: merged, into: survivor, by: .api)
+            async let done = store.mergeLead(id: merged, into: survivor, for: .everything, by: .api)
             #expect(try await eventually { try await database.somebodyWaits() })
             try await beside(
                 database, holding: "lock table lead_identities in access exclusive mode",

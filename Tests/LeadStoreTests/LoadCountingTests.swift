@@ -103,13 +103,16 @@ struct LoadCountingTests {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([5])
             for _ in 1...5 { _ = try await database.register(source.id) }
-            _ = try await database.store.changeOperator(id: ids[0], OperatorChange(maxLoad: 3), by: .api)
+            _ = try await database.store.changeOperator(
+                id: ids[0], OperatorChange(maxLoad: 3), for: .everything, by: .api)
             #expect(try await database.load(of: ids[0]) == 5)
             #expect(try await database.register(source.id).status == .new)
-            _ = try await database.store.changeContact(id: 1, ContactChange(.close), by: .api)
+            _ = try await database.store.changeContact(id: 1, ContactChange(.close), for: .everything, by: .api)
             #expect(try await database.load(of: ids[0]) == 4)
             #expect(try await database.strandsNobody())
-            for id in 2...3 { _ = try await database.store.changeContact(id: id, ContactChange(.close), by: .api) }
+            for id in 2...3 {
+                _ = try await database.store.changeContact(id: id, ContactChange(.close), for: .everything, by: .api)
+            }
             // Two left of five, the limit is three: the one that waited has the free place.
             #expect(try await database.load(of: ids[0]) == 3)
             #expect(try await database.drift() == 0)

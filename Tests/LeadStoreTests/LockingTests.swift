@@ -74,7 +74,8 @@ struct LockingTests {
     @Test func `weights set while a registration waits for the source are the weights it sees`() async throws {
         try await TestDatabase.with { database in
             let (_, ids) = try await database.team([1])
-            let source = try await database.store.createSource(NewSource(name: "without operators"), by: .api)
+            let source = try await database.store.createSource(
+                NewSource(name: "without operators"), for: .everything, by: .api)
             let contact = try await register(
                 database, source.id,
                 behind: [
@@ -90,7 +91,8 @@ struct LockingTests {
             let (source, _) = try await database.team([1])
             let missing = [NewWeight(operatorID: 999)]
             _ = try await #require(throws: StoreError.self) {
-                try await database.store.setWeights(sourceID: source.id, missing, replacing: true, by: .api)
+                try await database.store.setWeights(
+                    sourceID: source.id, missing, replacing: true, for: .everything, by: .api)
             }
             #expect(try await database.register(source.id).status == .active)
         }

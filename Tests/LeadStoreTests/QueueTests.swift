@@ -20,7 +20,8 @@ struct QueueTests {
             #expect(try await waiting(database) == [high.id, low.id, later.id])
             for expected in [high, low, later] {
                 let active: Int = try await database.value("select id from contacts where status = 'active'")
-                _ = try await database.store.changeContact(id: active, ContactChange(.close), by: .api)
+                _ = try await database.store.changeContact(
+                    id: active, ContactChange(.close), for: .everything, by: .api)
                 let next: Int = try await database.value("select id from contacts where status = 'active'")
                 #expect(next == expected.id)
             }
@@ -31,15 +32,16 @@ struct QueueTests {
     @Test func `one operator of two sources takes whoever waited longest`() async throws {
         try await TestDatabase.with { database in
             let (first, ids) = try await database.team([1])
-            let second = try await database.store.createSource(NewSource(name: "second"), by: .api)
+            let second = try await database.store.createSource(NewSource(name: "second"), for: .everything, by: .api)
             try await database.store.setWeights(
-                sourceID: second.id, [NewWeight(operatorID: ids[0])], replacing: true, by: .api)
+                sourceID: second.id, [NewWeight(operatorID: ids[0])], replacing: true, for: .everything, by: .api)
             _ = try await database.register(first.id)
             let order = [
                 try await database.register(second.id), try await database.register(first.id),
                 try await database.register(second.id),
             ]
-            _ = try await database.store.changeOperator(id: ids[0], OperatorChange(maxLoad: 3), by: .api)
+            _ = try await database.store.changeOperator(
+                id: ids[0], OperatorChange(maxLoad: 3), for: .everything, by: .api)
             #expect(try await waiting(database) == [order[2].id])
         }
     }
@@ -48,9 +50,12 @@ struct QueueTests {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([1])
             _ = await database.intake.register(
-                (0...1200).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: [], by: .api) })
+                (0...1200).map { _ in
+                    Intake.Request(contact: NewContact(sourceID: source.id), keys: [], for: .everything, by: .api)
+                })
             #expect(try await waiting(database).count == 1200)
-            _ = try await database.store.changeOperator(id: ids[0], OperatorChange(maxLoad: 1_000_000), by: .api)
+            _ = try await database.store.changeOperator(
+                id: ids[0], OperatorChange(maxLoad: 1_000_000), for: .everything, by: .api)
             #expect(try await eventually { try await waiting(database) == [] })
             let inversions: Int = try await database.value(
                 """
@@ -67,7 +72,9 @@ struct QueueTests {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([1])
             _ = await database.intake.register(
-                (0...150).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: [], by: .api) })
+                (0...150).map { _ in
+                    Intake.Request(contact: NewContact(sourceID: source.id), keys: [], for: .everything, by: .api)
+                })
             // As if an instance had died between raising the limit and draining the queue.
             try await database.byHand("update operator_loads set max_load = 120 where operator_id = \(ids[0])")
             let newcomer = try await database.register(source.id)
@@ -93,21 +100,25 @@ struct QueueTests {
     @Test func `the reason shown is the engine's, whatever changes meanwhile`() async throws {
         try await TestDatabase.with { database in
             let store = database.store
-            let source = try await store.createSource(NewSource(name: "source"), by: .api)
+            let source = try await store.createSource(NewSource(name: "source"), for: .everything, by: .api)
             let contact = try await database.register(source.id)
-            func reason() async throws -> WaitingReason? { try await store.contact(id: contact.id).waitingReason }
+            func reason() async throws -> WaitingReason? {
+                try await store.contact(id: contact.id, for: .everything).waitingReason
+            }
             #expect(contact.waitingReason == .noOperators)
-            let person = try await store.createOperator(NewOperator(name: "a", isActive: false, maxLoad: 1), by: .api)
+            let person = try await store.createOperator(
+                NewOperator(name: "a", isActive: false, maxLoad: 1), for: .everything, by: .api)
             try await store.setWeights(
-                sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: true, by: .api)
+                sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: true, for: .everything, by: .api)
             let second = try await database.register(source.id)
             #expect(second.waitingReason == .allInactive)
             #expect(try await reason() == .allInactive)
-            _ = try await store.changeOperator(id: person.id, OperatorChange(isActive: true), by: .api)
+            _ = try await store.changeOperator(
+                id: person.id, OperatorChange(isActive: true), for: .everything, by: .api)
             #expect(try await reason() == nil)
-            #expect(try await store.contact(id: second.id).waitingReason == .allAtLimit)
-            try await store.setWeights(sourceID: source.id, [], replacing: true, by: .api)
-            #expect(try await store.contact(id: second.id).waitingReason == .noOperators)
+            #expect(try await store.contact(id: second.id, for: .everything).waitingReason == .allAtLimit)
+            try await store.setWeights(sourceID: source.id, [], replacing: true, for: .everything, by: .api)
+            #expect(try await store.contact(id: second.id, for: .everything).waitingReason == .noOperators)
         }
     }
 
@@ -117,10 +128,11 @@ struct QueueTests {
             var contacts: [Contact] = []
             for _ in 1...4 { contacts.append(try await database.register(source.id)) }
             _ = try await database.store.changeOperator(
-                id: ids[0], OperatorChange(isActive: false, requeues: true), by: .api)
+                id: ids[0], OperatorChange(isActive: false, requeues: true), for: .everything, by: .api)
             #expect(try await database.load(of: ids[0]) == 0)
             #expect(try await waiting(database) == contacts.filter { $0.operator?.id == ids[0] }.map(\.id))
-            _ = try await database.store.changeOperator(id: ids[1], OperatorChange(maxLoad: 2), by: .api)
+            _ = try await database.store.changeOperator(
+                id: ids[1], OperatorChange(maxLoad: 2), for: .everything, by: .api)
             #expect(try await waiting(database).count == 2)
             #expect(try await database.drift() == 0)
         }

@@ -48,7 +48,7 @@ struct ReconcilerTests {
         try await busy { database, _, _ in
             #expect(try await found(database) == [:])
             try await database.store.foldTallies()
-            _ = try await database.store.changeContact(id: 1, ContactChange(.close), by: .api)
+            _ = try await database.store.changeContact(id: 1, ContactChange(.close), for: .everything, by: .api)
             let results = try await Reconciler(database.connectionConfiguration).check()
             #expect(results.allSatisfy { $0.findings == 0 && $0.details == [] })
             let lookedAt = Dictionary(uniqueKeysWithValues: results.map { ($0.subject, $0.lookedAt) })
@@ -197,7 +197,7 @@ struct ReconcilerTests {
                 "select array_agg(id) from contacts where status = 'active' and operator_id = \(ids[1])",
                 as: [Int].self
             ).prefix(2) {
-                _ = try await database.store.changeContact(id: id, ContactChange(.close), by: .api)
+                _ = try await database.store.changeContact(id: id, ContactChange(.close), for: .everything, by: .api)
             }
             #expect(try await found(database) == [:])
         }
@@ -210,7 +210,7 @@ struct ReconcilerTests {
             func listed() async throws -> Int {
                 var filter = ContactFilter()
                 filter.createdFrom = Timestamp(microseconds: 0)
-                return try await database.store.contacts(filter, Page()).elements.count
+                return try await database.store.contacts(filter, Page(), for: .everything).elements.count
             }
             try await database.store.foldTallies()
             #expect(try await listed() == 8)
@@ -364,7 +364,9 @@ struct ReconcilerTests {
     @Test func `a queue that is being drained is waited for`() async throws {
         try await busy { database, source, ids in
             _ = await database.intake.register(
-                (0..<60).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: [], by: .api) })
+                (0..<60).map { _ in
+                    Intake.Request(contact: NewContact(sourceID: source.id), keys: [], for: .everything, by: .api)
+                })
             try await database.byHand("update operator_loads set max_load = 100 where operator_id = \(ids[0])")
             async let drained: Void = {
                 for _ in 1...8 {
@@ -446,7 +448,7 @@ struct ReconcilerTests {
                                 NewContact(sourceID: source.id, leadExternalID: key.value), keys: [key])
                             if number.isMultiple(of: 3) {
                                 _ = try await database.store.changeContact(
-                                    id: contact.id, ContactChange(.close), by: .api)
+                                    id: contact.id, ContactChange(.close), for: .everything, by: .api)
                             }
                         }
                     }

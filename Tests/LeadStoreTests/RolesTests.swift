@@ -57,52 +57,62 @@ import Testing
 
     @Test func `leads_app can do all the product does`() async throws {
         try await withStore { database, store in
-            let source = try await store.createSource(NewSource(name: "source"), by: .api)
-            let person = try await store.createOperator(NewOperator(name: "a", maxLoad: 1), by: .api)
+            let source = try await store.createSource(NewSource(name: "source"), for: .everything, by: .api)
+            let person = try await store.createOperator(NewOperator(name: "a", maxLoad: 1), for: .everything, by: .api)
             try await store.setWeights(
-                sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: true, by: .api)
+                sourceID: source.id, [NewWeight(operatorID: person.id)], replacing: true, for: .everything, by: .api)
             let intake = Intake(store: store)
             for name in ["a", "b"] {
                 let contact = NewContact(sourceID: source.id, leadName: name, sourceEventID: name)
                 let key = LeadIdentity(kind: .phone, value: "+79001234567")
-                _ = try await intake.register([Intake.Request(contact: contact, keys: [key], by: .api)])[0].get()
+                _ = try await intake.register([
+                    Intake.Request(contact: contact, keys: [key], for: .everything, by: .api)
+                ])[0].get()
             }
-            _ = try await store.changeContact(id: 1, ContactChange(.close), by: .api)
-            _ = try await store.changeContact(id: 1, ContactChange(.reopen), by: .api)
-            let other = try await store.createOperator(NewOperator(name: "other"), by: .api)
+            _ = try await store.changeContact(id: 1, ContactChange(.close), for: .everything, by: .api)
+            _ = try await store.changeContact(id: 1, ContactChange(.reopen), for: .everything, by: .api)
+            let other = try await store.createOperator(NewOperator(name: "other"), for: .everything, by: .api)
             let assignment = Assignment(operatorID: other.id)
             _ = try await store.changeContact(
-                id: 1, ContactChange(.assign(assignment), priority: 3, message: "m"), by: .api)
+                id: 1, ContactChange(.assign(assignment), priority: 3, message: "m"), for: .everything, by: .api)
             _ = try await store.changeContact(
-                id: 1, ContactChange(.transfer(Assignment(operatorID: person.id, force: true))), by: .api)
-            _ = try await store.changeContact(id: 1, ContactChange(.release(reason: "r")), by: .api)
+                id: 1, ContactChange(.transfer(Assignment(operatorID: person.id, force: true))), for: .everything,
+                by: .api)
+            _ = try await store.changeContact(id: 1, ContactChange(.release(reason: "r")), for: .everything, by: .api)
             for strategy in [Strategy.smoothWeighted, .roundRobin, .leastLoaded] {
                 _ = try await store.changeSource(
-                    id: source.id, SourceChange(strategy: strategy, stickyDays: 1), by: .api)
-                _ = try await store.changeOperator(id: person.id, OperatorChange(maxLoad: 3), by: .api)
+                    id: source.id, SourceChange(strategy: strategy, stickyDays: 1), for: .everything, by: .api)
+                _ = try await store.changeOperator(
+                    id: person.id, OperatorChange(maxLoad: 3), for: .everything, by: .api)
                 let key = LeadIdentity(kind: .phone, value: "+79001234567")
                 let contact = NewContact(sourceID: source.id)
-                _ = try await intake.register([Intake.Request(contact: contact, keys: [key], by: .api)])[0].get()
+                _ = try await intake.register([
+                    Intake.Request(contact: contact, keys: [key], for: .everything, by: .api)
+                ])[0].get()
             }
             _ = try await store.changeOperator(
-                id: person.id, OperatorChange(name: "b", isActive: false, maxLoad: 5, requeues: true), by: .api)
-            _ = try await store.changeSource(id: source.id, SourceChange(description: "d"), by: .api)
-            try await store.setWeights(sourceID: source.id, [], replacing: true, by: .api)
-            #expect(try await store.contacts(ContactFilter(), Page()).elements.count == 5)
-            #expect(try await store.waitingGroups().first?.reason == .noOperators)
-            #expect(try await store.explanation(contactID: 1).contactID == 1)
+                id: person.id, OperatorChange(name: "b", isActive: false, maxLoad: 5, requeues: true), for: .everything,
+                by: .api)
+            _ = try await store.changeSource(id: source.id, SourceChange(description: "d"), for: .everything, by: .api)
+            try await store.setWeights(sourceID: source.id, [], replacing: true, for: .everything, by: .api)
+            #expect(try await store.contacts(ContactFilter(), Page(), for: .everything).elements.count == 5)
+            #expect(try await store.waitingGroups(for: .everything).first?.reason == .noOperators)
+            #expect(try await store.explanation(contactID: 1, for: .everything).contactID == 1)
             try await store.removeDecisionDetails(olderThanDays: 1)
-            #expect(try await store.leads(Page()).elements.count == 1)
-            try await store.archiveOperator(id: person.id, by: .api)
+            #expect(try await store.leads(Page(), for: .everything).elements.count == 1)
+            try await store.archiveOperator(id: person.id, for: .everything, by: .api)
             try await store.foldTallies()
             try await store.sequenceEvents()
-            #expect(try await store.events(LogPage()).elements.count >= 4)
-            #expect(try await store.history(ofContact: 1, LogPage()).elements.first?.kind == "registered")
-            #expect(try await store.distributionStatistics().summary.totalContacts == 5)
-            #expect(try await store.overview(OverviewRequest()).waiting == 5)
-            #expect(try await store.shares(ofSource: source.id, SharesRequest()).isEmpty)
+            #expect(try await store.events(LogPage(), for: .everything).elements.count >= 4)
+            #expect(
+                try await store.history(ofContact: 1, LogPage(), for: .everything).elements.first?.kind == "registered")
+            #expect(try await store.distributionStatistics(for: .everything).summary.totalContacts == 5)
+            #expect(try await store.overview(OverviewRequest(), for: .everything).waiting == 5)
+            #expect(try await store.shares(ofSource: source.id, SharesRequest(), for: .everything).isEmpty)
             let query = LeadQuery(words: ["m"], beginnings: [])
-            #expect(try await store.contacts(ContactFilter(), matching: query, Page()).elements.map(\.id) == [1])
+            #expect(
+                try await store.contacts(ContactFilter(), matching: query, Page(), for: .everything).elements.map(\.id)
+                    == [1])
             #expect(try await store.isReady(schemaVersion: LeadStore.migrations.count))
             #expect(try await store.sweep() == 0)
             #expect(try await database.drift() == 0)
@@ -111,19 +121,21 @@ import Testing
 
     @Test func `leads_app can change, merge and find leads`() async throws {
         try await withStore { database, store in
-            let source = try await store.createSource(NewSource(name: "source"), by: .api)
+            let source = try await store.createSource(NewSource(name: "source"), for: .everything, by: .api)
             var ids: [Int] = []
             for id in ["a", "b", "c"] {
                 let keys = [LeadIdentity(kind: .externalID, value: id), LeadIdentity(kind: .phone, value: "1")]
                 let contact = NewContact(
                     sourceID: source.id, leadExternalID: id, leadPhone: "1", leadName: "Lead \(id)")
                 let registered = await Intake(store: store).register([
-                    Intake.Request(contact: contact, keys: keys, by: .api)
+                    Intake.Request(contact: contact, keys: keys, for: .everything, by: .api)
                 ])
                 ids.append(try registered[0].get().contact.lead.id)
             }
-            #expect(try await store.possibleDuplicates(Page()).elements.count == 2)
-            _ = try await store.changeLead(id: ids[0], LeadChange(phone: "", externalID: "d"), by: .api) {
+            #expect(try await store.possibleDuplicates(Page(), for: .everything).elements.count == 2)
+            _ = try await store.changeLead(
+                id: ids[0], LeadChange(phone: "", externalID: "d"), for: .everything, by: .api
+            ) {
                 externalID, _, _ in
                 externalID.map { [LeadIdentity(kind: .externalID, value: $0)] } ?? []
             }
@@ -133,11 +145,12 @@ import Testing
                 insert into lead_identities (kind, value, lead_id)
                 select 'email', n || '@', \(ids[0]) from generate_series(1, 2000) n
                 """)
-            _ = try await store.mergeLead(id: ids[0], into: ids[1], by: .api)
-            _ = try await store.mergeLead(id: ids[1], into: ids[2], by: .api)
+            _ = try await store.mergeLead(id: ids[0], into: ids[1], for: .everything, by: .api)
+            _ = try await store.mergeLead(id: ids[1], into: ids[2], for: .everything, by: .api)
             let query = LeadQuery(words: ["lead", "c"], beginnings: [LeadIdentity(kind: .email, value: "1")])
-            #expect(try await store.leads(matching: query, Page()).elements.map(\.lead.id) == [ids[2]])
-            #expect(try await store.possibleDuplicates(Page()).elements.isEmpty)
+            #expect(
+                try await store.leads(matching: query, Page(), for: .everything).elements.map(\.lead.id) == [ids[2]])
+            #expect(try await store.possibleDuplicates(Page(), for: .everything).elements.isEmpty)
         }
     }
 
@@ -213,7 +226,7 @@ import Testing
     @Test func `leads_report reads the report and nothing else`() async throws {
         try await withRoles { database in
             _ = try await database.register(
-                try await database.store.createSource(NewSource(name: "empty"), by: .api).id)
+                try await database.store.createSource(NewSource(name: "empty"), for: .everything, by: .api).id)
             let connection = try await connect(database, as: "leads_report")
             for view in [
                 "contacts", "operator_load", "distribution", "weights", "waiting", "load_drift", "lead_drift",

@@ -175,13 +175,13 @@ struct SharedQueryTests {
             let (source, _) = try await database.team([5])
             var ids: [Int] = []
             for _ in 1...8 { ids.append(try await database.register(source.id).id) }
-            #expect(try await store.contact(id: ids[0]).operator != nil)
-            #expect(try await store.contact(id: ids[7]).waitingReason == .allAtLimit)
+            #expect(try await store.contact(id: ids[0], for: .everything).operator != nil)
+            #expect(try await store.contact(id: ids[7], for: .everything).waitingReason == .allAtLimit)
             try await withThrowingTaskGroup { group in
                 for id in ids {
                     group.addTask { try await changesAreSeen(store, id) }
                     group.addTask {
-                        for _ in 1...100 { _ = try await store.contact(id: id) }
+                        for _ in 1...100 { _ = try await store.contact(id: id, for: .everything) }
                     }
                 }
                 group.addTask {
@@ -195,15 +195,16 @@ struct SharedQueryTests {
 
 private func changesAreSeen(_ store: LeadStore, _ id: Int) async throws {
     for number in 1...30 {
-        let changed = try await store.changeContact(id: id, ContactChange(message: "\(number)"), by: .api)
-        let read = try await store.contact(id: id)
+        let changed = try await store.changeContact(
+            id: id, ContactChange(message: "\(number)"), for: .everything, by: .api)
+        let read = try await store.contact(id: id, for: .everything)
         #expect(read.id == id && read.message == "\(number)" && read.version == changed.version)
     }
 }
 
 private func isUnknown(_ id: Int, _ store: LeadStore) async throws {
     do throws(StoreError) {
-        _ = try await store.contact(id: id)
+        _ = try await store.contact(id: id, for: .everything)
         Issue.record("there is no such contact")
     } catch {
         guard case .contactNotFound = error else { throw error }

@@ -9,7 +9,7 @@ struct TallyTests {
     @Test func `every kind of change by hand is counted, folded or not`() async throws {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([100, 100])
-            let second = try await database.store.createSource(NewSource(name: "second"), by: .api)
+            let second = try await database.store.createSource(NewSource(name: "second"), for: .everything, by: .api)
             let changes = [
                 """
                 insert into leads (name) values ('a'), ('b'), ('c');
@@ -122,7 +122,8 @@ struct TallyTests {
                         for _ in 1...15 {
                             let contact = try await database.register(source.id)
                             if contact.id.isMultiple(of: 2) {
-                                _ = try await store.changeContact(id: contact.id, ContactChange(.close), by: .api)
+                                _ = try await store.changeContact(
+                                    id: contact.id, ContactChange(.close), for: .everything, by: .api)
                             }
                         }
                     }
@@ -132,7 +133,7 @@ struct TallyTests {
                 }
                 group.addTask {
                     for _ in 1...20 {
-                        let statistics = try await store.distributionStatistics()
+                        let statistics = try await store.distributionStatistics(for: .everything)
                         let bySource = statistics.bySource.reduce(0) { $0 + $1.totalContacts }
                         #expect(bySource == statistics.summary.totalContacts)
                     }
@@ -140,7 +141,7 @@ struct TallyTests {
                 try await group.waitForAll()
             }
             #expect(try await eventually(within: .seconds(5)) { try await database.drift() == 0 })
-            #expect(try await store.distributionStatistics().summary.totalContacts == 120)
+            #expect(try await store.distributionStatistics(for: .everything).summary.totalContacts == 120)
             let deadlocks: Int = try await database.value(
                 "select deadlocks from pg_stat_database where datname = current_database()")
             #expect(deadlocks == 0)
@@ -198,7 +199,7 @@ struct TallyTests {
                         for _ in 1...10 {
                             let contact = try await database.register(source.id)
                             _ = try await database.store.changeContact(
-                                id: contact.id - 10, ContactChange(.close), by: .api)
+                                id: contact.id - 10, ContactChange(.close), for: .everything, by: .api)
                         }
                     }
                 }
@@ -225,7 +226,7 @@ struct TallyTests {
                 select 1, \(source.id), \(ids[0]), 'active', now(), now() from generate_series(1, 20000)
                 """)
             // The statement limit of a session is 3 s; comparing every contact with every other took 20.
-            try await database.store.archiveOperator(id: ids[0], by: .api)
+            try await database.store.archiveOperator(id: ids[0], for: .everything, by: .api)
             #expect(try await database.load(of: ids[0]) == 0)
             #expect(try await database.drift() == 0)
         }

@@ -17,7 +17,8 @@ struct TurnTests {
 
     private func weigh(_ database: TestDatabase, _ sourceID: Int, _ weights: [Int: Int]) async throws {
         try await database.store.setWeights(
-            sourceID: sourceID, weights.map { NewWeight(operatorID: $0, weight: $1) }, replacing: true, by: .api)
+            sourceID: sourceID, weights.map { NewWeight(operatorID: $0, weight: $1) }, replacing: true,
+            for: .everything, by: .api)
     }
 
     @Test func `smooth weighted round robin goes on where the last transaction ended`() async throws {
@@ -26,7 +27,9 @@ struct TurnTests {
             try await weigh(database, source.id, [ids[0]: 5, ids[1]: 1, ids[2]: 1])
             for size in [1, 1, 3, 2, 7, 1, 6] {
                 _ = await database.intake.register(
-                    (0..<size).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: [], by: .api) }
+                    (0..<size).map { _ in
+                        Intake.Request(contact: NewContact(sourceID: source.id), keys: [], for: .everything, by: .api)
+                    }
                 )
             }
             let once = [0, 0, 1, 0, 2, 0, 0].map { ids[$0] }
@@ -57,7 +60,8 @@ struct TurnTests {
             var contacts: [Contact] = []
             for _ in 1...5 { contacts.append(try await database.register(source.id)) }
             #expect(contacts.map { $0.operator?.id } == [ids[0], ids[1], ids[2], ids[0], ids[2]])
-            _ = try await database.store.changeContact(id: contacts[1].id, ContactChange(.close), by: .api)
+            _ = try await database.store.changeContact(
+                id: contacts[1].id, ContactChange(.close), for: .everything, by: .api)
             #expect(try await database.register(source.id).operator?.id == ids[1])
             #expect(try await database.register(source.id).operator?.id == ids[0])
         }
@@ -75,7 +79,8 @@ struct TurnTests {
             #expect(try await credits() == [1, -1])
             try await weigh(database, source.id, [ids[0]: 1000, ids[1]: 3000])
             #expect(try await credits() == [1000, -1000])
-            let newcomer = try await database.store.createOperator(NewOperator(name: "new", maxLoad: 100), by: .api)
+            let newcomer = try await database.store.createOperator(
+                NewOperator(name: "new", maxLoad: 100), for: .everything, by: .api)
             try await weigh(database, source.id, [ids[1]: 3000, newcomer.id: 1000])
             // The mean of those who stay: the one who left takes nothing along.
             #expect(try await credits() == [-1000, -1000])
@@ -87,9 +92,11 @@ struct TurnTests {
         try await TestDatabase.with { database in
             let (source, _) = try await database.team([9, 9], strategy: .smoothWeighted)
             _ = try await database.register(source.id)
-            _ = try await database.store.changeSource(id: source.id, SourceChange(strategy: .smoothWeighted), by: .api)
+            _ = try await database.store.changeSource(
+                id: source.id, SourceChange(strategy: .smoothWeighted), for: .everything, by: .api)
             #expect(try await database.value("select count(*) from source_turns", as: Int.self) == 2)
-            _ = try await database.store.changeSource(id: source.id, SourceChange(strategy: .roundRobin), by: .api)
+            _ = try await database.store.changeSource(
+                id: source.id, SourceChange(strategy: .roundRobin), for: .everything, by: .api)
             #expect(try await database.value("select count(*) from source_turns", as: Int.self) == 0)
         }
     }
@@ -100,10 +107,11 @@ struct TurnTests {
     {
         try await TestDatabase.with { database in
             let (source, ids) = try await database.team([10, 10, 10], strategy: .leastLoaded)
-            let other = try await database.store.createSource(NewSource(name: "other"), by: .api)
+            let other = try await database.store.createSource(NewSource(name: "other"), for: .everything, by: .api)
             try await weigh(database, other.id, [ids[1]: 1])
             func close(_ contact: Contact) async throws {
-                _ = try await database.store.changeContact(id: contact.id, ContactChange(.close), by: .api)
+                _ = try await database.store.changeContact(
+                    id: contact.id, ContactChange(.close), for: .everything, by: .api)
             }
             var order: [Int] = []
             var contacts: [Contact] = []
@@ -128,7 +136,9 @@ struct TurnTests {
             let (source, ids) = try await database.team([9, 9, 9, 9, 9], strategy: .leastLoaded)
             for _ in 1...6 {
                 _ = await database.intake.register(
-                    (1...5).map { _ in Intake.Request(contact: NewContact(sourceID: source.id), keys: [], by: .api) })
+                    (1...5).map { _ in
+                        Intake.Request(contact: NewContact(sourceID: source.id), keys: [], for: .everything, by: .api)
+                    })
                 let decided: [Int] = try await database.value(
                     """
                     select array_agg(d.operator_id order by d.ordinal) from decisions d
@@ -148,11 +158,12 @@ struct TurnTests {
                 try await database.value("select count(*) from events where kind = 'weights_changed'")
             }
             let before = try await events()
-            try await database.store.setWeights(sourceID: source.id, [], replacing: false, by: .api)
+            try await database.store.setWeights(sourceID: source.id, [], replacing: false, for: .everything, by: .api)
             try await database.store.setWeights(
-                sourceID: source.id, [NewWeight(operatorID: ids[0], weight: 1)], replacing: false, by: .api)
+                sourceID: source.id, [NewWeight(operatorID: ids[0], weight: 1)], replacing: false, for: .everything,
+                by: .api)
             #expect(try await events() == before)
-            try await database.store.setWeights(sourceID: source.id, [], replacing: true, by: .api)
+            try await database.store.setWeights(sourceID: source.id, [], replacing: true, for: .everything, by: .api)
             #expect(try await events() == before + 1)
         }
     }
