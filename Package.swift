@@ -16,6 +16,7 @@ let package = Package(
             url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: ["FullFoundation"]),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
@@ -59,10 +60,12 @@ let package = Package(
                 .embedInCode("migrations/0011_large_pools.sql"),
                 .embedInCode("migrations/0012_checked.sql"),
                 .embedInCode("migrations/0013_times.sql"),
+                .embedInCode("migrations/0014_access.sql"),
                 .embedInCode("functions/contact_waiting_reason.sql"),
                 .embedInCode("functions/count_contact_loads.sql"),
                 .embedInCode("functions/count_contact_times.sql"),
                 .embedInCode("functions/note_contact_spans.sql"),
+                .embedInCode("functions/note_access_changes.sql"),
                 .embedInCode("functions/note_pool_changes.sql"),
                 .embedInCode("functions/flush_lead_names.sql"),
                 .embedInCode("functions/recount_counters.sql"),
@@ -88,11 +91,17 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "JSON", dependencies: ["Leads"], swiftSettings: settings),
+        .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+        .target(
+            name: "Credentials",
+            dependencies: ["CArgon2", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: settings
+        ),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "API",
             dependencies: [
-                "Leads", "JSON", "Identity", "LeadStore", "CZlib",
+                "Leads", "JSON", "Identity", "LeadStore", "Credentials", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -141,7 +150,8 @@ let package = Package(
         .executableTarget(
             name: "leads-crm",
             dependencies: [
-                "API", "Dashboard", "Demo", "EmbeddedPostgres", "FileImport", "Identity", "LeadStore", "Postgres",
+                "API", "Credentials", "Dashboard", "Demo", "EmbeddedPostgres", "FileImport", "Identity", "LeadStore",
+                "Leads", "Postgres",
                 "Schema",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -214,6 +224,7 @@ let package = Package(
             resources: [.embedInCode("faults.json"), .embedInCode("documents.json")],
             swiftSettings: settings
         ),
+        .testTarget(name: "CredentialsTests", dependencies: ["Credentials"], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "Leads", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "FileImportTests", dependencies: ["FileImport", "Leads", "TestSupport"], swiftSettings: settings),

@@ -31,6 +31,7 @@ public enum Schema {
         File("migrations/0011_large_pools.sql", PackageResources._011_large_pools_sql),
         File("migrations/0012_checked.sql", PackageResources._012_checked_sql),
         File("migrations/0013_times.sql", PackageResources._013_times_sql),
+        File("migrations/0014_access.sql", PackageResources._014_access_sql),
     ]
 
     /// Applied again whenever their text changes, in this order.
@@ -39,6 +40,7 @@ public enum Schema {
         File("functions/tally_contacts.sql", PackageResources.tally_contacts_sql),
         File("functions/note_contact_spans.sql", PackageResources.note_contact_spans_sql),
         File("functions/note_pool_changes.sql", PackageResources.note_pool_changes_sql),
+        File("functions/note_access_changes.sql", PackageResources.note_access_changes_sql),
         File("functions/contact_waiting_reason.sql", PackageResources.contact_waiting_reason_sql),
         File("functions/remove_decision_details.sql", PackageResources.remove_decision_details_sql),
         File("functions/flush_lead_names.sql", PackageResources.flush_lead_names_sql),

@@ -79,6 +79,10 @@ grant execute on function flush_lead_names() to leads_app;
 grant execute on function sequence_events(interval, integer) to leads_app;
 grant execute on function remove_decision_details(integer) to leads_app;
 grant select, insert, update, delete on source_turns to leads_app;
+grant select, insert, update on people, access_keys to leads_app;
+grant select, insert, update, delete on sessions to leads_app;
+grant select, insert, delete on person_links, sign_in_failures to leads_app;
+grant select on access_version to leads_app;
 grant usage on all sequences in schema public to leads_app;
 
 grant usage on schema report to leads_app, leads_report;

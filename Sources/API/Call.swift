@@ -15,14 +15,18 @@ struct Call: Sendable {
     let valueLimit: Int
     /// Of texts in the answer.
     let language: Language
-    /// What whoever made it may see and change.
-    let viewer: Viewer
     /// Who made it.
-    let actor: Actor
+    let caller: Caller
+    /// Where it comes from: an address of the network, as far as balancers' words can be trusted.
+    let address: String
+    /// What whoever made it may see and change.
+    var viewer: Viewer { caller.viewer }
+    /// What whoever made it is called in the log of events.
+    var actor: Actor { caller.actor }
 
     init(
         path: String, pathValues: PathValues, query: [(name: String, value: String)], headers: RequestHeaders,
-        body: ByteBuffer, valueLimit: Int = .max, language: Language, viewer: Viewer = .everything, actor: Actor = .api
+        body: ByteBuffer, valueLimit: Int = .max, language: Language, caller: Caller, address: String
     ) {
         self.path = path
         self.pathValues = pathValues
@@ -31,8 +35,8 @@ struct Call: Sendable {
         self.body = body
         self.valueLimit = valueLimit
         self.language = language
-        self.viewer = viewer
-        self.actor = actor
+        self.caller = caller
+        self.address = address
     }
 
     /// An id from the path.
@@ -145,6 +149,22 @@ struct Call: Sendable {
         } catch { throw .invalid(error.faults) }
     }
 
+    /// The body's fields, those of an empty object when there is no body or a null.
+    /// - Throws: a 422 with all faults, a 400 when the body is not UTF-8.
+    func optionalBody<Value>(_ read: (inout Fields) -> Value) throws(Problem) -> Value {
+        let json = try json()
+        do throws(ValidationFailure) {
+            return try Fields.decode(json == .null ? .object([]) : json ?? .object([]), read)
+        } catch { throw .invalid(error.faults) }
+    }
+
+    /// What a browser calls itself, as much of it as is kept.
+    var agent: String? {
+        headers[.userAgent].map {
+            String(String.UnicodeScalarView($0.unicodeScalars.filter { $0.value >= 0x20 }.prefix(200)))
+        }
+    }
+
     /// An id from the path and the body's fields.
     /// - Throws: a 422 with the faults of both, a 400 when the body is not UTF-8.
     func idAndBody<Value>(_ name: String, _ read: (inout Fields) -> Value) throws(Problem) -> (Int, Value) {
@@ -205,7 +225,7 @@ struct Call: Sendable {
     }
 
     /// Everything but RFC 3986's unreserved characters as `%XX`.
-    private static func escaped(_ text: String) -> String {
+    static func escaped(_ text: String) -> String {
         var escaped = ""
         for byte in text.utf8 {
             switch byte {

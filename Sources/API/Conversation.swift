@@ -1,5 +1,6 @@
 import Glibc
 import HTTPTypes
+import LeadStore
 import NIOCore
 import NIOHTTP1
 
@@ -19,6 +20,8 @@ final class Conversation: ChannelDuplexHandler {
     private enum State {
         /// Waits for a request.
         case idle
+        /// Has the head of a request and waits to be told who makes it.
+        case asking
         /// Has the head of a request and waits for the rest.
         case reading
         /// Waits for the handler.
@@ -51,11 +54,16 @@ final class Conversation: ChannelDuplexHandler {
         /// Whether it asks for another protocol. We speak none, and what follows such a request the decoder does not
         /// read.
         let wantsUpgrade: Bool
+        /// Whether it waits to be told that its body is wanted.
+        var asksFirst = false
         var body = ByteBuffer()
         /// The body's part of the room that large bodies share.
         var place: BodyRoom.Place?
         /// The origin of a page elsewhere that may read the answer.
         var invitedOrigin: String?
+        /// What a key has left of its rate.
+        var turn: TokenBucket.Turn?
+        var caller = Caller(kind: .nobody)
 
         init(_ head: HTTPRequestHead, _ server: Server) {
             headers = RequestHeaders(head.headers)
@@ -96,6 +104,8 @@ final class Conversation: ChannelDuplexHandler {
     private var isFlushing = false
     /// What an answer without an end goes on with.
     private var stream: EventStream?
+    /// What its caller has shown.
+    private var credential: Authentication.Credential?
     /// Whether it comes in chunks.
     private var isChunked = false
     private var isPumping = false
@@ -179,7 +189,7 @@ extension Conversation {
     private var isTaking: Bool {
         switch state {
         case .idle, .reading, .discarding, .streaming, .closing: true
-        case .answering, .writing: false
+        case .asking, .answering, .writing: false
         }
     }
 
@@ -206,7 +216,7 @@ extension Conversation {
         defer { hasPartOfRead = false }
         guard !hasPartOfRead, !hasHalfHead else { return }
         switch state {
-        case .idle, .answering, .writing:
+        case .idle, .asking, .answering, .writing:
             hasHalfHead = true
             looks = 0
         case .reading, .discarding, .streaming, .closing: break
@@ -236,7 +246,7 @@ extension Conversation {
             closeWhenWritten()
         case .streaming:
             endStream()
-        case .idle, .answering, .writing:
+        case .idle, .asking, .answering, .writing:
             isInputBroken = true
             if case .idle = state { becomeIdle() }
         }
@@ -257,7 +267,7 @@ extension Conversation {
         case .idle: becomeIdle()
         case .discarding, .closing: closeWhenWritten()
         case .streaming: endStream()
-        case .reading, .answering, .writing: break
+        case .reading, .asking, .answering, .writing: break
         }
     }
 
@@ -266,7 +276,7 @@ extension Conversation {
         switch state {
         case .writing: becomeIdle()
         case .streaming: pump()
-        case .idle, .reading, .answering, .discarding, .closing: break
+        case .idle, .reading, .asking, .answering, .discarding, .closing: break
         }
     }
 
@@ -275,7 +285,10 @@ extension Conversation {
             observe(exchange, Problem.bodyIncomplete.status, cause: nil)
             self.exchange = nil
         }
-        if case .answering = state {} else { state = .closing }
+        switch state {
+        case .asking, .answering: break
+        case .idle, .reading, .writing, .streaming, .discarding, .closing: state = .closing
+        }
         leaveStream()
         leaveLine()
         pending.removeAll()
@@ -305,8 +318,11 @@ extension Conversation {
         case .reading where looks > bodyPatience: refuse(.bodyTooSlow)
         case .discarding where looks > bodyPatience: close(after: ByteBuffer())
         case .closing where !isFlushing && looks > Patience.close: context.close(promise: nil)
-        case .streaming where left == 0 && looks >= Patience.silence: send(EventStream.heartbeat)
-        case .idle, .reading, .discarding, .streaming, .closing, .answering, .writing: break
+        case .streaming where left == 0 && looks >= Patience.silence:
+            send(EventStream.heartbeat)
+            lookAtCredential()
+        case .streaming: lookAtCredential()
+        case .idle, .reading, .discarding, .closing, .asking, .answering, .writing: break
         }
     }
 
@@ -327,46 +343,104 @@ extension Conversation {
         // request.
         let asksFirst = exchange.version == .http1_1 && exchange.headers[.expect]?.lowercased() == "100-continue"
         endsAfterAnswer = endsAfterAnswer || asksFirst
+        exchange.asksFirst = asksFirst
         do throws(Problem) {
-            guard let route = try admit(exchange) else { return }
-            bodyLimit = route.bodyLimit
-            let length = exchange.headers[.contentLength].flatMap { Int($0) }
-            guard length ?? 0 <= bodyLimit else { throw .bodyTooLarge(limit: bodyLimit) }
-            state = .reading
-            if exchange.hasBody { makeRoom(for: length ?? bodyLimit, exchange) }
+            let sender = try server.origins.sender(
+                of: exchange.method, exchange.version == .http1_0 ? .beforeHosts : .current, exchange.headers,
+                authority: exchange.authority, local: { context?.localAddress?.ipAddress })
+            exchange.invitedOrigin = sender.invited
+            guard !sender.isBrowser || !exchange.hasBody || exchange.headers.declareJSON(orNothing: false) else {
+                throw .jsonUndeclared
+            }
+            switch server.authentication.caller(exchange.headers, isInvited: sender.invited != nil) {
+            case .caller(let caller): try admit(caller, exchange)
+            case .refused: try admit(Caller(kind: .nobody), exchange)
+            case .unknown(let credential): ask(about: credential)
+            }
         } catch {
-            return refuse(error)
-        }
-        if asksFirst, let context {
-            endsAfterAnswer = false
-            context.writeAndFlush(
-                wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+            refuse(error)
         }
     }
 
-    /// The route of a request that may be made, nil for one that has been answered.
+    /// Asks the database who makes the request; what follows of it waits.
+    private func ask(about credential: Authentication.Credential) {
+        guard let context else { return }
+        state = .asking
+        let conversation = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let authentication = server.authentication
+        Task(executorPreference: server.taskExecutor) {
+            let answer: Result<Caller?, Problem>
+            do throws(StoreError) {
+                answer = .success(try await authentication.ask(credential))
+            } catch { answer = .failure(Problem(error)) }
+            conversation.eventLoop.execute { conversation.value.told(answer) }
+        }
+    }
+
+    private func told(_ answer: Result<Caller?, Problem>) {
+        guard case .asking = state, let exchange else { return }
+        do throws(Problem) {
+            try admit(try answer.get() ?? Caller(kind: .nobody), exchange)
+        } catch {
+            refuse(error)
+        }
+        takePending()
+    }
+
+    /// Lets a request in whose caller may make it, or answers it.
     ///
     /// Everything that can be told from the head is told before a body is received.
-    private func admit(_ exchange: Exchange) throws(Problem) -> Route? {
-        let sender = try server.origins.sender(
-            of: exchange.method, exchange.version == .http1_0 ? .beforeHosts : .current, exchange.headers,
-            authority: exchange.authority, local: { context?.localAddress?.ipAddress })
-        exchange.invitedOrigin = sender.invited
+    private func admit(_ caller: Caller, _ exchange: Exchange) throws(Problem) {
+        exchange.caller = caller
         guard let endpoint = exchange.match?.endpoint else { throw .unknownPath }
-        guard let route = exchange.route else {
-            guard exchange.method == .options else { throw .methodNotAllowed(allowed: endpoint.allowed) }
-            let isQuestion = sender.invited != nil && exchange.headers[.accessControlRequestMethod] != nil
-            let allowed = endpoint.allowed.map(\.rawValue).joined(separator: ", ")
-            answer(
-                isQuestion
-                    ? server.origins.permission(endpoint.allowed) : Reply(.noContent, headers: [.allow: allowed]),
-                cause: nil, then: .discarding)
-            return nil
+        guard let route = exchange.route else { return try describe(endpoint, exchange) }
+        guard let role = caller.role else {
+            guard route.access.isPublic else { return try leadToSignIn(exchange) }
+            return try read(route, exchange)
         }
-        guard !sender.isBrowser || !exchange.hasBody || exchange.headers.declareJSON(orNothing: false) else {
-            throw .jsonUndeclared
+        if case .key(let key) = caller.kind, let turn = server.authentication.takeTurn(of: key) {
+            exchange.turn = turn
+            guard turn.isGranted else { throw .rateExceeded(seconds: turn.seconds) }
         }
-        return route
+        guard route.access.isPublic || route.access.admits(role) else { throw .forbidden }
+        try read(route, exchange)
+    }
+
+    /// Answers OPTIONS, and whatever method the path has not.
+    private func describe(_ endpoint: RouteTree.Endpoint, _ exchange: Exchange) throws(Problem) {
+        guard exchange.method == .options else { throw .methodNotAllowed(allowed: endpoint.allowed) }
+        let allowed = endpoint.allowed.map(\.rawValue).joined(separator: ", ")
+        // Browsers ask without saying for whom.
+        if exchange.invitedOrigin != nil, exchange.headers[.accessControlRequestMethod] != nil {
+            return answer(server.origins.permission(endpoint.allowed), cause: nil, then: .discarding)
+        }
+        guard exchange.caller.role != nil || endpoint.isPublic else { throw .unauthenticated }
+        answer(Reply(.noContent, headers: [.allow: allowed]), cause: nil, then: .discarding)
+    }
+
+    /// Sends who wants to see a page to where one signs in, and back; others are told what is missing.
+    private func leadToSignIn(_ exchange: Exchange) throws(Problem) {
+        guard exchange.method == .get, exchange.headers[.accept]?.contains("text/html") == true else {
+            throw .unauthenticated
+        }
+        var target = exchange.path
+        if !exchange.query.isEmpty { target += "?\(exchange.query)" }
+        answer(
+            Reply(.seeOther, headers: [.location: "\(Site.signInAddress)?to=\(Call.escaped(target))"]), cause: nil,
+            then: .discarding)
+    }
+
+    /// Begins to read the body of a request that may be made.
+    private func read(_ route: Route, _ exchange: Exchange) throws(Problem) {
+        bodyLimit = route.bodyLimit
+        let length = exchange.headers[.contentLength].flatMap { Int($0) }
+        guard length ?? 0 <= bodyLimit else { throw .bodyTooLarge(limit: bodyLimit) }
+        state = .reading
+        if exchange.hasBody { makeRoom(for: length ?? bodyLimit, exchange) }
+        guard exchange.asksFirst, let context else { return }
+        endsAfterAnswer = false
+        context.writeAndFlush(
+            wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
 
     /// Takes room for a body, or a turn in the line for it, and reads no more until it comes.
@@ -435,7 +509,9 @@ extension Conversation {
         let call = Call(
             path: exchange.path, pathValues: exchange.match?.pathValues ?? PathValues([]),
             query: Self.parameters(exchange.query), headers: exchange.headers, body: exchange.body,
-            valueLimit: route.valueLimit, language: exchange.language)
+            valueLimit: route.valueLimit, language: exchange.language, caller: exchange.caller,
+            address: server.trustedProxies.origin(
+                of: exchange.headers, peer: context.remoteAddress?.ipAddress ?? "local"))
         let place = exchange.place
         let isLong = route.isList || route.isMassive || call.body.readableBytes > Self.largestBodyOnDatabaseThread
         let loop = context.eventLoop
@@ -497,11 +573,23 @@ extension Conversation {
         let answer = reply.encoded(
             for: exchange.method, id: exchange.id,
             connection: isLast || !exchange.isKeptAlive ? "close" : exchange.version == .http1_0 ? "keep-alive" : nil,
-            date: date.value, common: server.origins.fields(for: exchange.invitedOrigin), context.channel.allocator)
+            date: date.value, common: fields(of: exchange), context.channel.allocator)
         guard !isLast, exchange.isKeptAlive else { return close(after: answer, isAtOnce: exchange.wantsUpgrade) }
         context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
         state = next
         if case .idle = next { becomeIdle() }
+    }
+
+    /// The header fields that an answer has whatever it is, as they go over the wire.
+    private func fields(of exchange: Exchange) -> [UInt8] {
+        let fields = server.origins.fields(for: exchange.invitedOrigin)
+        guard let turn = exchange.turn else { return fields }
+        // draft-ietf-httpapi-ratelimit-headers.
+        let rate = """
+            RateLimit-Policy: "key";q=\(turn.rate);w=1\r
+            RateLimit: "key";r=\(turn.left);t=\(turn.seconds)\r\n
+            """
+        return fields + Array(rate.utf8)
     }
 
     /// Answers what is no HTTP, and with that ends the connection: nobody knows where the next request would begin.
@@ -531,6 +619,12 @@ extension Conversation {
         }
         state = .idle
         looks = 0
+        takePending()
+    }
+
+    /// Takes what has come meanwhile, and then more.
+    private func takePending() {
+        guard let context else { return }
         while isTaking, let part = pending.popFirst() { take(part) }
         guard isTaking else { return }
         if case .reading = state {
@@ -585,14 +679,14 @@ extension Conversation {
         _ stream: EventStream, of reply: Reply, to exchange: Exchange, _ context: ChannelHandlerContext
     ) {
         self.stream = stream
+        credential = server.authentication.lastingCredential(exchange.headers)
         isChunked = exchange.version != .http1_0
         state = .streaming
         discarded = 0
         pending.removeAll()
         let head = reply.encoded(
             for: exchange.method, id: exchange.id, connection: "close", date: date.value,
-            common: server.origins.fields(for: exchange.invitedOrigin), isChunked: isChunked,
-            context.channel.allocator)
+            common: fields(of: exchange), isChunked: isChunked, context.channel.allocator)
         context.write(wrapOutboundOut(head), promise: nil)
         send(stream.opening)
         guard !endsWhenIdle else { return endStream() }
@@ -638,6 +732,31 @@ extension Conversation {
     private func leaveStream() {
         stream?.end()
         stream = nil
+        credential = nil
+    }
+
+    /// Ends the stream of a caller whose key or session has ended. What is not known is asked for.
+    private func lookAtCredential() {
+        guard let credential, let context else {
+            // It began while access was open.
+            if !server.authentication.isOpen { endStream() }
+            return
+        }
+        switch server.authentication.holds(credential) {
+        case true?: break
+        case false?: endStream()
+        case nil:
+            let conversation = NIOLoopBound(self, eventLoop: context.eventLoop)
+            let authentication = server.authentication
+            Task(executorPreference: server.taskExecutor) {
+                do throws(StoreError) {
+                    if case .some = try await authentication.ask(credential) { return }
+                    conversation.eventLoop.execute { conversation.value.endStream() }
+                } catch {
+                    // Without the database nothing comes on the stream either.
+                }
+            }
+        }
     }
 }
 

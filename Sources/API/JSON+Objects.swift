@@ -400,4 +400,11 @@ extension JSONWriter {
     mutating func status(_ word: String) {
         object { $0.field("status", word) }
     }
+
+    mutating func readiness(isOpen: Bool) {
+        object {
+            $0.field("status", "ready")
+            $0.field("access", isOpen ? "open" : "closed")
+        }
+    }
 }

@@ -120,6 +120,19 @@ public struct Origins: Sendable {
         do { return try Origins() } catch { preconditionFailure("loopback has a name") }
     }()
 
+    /// Whether an address, with or without a port, is this machine's own and nobody else reaches it.
+    public static func isLoopback(_ address: String) -> Bool {
+        let isBareIPv6 = address.filter { $0 == ":" }.count > 1 && !address.hasPrefix("[")
+        guard let host = isBareIPv6 ? address.lowercased() : Authority(address)?.host else { return false }
+        return host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
+
+    /// The same of a URL.
+    public static func isLoopback(url: String) -> Bool {
+        guard let scheme = url.firstRange(of: "://") else { return false }
+        return isLoopback(String(url[scheme.upperBound...].prefix { $0 != "/" }))
+    }
+
     /// Whether the server is reached by TLS, so that cookies may insist on it.
     var isSecure: Bool { published.contains(where: \.isSecure) }
 

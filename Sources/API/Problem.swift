@@ -305,6 +305,7 @@ extension Problem {
 }
 
 /// Runs a call to the store and turns what it throws into what the caller hears.
+@discardableResult
 func asking<Value>(_ body: () async throws(StoreError) -> Value) async throws(Problem) -> Value {
     do throws(StoreError) { return try await body() } catch { throw Problem(error) }
 }

@@ -17,6 +17,9 @@ struct RouteTree: Sendable {
             routes.first { $0.method == method }
         }
 
+        /// Whether there is something here for everybody.
+        var isPublic: Bool { routes.contains(where: \.access.isPublic) }
+
         /// Every method the path answers to, in a stable order.
         var allowed: [HTTPRequest.Method] {
             let methods = Set(routes.map(\.method)).union(route(.get) == nil ? [] : [.head]).union([.options])

@@ -26,12 +26,20 @@ public struct Server: ServerChildChannel {
         public var dashboard: Site?
         public var origins: Origins
         public var bounds: Bounds
+        /// Nil while anybody may do anything.
+        public var authentication: Authentication?
+        public var trustedProxies: TrustedProxies
+        /// Where people reach the server, without a slash at its end: links lead there.
+        public var publicURL: String
+        /// Whether `/metrics` is for everybody also while access is closed.
+        public var opensMetrics: Bool
 
         public init(
             language: Language, phoneRegion: PhoneRegion, version: String, schemaVersion: Int, observation: Observation,
             readiness: Readiness, intake: Intake.Configuration = Intake.Configuration(), idleSeconds: Int = 120,
             swaggerUI: SwaggerUI? = nil, dashboard: Site? = nil, origins: Origins = .loopback,
-            bounds: Bounds = Bounds()
+            bounds: Bounds = Bounds(), authentication: Authentication? = nil, trustedProxies: TrustedProxies = .none,
+            publicURL: String = "http://127.0.0.1:8000", opensMetrics: Bool = false
         ) {
             self.language = language
             self.phoneRegion = phoneRegion
@@ -45,6 +53,10 @@ public struct Server: ServerChildChannel {
             self.dashboard = dashboard
             self.origins = origins
             self.bounds = bounds
+            self.authentication = authentication
+            self.trustedProxies = trustedProxies
+            self.publicURL = publicURL
+            self.opensMetrics = opensMetrics
         }
     }
 
@@ -55,6 +67,8 @@ public struct Server: ServerChildChannel {
     let readiness: Readiness
     let idleSeconds: Int
     let origins: Origins
+    let authentication: Authentication
+    let trustedProxies: TrustedProxies
     let bodyRoom: BodyRoom
     let connections: OpenConnections
 
@@ -72,6 +86,8 @@ public struct Server: ServerChildChannel {
         readiness = configuration.readiness
         idleSeconds = configuration.idleSeconds
         origins = configuration.origins
+        authentication = configuration.authentication ?? Authentication(store: store, mode: .open)
+        trustedProxies = configuration.trustedProxies
         bodyRoom = BodyRoom(size: configuration.bounds.bodyBytes)
         connections = OpenConnections(limit: configuration.bounds.connections)
         let tail = EventTail(store: store, observation: configuration.observation)
@@ -79,7 +95,8 @@ public struct Server: ServerChildChannel {
             store: store, intake: intake, tail: tail, version: configuration.version,
             schemaVersion: configuration.schemaVersion, observation: configuration.observation,
             readiness: configuration.readiness,
-            browserAddress: configuration.dashboard == nil ? "/docs" : Site.address)
+            browserAddress: configuration.dashboard == nil ? "/docs" : Site.address, authentication: authentication,
+            opensMetrics: configuration.opensMetrics)
         let api = routes(
             operators: OperatorHandlers(store: store),
             sources: SourceHandlers(store: store),
@@ -90,11 +107,14 @@ public struct Server: ServerChildChannel {
             statistics: StatisticsHandlers(store: store),
             queue: QueueHandlers(store: store),
             events: EventHandlers(store: store, tail: tail),
-            service: service
+            service: service,
+            sessions: SessionHandlers(store: store, authentication: authentication),
+            people: PeopleHandlers(store: store, authentication: authentication, publicURL: configuration.publicURL),
+            keys: KeyHandlers(store: store, authentication: authentication)
         )
         let documentation = DocumentationHandlers(
             OpenAPIDocument(api, version: configuration.version), configuration.swaggerUI)
-        let trivial = trivialPath.map { Route(.get, $0, service.alive, .undocumented) }
+        let trivial = trivialPath.map { Route(.get, $0, .everybody, service.alive, .undocumented) }
         tree = RouteTree(
             api + documentationRoutes(documentation) + (configuration.dashboard?.routes ?? [])
                 + (trivial.map { [$0] } ?? []))

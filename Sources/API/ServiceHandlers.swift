@@ -11,6 +11,11 @@ struct ServiceHandlers: Sendable {
     let observation: Observation
     let readiness: Readiness
     let browserAddress: String
+    let authentication: Authentication
+    let opensMetrics: Bool
+
+    /// Scrapers inside the house need no key where the house says so.
+    var metricsAccess: Access { opensMetrics ? .everybody : .metrics }
 
     /// Browsers are shown the dashboard, programs who we are.
     @Sendable func welcome(_ call: Call) async throws(Problem) -> Reply {
@@ -32,7 +37,7 @@ struct ServiceHandlers: Sendable {
             try await store.isReady(schemaVersion: schemaVersion)
         }
         guard isReady else { throw .unavailable(cause: "the schema is older than this program") }
-        return Reply { $0.status("ready") }
+        return Reply { $0.readiness(isOpen: authentication.isOpen) }
     }
 
     /// For Prometheus. Answers also while the database does not.

@@ -30,6 +30,7 @@ public struct Site: Sendable {
     }
 
     static let address = "/dashboard"
+    static let signInAddress = "/sign-in"
 
     private let document: StaticResource
     private let version: String
@@ -58,10 +59,10 @@ public struct Site: Sendable {
 
     var routes: [Route] {
         [
-            Route(.get, Self.address, page, .undocumented),
-            Route(.get, Self.address + "/{section}", page, .undocumented),
-            Route(.get, Self.address + "/{section}/{item}", page, .undocumented),
-            Route(.get, Self.address + "/assets/{version}/{file}", file, .undocumented),
+            Route(.get, Self.address, .anyRole, page, .undocumented),
+            Route(.get, Self.address + "/{section}", .anyRole, page, .undocumented),
+            Route(.get, Self.address + "/{section}/{item}", .anyRole, page, .undocumented),
+            Route(.get, Self.address + "/assets/{version}/{file}", .anyRole, file, .undocumented),
         ]
     }
 

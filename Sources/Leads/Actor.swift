@@ -26,6 +26,8 @@ public struct Actor: Hashable, Sendable {
 
     /// Any caller while access is open.
     public static let api = Actor(kind: .api)
+    /// Whoever runs the program on the server.
+    public static let command = Actor(kind: .command)
     /// The product itself, when it serves the queue.
     public static let system = Actor(kind: .system)
 }

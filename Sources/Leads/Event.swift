@@ -13,6 +13,15 @@ public struct Event: Sendable, Equatable {
         case weightsChanged = "weights_changed"
         case leadChanged = "lead_changed"
         case leadMerged = "lead_merged"
+        case personInvited = "person_invited"
+        case personChanged = "person_changed"
+        case personReset = "person_reset"
+        case personSignedUp = "person_signed_up"
+        case sessionStarted = "session_started"
+        case sessionEnded = "session_ended"
+        case keyCreated = "key_created"
+        case keyRotated = "key_rotated"
+        case keyRevoked = "key_revoked"
     }
 
     /// How the kinds of events begin that are about who may do what.

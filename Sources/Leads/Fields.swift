@@ -353,6 +353,22 @@ extension Fields {
         }
     }
 
+    /// The same, or nil when the field is absent or null.
+    public mutating func optionalIntegers(
+        _ name: String,
+        in range: ClosedRange<Int>,
+        atMost limit: Int
+    ) -> [Int]? {
+        guard descriptions == nil else {
+            describe(name, .integers(range, atLeast: 0, atMost: limit), .nullable(default: nil))
+            return nil
+        }
+        guard let value = self[name], value != .null else { return nil }
+        return items(value, in: location, .field(name), atMost: limit) { fields, item, location, index in
+            fields.attempt(item, in: location, index) { $0.asInteger(in: range) } ?? range.nearestToZero
+        }
+    }
+
     private mutating func items<Element>(
         _ name: String,
         atLeast least: Int = 0,

@@ -68,6 +68,16 @@ struct Database {
         }
     }
 
+    /// Opens the database at this program's schema, made if there is none: one that an instance runs has it.
+    static func current(dataDirectory: String, logger: Logger) async throws -> Database {
+        do {
+            return try await migrated(dataDirectory: dataDirectory, logger: logger)
+        } catch let inUse as EmbeddedPostgresError {
+            guard case .inUse = inUse else { throw inUse }
+            return try await existing(dataDirectory: dataDirectory, logger: logger)
+        }
+    }
+
     private func migrate() async throws {
         let logger = logger
         let migrator = Migrator(

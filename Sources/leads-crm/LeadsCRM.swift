@@ -8,7 +8,10 @@ struct LeadsCRM: AsyncParsableCommand {
         commandName: "leads-crm",
         abstract: "Gives every contact one operator: the right share to each, never more than one can carry.",
         version: version,
-        subcommands: [Serve.self, Migrate.self, Check.self, Import.self, Health.self, Demo.self, Settings.self],
+        subcommands: [
+            Serve.self, Migrate.self, Check.self, Import.self, People.self, Keys.self, Health.self, Demo.self,
+            Settings.self,
+        ],
         defaultSubcommand: Serve.self
     )
 }

@@ -65,6 +65,14 @@ struct Serve: AsyncParsableCommand {
             observation.faultInBackground(error)
         }
         let readiness = Readiness()
+        let authentication = Authentication(
+            store: store, mode: settings.accessMode, isSecure: settings.publicURL.hasPrefix("https://"))
+        do {
+            try await AccessWatch.begin(authentication, store, settings, logger)
+        } catch {
+            await pool.close()
+            throw error
+        }
         let server = Server(
             store: store,
             Server.Configuration(
@@ -72,11 +80,14 @@ struct Serve: AsyncParsableCommand {
                 schemaVersion: LeadStore.migrations.count, observation: observation, readiness: readiness,
                 intake: settings.intake, idleSeconds: settings.idleSeconds,
                 swaggerUI: SwaggerUI(directory: Setting.swaggerUI.value), dashboard: Dashboard.site,
-                origins: settings.origins, bounds: settings.bounds))
+                origins: settings.origins, bounds: settings.bounds, authentication: authentication,
+                trustedProxies: settings.trustedProxies, publicURL: settings.publicURL,
+                opensMetrics: settings.opensMetrics))
         var services: [any Service] = [
             Sweeper(
                 store: store, interval: settings.sweepInterval, decisionDays: settings.decisionDays,
-                observation: observation, logger: logger)
+                observation: observation, logger: logger),
+            AccessWatch(authentication: authentication, logger: logger),
         ]
         if let cluster = database.cluster { services.append(ClusterWatch(cluster: cluster, logger: logger)) }
         services.append(
@@ -126,7 +137,7 @@ struct Serve: AsyncParsableCommand {
 }
 
 /// The settings of `serve`, checked before anything is started.
-private struct ServeSettings {
+struct ServeSettings {
     let port: Int
     let poolSize: Int
     let intake: Intake.Configuration
@@ -139,6 +150,13 @@ private struct ServeSettings {
     let phoneRegion: PhoneRegion
     let origins: Origins
     let bounds: Bounds
+    let accessMode: AccessMode
+    /// Whether others than this machine reach it.
+    let isReachable: Bool
+    /// Where people reach it, without a slash at its end.
+    let publicURL: String
+    let trustedProxies: TrustedProxies
+    let opensMetrics: Bool
 
     init(host: String, port: String) throws(SettingError) {
         guard let port = Int(port), (1...65535).contains(port) else {
@@ -171,6 +189,25 @@ private struct ServeSettings {
                 "\(Setting.publicURL.name) and \(Setting.corsOrigins.name) must be like https://crm.example, with a port "
                     + "where it is not the scheme's own, and nothing behind it")
         }
+        let published = Setting.published.value
+        isReachable =
+            Setting.publicURL.list.contains { !Origins.isLoopback(url: $0) }
+            || !Origins.isLoopback(published.isEmpty ? host : published)
+        switch Setting.access.value.lowercased() {
+        case "auto": accessMode = isReachable ? .closed : .untilClosed
+        case "open": accessMode = .open
+        case "closed": accessMode = .closed
+        default: throw SettingError("\(Setting.access.name) must be auto, open or closed")
+        }
+        var url = Setting.publicURL.list.first ?? "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        if url.hasSuffix("/") { url.removeLast() }
+        publicURL = url
+        do throws(TrustedProxies.InvalidNetwork) {
+            trustedProxies = try TrustedProxies(Setting.trustedProxies.list)
+        } catch {
+            throw SettingError("\(Setting.trustedProxies.name) must be addresses or networks, 10.0.0.0/8")
+        }
+        opensMetrics = try Setting.metricsOpen.bool()
         bounds = Bounds(
             connections: try Setting.connections.integer(in: 1...100_000),
             bodyBytes: try Setting.bodyMemory.integer(in: 32...4096) * 1_048_576)

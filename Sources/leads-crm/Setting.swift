@@ -29,6 +29,17 @@ struct Setting: Sendable {
     static let publicURL = Setting(
         "LEADS_PUBLIC_URL", "",
         "where people and programs reach it from elsewhere, https://crm.example; several are separated by commas")
+    static let access = Setting(
+        "LEADS_ACCESS", "auto",
+        "open, closed, or auto: open on this machine alone until there is a key or a person, then closed for good")
+    static let published = Setting(
+        "LEADS_PUBLISHED", "",
+        "where a container's port is published, 127.0.0.1:8000: for auto it counts instead of the address to listen on")
+    static let metricsOpen = Setting(
+        "LEADS_METRICS_OPEN", "false", "true when /metrics needs no key, for scrapers inside the house")
+    static let trustedProxies = Setting(
+        "LEADS_TRUSTED_PROXIES", "",
+        "addresses or networks of balancers whose X-Forwarded-For is believed, 10.0.0.0/8, separated by commas")
     static let corsOrigins = Setting(
         "LEADS_CORS_ORIGINS", "",
         "origins whose pages may call the API, https://forms.example, separated by commas; without any, no page elsewhere"
@@ -69,7 +80,8 @@ struct Setting: Sendable {
     static let logLevel = Setting("LEADS_LOG_LEVEL", "info", "trace, debug, info, notice, warning, error or critical")
 
     static let all = [
-        databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, publicURL, corsOrigins, connections,
+        databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, publicURL, access, published,
+        metricsOpen, trustedProxies, corsOrigins, connections,
         bodyMemory, language, phoneRegion, poolSize,
         intakeLanes, intakeBatch, intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays, drainSeconds,
         swaggerUI,

@@ -34,29 +34,36 @@ struct OpenAPITests {
         #expect(properties[2].schema.json == ["type": ["boolean", "null"]])
     }
 
-    @Test func `what a route may answer follows from its path, its body and its need for the database`() {
+    @Test
+    func `what a route may answer follows from its path, its body, who may call it and its need for the database`() {
         let handler: Route.Handler = { _ in Reply(.ok) }
         let answer = Operation.Answer.ok(.one(.health), "Fine.")
         let routes = [
-            Route(.get, "/a", handler, Operation("a", .service, "A", answers: answer, isStored: false)),
-            Route(.get, "/b/{b_id}", handler, Operation("b", .service, "B", answers: answer)),
+            Route(.get, "/a", .everybody, handler, Operation("a", .service, "A", answers: answer, isStored: false)),
+            Route(.get, "/b/{b_id}", .everybody, handler, Operation("b", .service, "B", answers: answer)),
             Route(
-                .post, "/c", bodyLimit: 7, handler,
+                .post, "/c", .everybody, bodyLimit: 7, handler,
                 Operation("c", .service, "C", body: .one(.operatorCreate), answers: answer)),
-            Route(.get, "/hidden", handler, .undocumented),
+            Route(.get, "/d", .reading, handler, Operation("d", .service, "D", answers: answer)),
+            Route(.get, "/hidden", .everybody, handler, .undocumented),
         ]
         let paths = members(of: OpenAPIDocument(routes, version: "1").json, "paths")
-        #expect(paths.map(\.name) == ["/a", "/b/{b_id}", "/c"])
+        #expect(paths.map(\.name) == ["/a", "/b/{b_id}", "/c", "/d"])
         let statuses = paths.map { path in
             members(of: path.value, path.name == "/c" ? "post" : "get").last.map { members(of: $0.value).map(\.name) }
         }
-        #expect(statuses == [["200"], ["200", "422", "503"], ["200", "400", "408", "413", "422", "503"]])
+        #expect(
+            statuses == [
+                ["200", "400", "421"], ["200", "400", "421", "422", "503"],
+                ["200", "400", "403", "408", "413", "415", "421", "422", "503"],
+                ["200", "400", "401", "403", "421", "429", "503"],
+            ])
     }
 
     @Test func `the plain page shows no text as markup`() {
         let operation = Operation(
             "a", .service, "Less < more & \"so on\"", answers: .ok(.one(.health), "<script>"), isStored: false)
-        let route = Route(.get, "/a", { _ in Reply(.ok) }, operation)
+        let route = Route(.get, "/a", .everybody, { _ in Reply(.ok) }, operation)
         let html = PlainDocumentationPage(OpenAPIDocument([route], version: "<1>")).html
         #expect(html.contains("Less &lt; more &amp; &quot;so on&quot;") && html.contains("&lt;1&gt;"))
         #expect(!html.contains("<script"))

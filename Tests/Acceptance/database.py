@@ -176,6 +176,36 @@ class Database:
         with contextlib.closing(psycopg.connect(self.dsn, autocommit=autocommit, connect_timeout=5)) as connection:
             yield connection
 
+    def everything(self) -> str:
+        """What every column of every table holds, as text; bytes as they are and as hexadecimal digits."""
+        texts = []
+        with self.connect() as connection:
+            tables = connection.execute(
+                "select c.oid::regclass::text from pg_class c where c.relkind in ('r', 'p', 'm') and c.relnamespace in "
+                "('public'::regnamespace, 'report'::regnamespace)").fetchall()
+            for (table,) in tables:
+                for row in connection.execute(f"select t.* from {table} t"):
+                    texts += [f"{value.decode(errors='replace')} {value.hex()}" if isinstance(value, bytes) else str(value) for value in row]
+        return "\n".join(texts)
+
+    def run_out(self, person_id: int, *, link: bool = False, used_for: str | None = None, lasting: str | None = None) -> None:
+        """Has a person's links end, or sessions that were not used or lasted for so long; instances look at it again."""
+        with self.connect() as connection:
+            if link:
+                connection.execute("update person_links set expires_at = clock_timestamp() - interval '1 second' where person_id = %s", [person_id])
+            for column, age in (("used_at", used_for), ("created_at", lasting)):
+                if age:
+                    connection.execute(f"update sessions set {column} = clock_timestamp() - %s::interval where person_id = %s", [age, person_id])
+            connection.execute("update access_version set version = version + 1")
+
+    def forget_failures(self) -> None:
+        """Has failures to sign in be a quarter of an hour old."""
+        with self.connect() as connection:
+            connection.execute("update sign_in_failures set at = at - interval '15 minutes'")
+
+    def failure_addresses(self) -> set[str]:
+        return {address for (address,) in self.rows("select distinct address from sign_in_failures")}
+
     def rows(self, statement: str, *parameters) -> list[tuple]:
         with self.connect() as connection:
             return connection.execute(statement, parameters or None).fetchall()

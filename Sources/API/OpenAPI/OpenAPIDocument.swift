@@ -38,8 +38,11 @@ struct OpenAPIDocument: Sendable {
             .init("tags", [.string(operation.tag.rawValue)]),
             .init("summary", .string(operation.summary)),
             .init("operationId", .string(operation.id)),
+            .init(
+                "description",
+                .string(([operation.words].compactMap(\.self) + [route.access.words]).joined(separator: "\n\n"))),
+            .init("security", route.access.isPublic ? [] : [["key": []], ["session": []]]),
         ]
-        if let words = operation.words { members.append(.init("description", .string(words))) }
         let path = pathParameters(of: route.path)
         var parameters = path.map { parameter($0, in: "path") }
         parameters += operation.query.parameters.map { parameter($0, in: "query") }
@@ -84,6 +87,13 @@ struct OpenAPIDocument: Sendable {
         if operation.isConditional { problems.append(.versionConflict) }
         if operation.isRepeatable { problems += [.idempotencyKeyInvalid, .idempotencyKeyInUse, .intakeFull] }
         if operation.body != nil { problems.append(.notUTF8) }
+        if !route.access.isPublic {
+            problems += [.unauthenticated, .forbidden, .rateExceeded(seconds: 1)]
+        }
+        if route.method != .get {
+            problems += [.crossSite, .bodiesFull, .jsonUndeclared, .tooManyValues(limit: route.valueLimit)]
+        }
+        problems += [.hostMissing, .hostUnknown]
         if route.method != .get { problems += [.bodyTooLarge(limit: route.bodyLimit), .bodyTooSlow] }
         if operation.isStored {
             problems.append(.unavailable(cause: nil))
@@ -100,7 +110,9 @@ struct OpenAPIDocument: Sendable {
         var members: [JSONValue.Member] = [
             .init("description", .string(problems.map { $0.text(in: .english) + "." }.joined(separator: " ")))
         ]
-        if problems.contains(where: { $0.status == .serviceUnavailable || $0.code == "idempotency_key_in_use" }) {
+        if problems.contains(where: {
+            $0.status == .serviceUnavailable || $0.status == .tooManyRequests || $0.code == "idempotency_key_in_use"
+        }) {
             members.append(.init("headers", ["Retry-After": ["$ref": "#/components/headers/RetryAfter"]]))
         }
         members.append(.init("content", content(Operation.Content(schema: .reference(.problem), examples: examples))))
@@ -132,6 +144,9 @@ struct OpenAPIDocument: Sendable {
             guard name != "external_id" else {
                 return JSONSchema.Property(
                     String(name), .sentString(length: 1...Int.max), "The lead's id in another system.")
+            }
+            guard name != "key_id" else {
+                return JSONSchema.Property(String(name), .sentString(length: 1...Int.max), "Id of the key.")
             }
             let thing = name.hasSuffix("_id") ? name.dropLast(3) : name
             return JSONSchema.Property(String(name), .id, "Number of the \(thing).")
@@ -181,6 +196,18 @@ struct OpenAPIDocument: Sendable {
                             "example": .parsed(Problem.methodNotAllowed(allowed: []).reply(in: .english).body),
                         ]
                     ],
+                ],
+            ],
+            "securitySchemes": [
+                "key": [
+                    "type": "http", "scheme": "bearer",
+                    "description":
+                        "A key, `crm_…`, as an admin makes it at /api/v1/keys. Not asked for while access is open.",
+                ],
+                "session": [
+                    "type": "apiKey", "in": "cookie", "name": "leads",
+                    "description":
+                        "Of a person who has signed in; `__Host-leads` where the server is reached by https.",
                 ],
             ],
             "parameters": [

@@ -11,6 +11,7 @@ struct Operation: Sendable {
         case sources = "Sources"
         case statistics = "Statistics"
         case events = "Events"
+        case access = "Access"
         case service = "Service"
 
         var words: String {
@@ -21,6 +22,7 @@ struct Operation: Sendable {
             case .sources: "The channels contacts come from, and which operators share them by which weights."
             case .statistics: "Who has how much."
             case .events: "What happened, in one order for everybody."
+            case .access: "Who may do what: people, keys and sessions."
             case .service: "What the server says about itself."
             }
         }

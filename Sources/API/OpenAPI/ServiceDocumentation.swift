@@ -20,8 +20,11 @@ extension Component {
 
     static let readiness = answer(
         "Readiness", "Whether the server takes requests.",
-        [.init("status", .choice(["ready"]), "The database answers and has the tables this program needs.")],
-        example: { $0.status("ready") })
+        [
+            .init("status", .choice(["ready"]), "The database answers and has the tables this program needs."),
+            .init("access", .choice(["open", "closed"]), "Whether anybody may do anything, or says who they are."),
+        ],
+        example: { $0.readiness(isOpen: true) })
 }
 
 extension Operation {
