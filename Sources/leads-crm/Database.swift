@@ -106,7 +106,12 @@ struct Database {
             ConnectionConfiguration(
                 connectionString: directConnectionString, sessionSettings: ["lock_timeout": "5s"]))
         do {
+            try await connection.runScript(Schema.ownership.sql)
             try await connection.runScript(Schema.roles.sql)
+            let left = try await connection.execute(LeadStore.rightsLeftOpen)[0].decode([String].self)
+            for right in left {
+                logger.warning("only a superuser can change this, run migrate --roles as one: \(right)")
+            }
             await connection.close()
         } catch {
             await connection.close()
