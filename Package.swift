@@ -73,11 +73,13 @@ let package = Package(
                 .embedInCode("functions/remove_decisions.sql"),
                 .embedInCode("functions/sequence_events.sql"),
                 .embedInCode("functions/set_load_ceiling.sql"),
+                .embedInCode("functions/snapshots.sql"),
                 .embedInCode("functions/tally_contacts.sql"),
                 .embedInCode("views/contact_counts.sql"),
                 .embedInCode("views/contact_objects.sql"),
                 .embedInCode("views/contact_times.sql"),
                 .embedInCode("report/report.sql"),
+                .embedInCode("ownership.sql"),
                 .embedInCode("roles.sql"),
             ],
             swiftSettings: settings

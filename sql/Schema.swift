@@ -47,6 +47,7 @@ public enum Schema {
         File("functions/remove_decisions.sql", PackageResources.remove_decisions_sql),
         File("functions/sequence_events.sql", PackageResources.sequence_events_sql),
         File("functions/set_load_ceiling.sql", PackageResources.set_load_ceiling_sql),
+        File("functions/snapshots.sql", PackageResources.snapshots_sql),
         File("views/contact_objects.sql", PackageResources.contact_objects_sql),
         File("views/contact_counts.sql", PackageResources.contact_counts_sql),
         File("views/contact_times.sql", PackageResources.contact_times_sql),
@@ -55,6 +56,9 @@ public enum Schema {
         File("functions/count_contact_times.sql", PackageResources.count_contact_times_sql, isAlone: true),
     ]
 
-    /// Creates and equips the roles of a production database.
+    /// Creates the roles of a production database and makes everything in it their owner's; needs no schema.
+    public static let ownership = File("ownership.sql", PackageResources.ownership_sql)
+
+    /// Gives these roles their rights; needs the whole schema.
     public static let roles = File("roles.sql", PackageResources.roles_sql)
 }

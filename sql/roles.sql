@@ -1,56 +1,13 @@
--- The three roles of a production database. Run by `leads-crm migrate --roles`; harmless to run again.
---
---   leads_owner   owns everything, cannot log in
---   leads_app     what instances connect as: rows of the tables listed, nothing else
---   leads_report  what analysts connect as: reads schema report, slowly if need be, never in the way
---
--- Passwords are set by whoever runs the server: alter role leads_app password '…'.
-do $$
-declare
-    object record;
-begin
-    if not exists (select from pg_roles where rolname = 'leads_owner') then
-        create role leads_owner nologin;
-    end if;
-    if not exists (select from pg_roles where rolname = 'leads_app') then
-        create role leads_app login;
-    end if;
-    if not exists (select from pg_roles where rolname = 'leads_report') then
-        create role leads_report login connection limit 10;
-    end if;
-    execute format('grant leads_owner to %I', current_user);
-    -- An owner must be able to create where its objects are.
-    grant usage, create on schema public, report to leads_owner;
+-- What the roles of a production database may do. Run after ownership.sql by `leads-crm migrate --roles`; harmless to run
+-- again. What only a superuser may change stays as it is where another account runs this; LeadStore.rightsLeftOpen tells.
 
-    alter schema report owner to leads_owner;
-    for object in
-        select c.oid::regclass as name, c.relkind
-        from pg_class c
-        where c.relnamespace in ('public'::regnamespace, 'report'::regnamespace)
-            and c.relkind in ('r', 'v', 'S')
-            -- Changing an owner locks a table, also to the same owner: running this again must not stop instances.
-            and c.relowner <> 'leads_owner'::regrole
-            -- An identity column's sequence follows its table.
-            and not exists (
-                select from pg_depend d
-                where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('i', 'e'))
-    loop
-        execute format(
-            'alter %s %s owner to leads_owner',
-            case object.relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end, object.name);
-    end loop;
-    for object in
-        select p.oid::regprocedure as name
-        from pg_proc p
-        where p.pronamespace in ('public'::regnamespace, 'report'::regnamespace)
-            and p.proowner <> 'leads_owner'::regrole
-            and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
-    loop
-        execute format('alter function %s owner to leads_owner', object.name);
-    end loop;
+-- Whoever reaches the database takes none of the product's locks, keeps nothing in it and names nothing as it does.
+revoke create on schema public from public;
+do $$
+begin
+    execute format('revoke temporary on database %I from public', current_database());
 end
 $$;
-
 grant usage on schema public to leads_app;
 
 grant select, insert on
@@ -66,8 +23,8 @@ on leads to leads_app;
 grant update on operators, sources, weights, lead_identities, contacts, idempotency_keys to leads_app;
 -- Never load, ceiling or contact_count: those belong to the triggers.
 grant update (max_load, is_active, last_assignment) on operator_loads to leads_app;
-grant delete on weights, lead_identities, possible_duplicates, idempotency_keys, decisions, decision_snapshots
-to leads_app;
+grant delete on weights, lead_identities, possible_duplicates, idempotency_keys to leads_app;
+revoke delete on decisions, decision_snapshots from leads_app;
 grant select on
     contact_objects, contact_counts, contact_spans, registered_minutes, registered_quarters, assigned_quarters, event_log,
     schema_migrations, schema_repeatables
@@ -78,6 +35,8 @@ grant execute on function fold_contact_spans() to leads_app;
 grant execute on function flush_lead_names() to leads_app;
 grant execute on function sequence_events(interval, integer) to leads_app;
 grant execute on function remove_decision_details(integer) to leads_app;
+grant execute on function oldest_snapshot_seconds() to leads_app;
+grant execute on function end_old_report_snapshots(integer) to leads_app;
 grant select, insert, update, delete on source_turns to leads_app;
 grant select, insert, update on people, access_keys to leads_app;
 grant select, insert, update, delete on sessions to leads_app;
@@ -88,6 +47,19 @@ grant usage on all sequences in schema public to leads_app;
 grant usage on schema report to leads_app, leads_report;
 grant select on all tables in schema report to leads_app, leads_report;
 alter default privileges in schema report grant select on tables to leads_app, leads_report;
+alter default privileges for role leads_owner in schema report grant select on tables to leads_app, leads_report;
+
+-- So that end_old_report_snapshots() may end the sessions of leads_report, and no others.
+grant leads_report to leads_owner;
+do $$
+begin
+    -- So that oldest_snapshot_seconds() sees the sessions of everybody.
+    grant pg_read_all_stats to leads_owner;
+exception
+    when insufficient_privilege then
+        null;
+end
+$$;
 
 alter role leads_app set statement_timeout = '3s';
 alter role leads_app set lock_timeout = '1500ms';
@@ -98,6 +70,44 @@ alter role leads_app set enable_seqscan = off;
 alter role leads_app set enable_hashjoin = off;
 alter role leads_app set enable_mergejoin = off;
 alter role leads_app set jit = off;
+alter role leads_app set log_parameter_max_length_on_error = 0;
 alter role leads_report set default_transaction_read_only = on;
 alter role leads_report set statement_timeout = '60s';
 alter role leads_report set idle_in_transaction_session_timeout = '60s';
+
+-- Only a superuser may take PostgreSQL's own functions from everybody, and bound what a role writes to disk and to the log.
+do $$
+declare
+    function_name regprocedure;
+begin
+    if not (select rolsuper from pg_roles where rolname = current_user) then
+        return;
+    end if;
+    -- Before they are taken from everybody: instances that are running must not lose a moment's right to them.
+    grant execute on function
+        pg_advisory_xact_lock(bigint), pg_advisory_xact_lock(integer, integer),
+        pg_advisory_xact_lock_shared(integer, integer), pg_try_advisory_xact_lock(bigint)
+    to leads_app;
+    -- For the definer functions, and for whoever migrates.
+    grant execute on function
+        pg_advisory_xact_lock(integer, integer), pg_try_advisory_xact_lock(integer, integer),
+        pg_try_advisory_lock(bigint)
+    to leads_owner;
+    for function_name in
+        select p.oid
+        from pg_proc p
+        where p.pronamespace = 'pg_catalog'::regnamespace
+            and (
+                p.proname ~ '^pg_(try_)?advisory_' or p.proname ~ '^lo_' or p.proname in ('loread', 'lowrite'))
+            and has_function_privilege('public', p.oid, 'execute')
+    loop
+        execute format('revoke execute on function %s from public', function_name);
+    end loop;
+
+    alter role leads_report set temp_file_limit = '1GB';
+    -- Statements and their parameters hold personal data, and so do the details of errors.
+    alter role leads_app set log_parameter_max_length = 0;
+    alter role leads_app set log_min_error_statement = panic;
+    alter role leads_app set log_error_verbosity = terse;
+end
+$$;

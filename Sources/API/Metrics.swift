@@ -8,13 +8,19 @@ struct Metrics {
 
     init(
         version: String, totals: Observation.Totals, pool: PoolUse, intake: LaneUse, closings: LaneUse,
-        streams: Int, isDatabaseUp: Bool, waitingContacts: Int?
+        streams: Int, isDatabaseUp: Bool, waitingContacts: Int?, oldestSnapshotSeconds: Int?
     ) {
         gauge("leads_build_info", "Always 1; the label tells the version.", [([("version", version)], 1)])
         gauge(
             "leads_database_up", "Whether the database answered this scrape.", [([], isDatabaseUp ? 1 : 0)])
         if let waitingContacts {
             gauge("leads_contacts_waiting", "Contacts that wait for an operator.", [([], waitingContacts)])
+        }
+        if let oldestSnapshotSeconds {
+            gauge(
+                "leads_oldest_snapshot_seconds",
+                "Age of the oldest transaction of any session: what it can still see keeps dead rows in every table.",
+                [([], oldestSnapshotSeconds)])
         }
         counter(
             "leads_registrations_total", "Contacts sent to be registered, by what became of them.",

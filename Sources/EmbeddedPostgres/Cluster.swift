@@ -9,7 +9,10 @@
 /// One process at a time uses a directory; its lock lasts until ``stop()`` or the end of the process, even if
 /// the value is dropped. A server that outlives a killed process is adopted by the next start.
 public actor Cluster {
-    /// A libpq keyword string for the configured database.
+    /// The role that may do everything.
+    static let superuser = "postgres"
+
+    /// A libpq keyword string for the configured database and the role that may do everything.
     public nonisolated let connectionString: String
     /// The private directory of the server's Unix socket.
     public nonisolated let socketDirectory: String
@@ -24,7 +27,7 @@ public actor Cluster {
     private init(_ server: Server, lock: DirectoryLock) {
         self.server = server
         self.lock = lock
-        connectionString = server.connectionString
+        connectionString = server.connectionString(as: Self.superuser)
         socketDirectory = server.socketDirectory
         directory = server.directory.path
         binaries = server.binaries
@@ -55,13 +58,18 @@ public actor Cluster {
         ClusterDirectory.candidates(configuration).contains { EmbeddedPostgres.exists($0 + "/data/PG_VERSION") }
     }
 
+    /// The same for another role.
+    public nonisolated func connectionString(as role: String) -> String {
+        server.connectionString(as: role)
+    }
+
     /// How to reach the server that another process runs in the configured directory; nil when none runs there yet.
     public static func connectionString(
-        toRunning configuration: Configuration
+        toRunning configuration: Configuration, as role: String
     ) async throws(EmbeddedPostgresError) -> String? {
         let directory = try await ClusterDirectory.prepare(configuration)
         guard let socketDirectory = PostmasterFile(data: directory.data)?.socketDirectory else { return nil }
-        return Server.connectionString(socketDirectory: socketDirectory, to: configuration.databaseName)
+        return Server.connectionString(socketDirectory: socketDirectory, to: configuration.databaseName, as: role)
     }
 
     /// Stops the server and releases the directory; stopping twice is harmless.

@@ -85,7 +85,8 @@ struct ClusterDirectory: Sendable {
 
     /// The private directory of the server's socket: `run`, or one in /tmp when that path is too long.
     ///
-    /// Authentication is `trust`, so being able to enter this directory is the whole of the access control.
+    /// Authentication is `trust`, so being able to enter this directory, and to open the socket in it, is the whole of the
+    /// access control: only its owner and root can.
     func socketDirectory() async throws(EmbeddedPostgresError) -> String {
         var socket = path + "/run"
         // The kernel allows 107 bytes, and a comma separates hosts in a connection string.

@@ -5,6 +5,8 @@ extension Server {
             // The socket directory is private; without TCP there is neither a port to clash over nor one to attack.
             "listen_addresses": "",
             "unix_socket_directories": socketDirectory,
+            // Whoever opens the directory to others has not let them in yet.
+            "unix_socket_permissions": "0700",
             "port": "5432",
             // Holds the working set of a few million leads.
             "shared_buffers": "256MB",

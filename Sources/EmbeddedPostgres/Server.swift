@@ -12,27 +12,30 @@ struct Server: Sendable {
     /// Crash recovery may take minutes, and pg_ctl notices at once when the server gives up.
     private static let patience = Duration.seconds(900)
 
-    private var data: String { directory.data }
+    var data: String { directory.data }
 
-    var connectionString: String { connectionString(to: configuration.databaseName) }
-
-    private func connectionString(to database: String) -> String {
-        Self.connectionString(socketDirectory: socketDirectory, to: database)
+    func connectionString(as role: String) -> String {
+        Self.connectionString(socketDirectory: socketDirectory, to: configuration.databaseName, as: role)
     }
 
-    static func connectionString(socketDirectory: String, to database: String) -> String {
+    /// For PostgreSQL's tools, which work in a database that is always there.
+    private var administration: String {
+        Self.connectionString(socketDirectory: socketDirectory, to: "postgres", as: Cluster.superuser)
+    }
+
+    static func connectionString(socketDirectory: String, to database: String, as role: String) -> String {
         func quoted(_ value: String) -> String {
             let escaped = value.map { "'\\".contains($0) ? "\\\($0)" : String($0) }
             return "'\(escaped.joined())'"
         }
-        return "host=\(quoted(socketDirectory)) port=5432 user=postgres dbname=\(quoted(database))"
+        return "host=\(quoted(socketDirectory)) port=5432 user=\(quoted(role)) dbname=\(quoted(database))"
     }
 
     private func command(_ tool: String, _ arguments: [String]) -> Command {
         Command(binaries.tool(tool), arguments, as: directory.owner)
     }
 
-    private func script(_ script: String, _ arguments: String...) -> Command {
+    func script(_ script: String, _ arguments: String...) -> Command {
         Command(script: script, arguments, as: directory.owner)
     }
 
@@ -64,8 +67,8 @@ struct Server: Sendable {
             let initdb = command(
                 "initdb",
                 [
-                    "--pgdata=\(unfinished)", "--encoding=UTF8", "--locale=\(locale)", "--auth=trust",
-                    "--username=postgres", durability,
+                    "--pgdata=\(unfinished)", "--encoding=UTF8", "--locale=\(locale)", "--auth-local=trust",
+                    "--auth-host=reject", "--username=\(Cluster.superuser)", durability,
                 ]
             )
             let outcome = try await initdb.run(within: .seconds(300))
@@ -82,6 +85,7 @@ struct Server: Sendable {
         if try await adopt() { return }
         try await endProcesses(after: .seconds(10))
         try await writeSettings()
+        try await writeAccessRules()
         let before = PostmasterFile(data: data)
         do {
             try await runPostmaster()
@@ -136,7 +140,7 @@ struct Server: Sendable {
                 configuration.progress("It was started with other settings: restarting it")
                 break
             }
-            let isReady = command("pg_isready", ["-q", "-t", "3", "-d", connectionString(to: "postgres")])
+            let isReady = command("pg_isready", ["-q", "-t", "3", "-d", administration])
             let answer = try await isReady.run()
             if answer.succeeded { return true }
             // 1: starting up or shutting down; 2: no answer.
@@ -164,7 +168,7 @@ struct Server: Sendable {
     @discardableResult
     private func query(_ sql: String) async throws(EmbeddedPostgresError) -> String {
         try await command(
-            "psql", ["-X", "-A", "-t", "-q", "-w", "-c", sql, connectionString(to: "postgres")]
+            "psql", ["-X", "-A", "-t", "-q", "-w", "-c", sql, administration]
         ).succeed()
     }
 

@@ -7,27 +7,46 @@ import Schema
 /// The database this process works on: the one it was told of, or one it starts itself.
 struct Database {
     let connectionString: String
+    /// Of the schema's owner.
     private let directConnectionString: String
+    /// Of an account that may make roles.
+    private let rolesConnectionString: String
     private let isPooled: Bool
     let cluster: Cluster?
     private let logger: Logger
 
-    /// Finds the database, starting the embedded one when none was named.
+    private static let appRole = "leads_app"
+    private static let ownerRole = "leads_owner"
+
+    /// Finds the database, starting the embedded one when none was named. That one's roles are made, and everything is
+    /// given to their owner, also what an earlier version left to the superuser.
     /// - Parameter dataDirectory: where the embedded one lives.
     private static func open(dataDirectory: String, logger: Logger) async throws -> Database {
         let url = Setting.databaseURL.value
         guard url.isEmpty else {
             let direct = Setting.databaseDirectURL.value
+            let owner = direct.isEmpty ? url : direct
             return Database(
-                connectionString: url, directConnectionString: direct.isEmpty ? url : direct,
+                connectionString: url, directConnectionString: owner, rolesConnectionString: owner,
                 isPooled: try Setting.databasePooled.bool(), cluster: nil, logger: logger)
         }
         var configuration = Cluster.Configuration(directory: dataDirectory)
         configuration.progress = { logger.info("\($0)") }
         let cluster = try await Cluster.start(configuration)
-        return Database(
-            connectionString: cluster.connectionString, directConnectionString: cluster.connectionString,
-            isPooled: false, cluster: cluster, logger: logger)
+        let database = Database(
+            connectionString: cluster.connectionString(as: appRole),
+            directConnectionString: cluster.connectionString(as: ownerRole),
+            rolesConnectionString: cluster.connectionString, isPooled: false, cluster: cluster, logger: logger)
+        do {
+            try await database.withRolesConnection { connection in
+                try await connection.runScript(Schema.ownership.sql)
+                try await connection.execute(LeadStore.ownerMayLogIn)
+            }
+            return database
+        } catch {
+            await database.close()
+            throw error
+        }
     }
 
     /// Opens the database as it is: the embedded one is started if it is not running, but not made; one that an
@@ -45,13 +64,14 @@ struct Database {
         do {
             return try await open(dataDirectory: dataDirectory, logger: logger)
         } catch let inUse as EmbeddedPostgresError {
-            guard case .inUse = inUse, let running = try await Cluster.connectionString(toRunning: configuration) else {
-                throw inUse
-            }
+            guard case .inUse = inUse,
+                let instances = try await Cluster.connectionString(toRunning: configuration, as: appRole),
+                let owner = try await Cluster.connectionString(toRunning: configuration, as: ownerRole)
+            else { throw inUse }
             logger.debug("an instance runs PostgreSQL in \(dataDirectory): using that")
             return Database(
-                connectionString: running, directConnectionString: running, isPooled: false, cluster: nil,
-                logger: logger)
+                connectionString: instances, directConnectionString: owner, rolesConnectionString: owner,
+                isPooled: false, cluster: nil, logger: logger)
         }
     }
 
@@ -84,6 +104,8 @@ struct Database {
             migrations: LeadStore.migrations, repeatables: LeadStore.repeatables,
             progress: { logger.info("\($0)") })
         let outcome = try await migrator.run(ConnectionConfiguration(connectionString: directConnectionString))
+        // Nobody but this program looks after the roles there.
+        guard cluster == nil else { return try await createRoles() }
         guard outcome != Migrator.Outcome() else {
             logger.debug("the schema is up to date")
             return
@@ -111,12 +133,24 @@ struct Database {
     }
 
     func createRoles() async throws {
+        try await withRolesConnection { [logger] connection in
+            try await connection.runScript(Schema.ownership.sql)
+            try await connection.runScript(Schema.roles.sql)
+            let left = try await connection.execute(LeadStore.rightsLeftOpen)[0].decode([String].self)
+            for right in left {
+                logger.warning("only a superuser can change this, run migrate --roles as one: \(right)")
+            }
+        }
+    }
+
+    /// Runs `body` on a connection that may make roles, which is closed afterwards.
+    private func withRolesConnection(_ body: (Connection) async throws -> Void) async throws {
         // Waiting behind a report would make every writer wait behind us.
         let connection = try await Connection.open(
             ConnectionConfiguration(
-                connectionString: directConnectionString, sessionSettings: ["lock_timeout": "5s"]))
+                connectionString: rolesConnectionString, sessionSettings: ["lock_timeout": "5s"]))
         do {
-            try await connection.runScript(Schema.roles.sql)
+            try await body(connection)
             await connection.close()
         } catch {
             await connection.close()

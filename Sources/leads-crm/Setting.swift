@@ -69,6 +69,10 @@ struct Setting: Sendable {
     static let decisionDays = Setting(
         "LEADS_DECISION_DAYS", "90",
         "how long to keep who was considered in each decision, 1…36500; who got it and by which rule stays for ever")
+    static let snapshotSeconds = Setting(
+        "LEADS_SNAPSHOT_SECONDS", "60",
+        "how long a transaction of leads_report may keep a snapshot, which bloats tables, before its session is ended, 1…86400"
+    )
     static let drainSeconds = Setting(
         "LEADS_DRAIN_SECONDS", "0",
         "how long to go on serving, not ready, after SIGTERM: until a balancer has noticed, 0…300")
@@ -81,10 +85,9 @@ struct Setting: Sendable {
 
     static let all = [
         databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, publicURL, access, published,
-        metricsOpen, trustedProxies, corsOrigins, connections,
-        bodyMemory, language, phoneRegion, poolSize,
-        intakeLanes, intakeBatch, intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays, drainSeconds,
-        swaggerUI,
+        metricsOpen, trustedProxies, corsOrigins, connections, bodyMemory, language, phoneRegion, poolSize,
+        intakeLanes, intakeBatch, intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays, snapshotSeconds,
+        drainSeconds, swaggerUI,
         logFormat, logLevel,
     ]
 

@@ -4,7 +4,8 @@ import Logging
 import ServiceLifecycle
 
 /// Now and then looks for contacts left waiting beside free capacity, sums up the counts of contacts, indexes names,
-/// numbers the events, and drops the details of old decisions and the answers to old requests.
+/// numbers the events, drops the details of old decisions and the answers to old requests, and ends sessions of analysts
+/// whose snapshots are old.
 ///
 /// The first is a safety net, not the mechanism: it finds something only when a drain in the background failed, an
 /// instance died between two batches of one, or somebody freed capacity by SQL.
@@ -13,6 +14,8 @@ struct Sweeper: Service {
     let interval: Duration
     /// How long the details of decisions are kept.
     let decisionDays: Int
+    /// How long a transaction of an analyst may keep a snapshot.
+    let snapshotSeconds: Int
     let observation: Observation
     let logger: Logger
 
@@ -32,6 +35,12 @@ struct Sweeper: Service {
                 }
                 await attempt("forget old idempotency keys") { () throws(StoreError) in
                     try await store.removeIdempotencyKeys()
+                }
+                await attempt("end old snapshots of analysts") { () throws(StoreError) in
+                    let ended = try await store.endOldReportSnapshots(olderThanSeconds: snapshotSeconds)
+                    guard ended > 0 else { return }
+                    logger.notice(
+                        "ended sessions of leads_report with old snapshots", metadata: ["sessions": "\(ended)"])
                 }
             }
         }

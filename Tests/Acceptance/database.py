@@ -307,6 +307,34 @@ class Database:
             snapshot.decisions.append(Decision(operator, rule, draw, excluded))
         return list(found.values())
 
+    def owners(self) -> list[tuple]:
+        """Of the tables, views, sequences and functions of the product."""
+        return self.rows("""
+            select distinct pg_get_userbyid(relowner)
+            from pg_class
+            where relnamespace in ('public'::regnamespace, 'report'::regnamespace) and relkind in ('r', 'v', 'S')
+            union
+            select pg_get_userbyid(proowner)
+            from pg_proc
+            where pronamespace in ('public'::regnamespace, 'report'::regnamespace)
+        """)
+
+    def roles_connected(self) -> set[str]:
+        """As whom others are connected to this database."""
+        return {role for (role,) in self.rows("""
+            select distinct usename from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+        """)}
+
+    def access_rules(self) -> list[tuple]:
+        """Kind and method of each line of pg_hba.conf."""
+        return self.rows("select type, auth_method from pg_hba_file_rules")
+
+    def break_load(self, operator_id: int) -> None:
+        """A counter that is wrong, as no instance leaves it."""
+        with self.connect() as connection:
+            connection.execute("update operator_loads set load = load + 1 where operator_id = %s", (operator_id,))
+
     def deadlocks(self) -> int:
         return self.value("select deadlocks from pg_stat_database where datname = current_database()")
 

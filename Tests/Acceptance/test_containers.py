@@ -319,4 +319,5 @@ def test_roles_are_made_again_without_waiting_for_anybody_at_work(guarded, insta
         for (table,) in database.rows("select tablename from pg_tables where schemaname = 'public'"):
             working.execute(psycopg.sql.SQL("lock table {} in row exclusive mode").format(psycopg.sql.Identifier(table)))
         upgrading.execute("set lock_timeout = '500ms'")
-        upgrading.execute((REPOSITORY / "sql/roles.sql").read_text())
+        for file in ("ownership.sql", "roles.sql"):
+            upgrading.execute((REPOSITORY / "sql" / file).read_text())

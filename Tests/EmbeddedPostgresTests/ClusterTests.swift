@@ -38,10 +38,50 @@ struct ClusterTests {
             #expect(try await cluster.query("show listen_addresses") == "")
             #expect(cluster.socketDirectory == cluster.directory + "/run")
             #expect(try #require(status(cluster.socketDirectory)).st_mode & 0o777 == 0o700)
+            #expect(try #require(status(cluster.socketDirectory + "/.s.PGSQL.5432")).st_mode & 0o777 == 0o700)
             #expect(try #require(status(cluster.directory + "/data")).st_mode & 0o777 == 0o700)
             let owner = try #require(status(cluster.directory + "/data")).st_uid
             #expect(owner != 0)
             #expect(try #require(status(cluster.socketDirectory)).st_uid == owner)
+        }
+    }
+
+    private static let rules: String = """
+        select string_agg(type || ' ' || auth_method, ', ' order by line_number) from pg_hba_file_rules
+        """
+
+    @Test func `nobody is let in over a network, nor by what earlier versions wrote`() async throws {
+        try await Scratch.with { scratch in
+            let cluster = try await scratch.start(scratch.configuration())
+            let ours = "local trust, local trust, host reject, host reject"
+            #expect(try await cluster.query(Self.rules) == ours)
+            for method in ["trust", "reject"] {
+                try await cluster.stop()
+                // What initdb makes of it, spaces and comments included.
+                try await cluster.shell(
+                    #"""
+                    cd -- "$1/data" || exit
+                    printf '# "local" is for sockets:\nlocal   all             all                  trust\n' > pg_hba.conf
+                    for database in all replication; do
+                        test $database = all || printf 'local   %s     all                   trust\n' $database
+                        printf 'host    %s             all     127.0.0.1/32            %s\n' $database "$2"
+                        printf 'host    %s             all     ::1/128                 %s\n' $database "$2"
+                    done >> pg_hba.conf
+                    """#, cluster.directory, method)
+                try await cluster.startAgain()
+                #expect(try await cluster.query(Self.rules) == ours)
+            }
+        }
+    }
+
+    @Test func `rules of access that somebody has written stay`() async throws {
+        try await Scratch.with { scratch in
+            let cluster = try await scratch.start(scratch.configuration())
+            try await cluster.stop()
+            try await cluster.shell(#"echo 'local all postgres trust' > "$1/data/pg_hba.conf""#, cluster.directory)
+            try await cluster.startAgain()
+            #expect(try await cluster.query(Self.rules) == "local trust")
+            #expect(scratch.progress.contains { $0.contains("pg_hba.conf has been changed by hand") })
         }
     }
 

@@ -9,7 +9,7 @@ struct SchemaTests {
     }
 
     @Test func `every SQL file is embedded, word for word`() throws {
-        let embedded = Schema.migrations + Schema.repeatables + [Schema.roles]
+        let embedded = Schema.migrations + Schema.repeatables + [Schema.ownership, Schema.roles]
         let found = try #require(FileManager.default.enumerator(atPath: folder.path))
             .compactMap { $0 as? String }.filter { $0.hasSuffix(".sql") }
         #expect(Set(embedded.map(\.name)) == Set(found))

@@ -7,7 +7,7 @@ create or replace function contact_waiting_reason(wanted_source_id bigint, relea
 language sql
 stable
 security definer
-set search_path = pg_catalog, public, pg_temp
+set search_path = pg_catalog, pg_temp
 as $$
     select
         case
@@ -20,8 +20,8 @@ as $$
                 then 'excluded'
             else 'behind_queue'
         end
-    from weights w
-    join operator_loads l on l.operator_id = w.operator_id
+    from public.weights w
+    join public.operator_loads l on l.operator_id = w.operator_id
     where w.source_id = wanted_source_id
 $$;
 comment on function contact_waiting_reason(bigint, bigint[]) is

@@ -11,7 +11,7 @@
 create or replace function count_contact_loads() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, public, pg_temp
+set search_path = pg_catalog, pg_temp
 -- A plan made while leads is nearly empty joins it by a hash, and keeps reading all of it when it has grown: until its
 -- statistics change, each insert costs what there is. Nothing here joins one transition table to another, which would need
 -- such joins: they have no statistics, and nested loops over both are quadratic.
@@ -19,10 +19,10 @@ set enable_hashjoin = off
 as $$
 begin
     if tg_op = 'INSERT' then
-        update operator_loads l
+        update public.operator_loads l
         set load = l.load + c.assigned, last_assignment = c.number
         from (
-            select operator_id, assigned, nextval('operator_assignments') as number
+            select operator_id, assigned, nextval('public.operator_assignments') as number
             from (
                 select operator_id, count(*)::integer as assigned
                 from new_contacts
@@ -33,15 +33,15 @@ begin
         ) c
         where l.operator_id = c.operator_id;
 
-        update leads l
+        update public.leads l
         set contact_count = l.contact_count + c.contacts
         from (select lead_id, count(*)::integer as contacts from new_contacts group by lead_id) c
         where l.id = c.lead_id;
 
         if exists (select from new_contacts where status = 'active' and is_forced) then
-            update operator_loads l
+            update public.operator_loads l
             set load = l.load + c.forced, ceiling = greatest(l.ceiling, l.load + c.forced),
-                last_assignment = nextval('operator_assignments')
+                last_assignment = nextval('public.operator_assignments')
             from (
                 select operator_id, count(*)::integer as forced
                 from new_contacts
@@ -52,7 +52,7 @@ begin
         end if;
     elsif tg_op = 'UPDATE' then
         -- Releases sink the ceiling back towards max_load; ordinary assignments leave it where it is.
-        update operator_loads l
+        update public.operator_loads l
         set load = l.load + c.change,
             ceiling = case
                 when c.change < 0 then greatest(l.max_load, least(l.ceiling, l.load + c.change))
@@ -60,7 +60,7 @@ begin
             end,
             last_assignment = coalesce(c.number, l.last_assignment)
         from (
-            select operator_id, change, case when change > 0 then nextval('operator_assignments') end as number
+            select operator_id, change, case when change > 0 then nextval('public.operator_assignments') end as number
             from (
                 select operator_id, sum(change)::integer as change
                 from (
@@ -82,7 +82,7 @@ begin
         ) c
         where l.operator_id = c.operator_id;
 
-        update leads l
+        update public.leads l
         set contact_count = l.contact_count + c.change
         from (
             select lead_id, sum(change)::integer as change
@@ -97,9 +97,9 @@ begin
         where l.id = c.lead_id;
 
         if exists (select from new_contacts where status = 'active' and is_forced) then
-            update operator_loads l
+            update public.operator_loads l
             set load = l.load + c.forced, ceiling = greatest(l.ceiling, l.load + c.forced),
-                last_assignment = nextval('operator_assignments')
+                last_assignment = nextval('public.operator_assignments')
             from (
                 select operator_id, count(*)::integer as forced
                 from (
@@ -112,7 +112,7 @@ begin
             where l.operator_id = c.operator_id;
         end if;
     elsif tg_op = 'DELETE' then
-        update operator_loads l
+        update public.operator_loads l
         set load = l.load - c.released,
             ceiling = greatest(l.max_load, least(l.ceiling, l.load - c.released))
         from (
@@ -123,13 +123,13 @@ begin
         ) c
         where l.operator_id = c.operator_id;
 
-        update leads l
+        update public.leads l
         set contact_count = l.contact_count - c.contacts
         from (select lead_id, count(*)::integer as contacts from old_contacts group by lead_id) c
         where l.id = c.lead_id;
     else
-        update operator_loads set load = 0, ceiling = max_load where load <> 0;
-        update leads set contact_count = 0 where contact_count <> 0;
+        update public.operator_loads set load = 0, ceiling = max_load where load <> 0;
+        update public.leads set contact_count = 0 where contact_count <> 0;
     end if;
     return null;
 end

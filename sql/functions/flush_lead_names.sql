@@ -5,7 +5,7 @@
 create or replace function flush_lead_names() returns bigint
 language sql
 security definer
-set search_path = pg_catalog, public, pg_temp
+set search_path = pg_catalog, pg_temp
 as $$
     select gin_clean_pending_list('public.leads_name_words')
 $$;

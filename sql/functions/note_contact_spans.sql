@@ -13,14 +13,14 @@
 create or replace function note_contact_spans() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, public, pg_temp
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_level = 'STATEMENT' then
-        insert into contact_spans (part, first_created_at, last_created_at)
+        insert into public.contact_spans (part, first_created_at, last_created_at)
         select id / 4096, min(created_at), max(created_at) from new_contacts group by id / 4096;
     else
-        insert into contact_spans (part, first_created_at, last_created_at)
+        insert into public.contact_spans (part, first_created_at, last_created_at)
         values (new.id / 4096, new.created_at, new.created_at);
     end if;
     return null;
@@ -33,17 +33,17 @@ revoke execute on function note_contact_spans() from public;
 create or replace function fold_contact_spans() returns void
 language sql
 security definer
-set search_path = pg_catalog, public, pg_temp
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = on
 set enable_hashjoin = on
 as $$
     with several as (
-        delete from contact_spans
-        where part in (select part from contact_spans group by part having count(*) > 1)
+        delete from public.contact_spans
+        where part in (select part from public.contact_spans group by part having count(*) > 1)
             and (select pg_try_advisory_xact_lock(7108, 0))
         returning *
     )
-    insert into contact_spans (part, first_created_at, last_created_at)
+    insert into public.contact_spans (part, first_created_at, last_created_at)
     select part, min(first_created_at), max(last_created_at) from several group by part
 $$;
 comment on function fold_contact_spans() is 'Makes one row of several for a part of contact_spans; instances call it every few seconds.';

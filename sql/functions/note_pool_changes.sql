@@ -7,13 +7,13 @@
 create or replace function note_pool_changes() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, public, pg_temp
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     changed bigint[];
 begin
     if tg_table_name = 'operator_loads' then
-        changed := array(select source_id from weights where operator_id = new.operator_id);
+        changed := array(select source_id from public.weights where operator_id = new.operator_id);
     elsif tg_op = 'INSERT' then
         changed := array(select distinct source_id from new_weights);
     elsif tg_op = 'DELETE' then
@@ -21,10 +21,10 @@ begin
     elsif tg_op = 'UPDATE' then
         changed := array(select source_id from old_weights union select source_id from new_weights);
     else
-        changed := array(select id from sources);
+        changed := array(select id from public.sources);
     end if;
-    perform from sources where id = any (changed) order by id for no key update;
-    update sources set pool_version = pool_version + 1 where id = any (changed);
+    perform from public.sources where id = any (changed) order by id for no key update;
+    update public.sources set pool_version = pool_version + 1 where id = any (changed);
     return null;
 end
 $$;

@@ -5,11 +5,11 @@
 create or replace function remove_decision_details(days integer) returns bigint
 language sql
 security definer
-set search_path = pg_catalog, public, pg_temp
+set search_path = pg_catalog, pg_temp
 as $$
     with old as (
         select id
-        from decision_snapshots
+        from public.decision_snapshots
         where details_removed_at is null and taken_at < clock_timestamp() - make_interval(days => days)
         order by taken_at
         limit 1000
@@ -17,7 +17,7 @@ as $$
         for update skip locked
     ),
     removed as (
-        update decision_snapshots
+        update public.decision_snapshots
         set operator_ids = '{}', weights = '{}', loads = '{}', max_loads = '{}', are_active = '{}', credits = null,
             last_turns = null, last_assignments = null, starts = null, total_weight = null,
             details_removed_at = clock_timestamp()

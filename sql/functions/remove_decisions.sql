@@ -5,15 +5,15 @@
 create or replace function remove_decisions() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, public, pg_temp
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op = 'TRUNCATE' then
-        delete from decisions;
+        delete from public.decisions;
     elsif tg_table_name = 'contacts' then
-        delete from decisions where contact_id in (select id from gone);
+        delete from public.decisions where contact_id in (select id from gone);
     else
-        delete from decisions where snapshot_id in (select id from gone);
+        delete from public.decisions where snapshot_id in (select id from gone);
     end if;
     return null;
 end

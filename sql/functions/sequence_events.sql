@@ -21,7 +21,7 @@ create or replace function sequence_events(patience interval default '1 minute',
 returns integer
 language plpgsql
 security definer
-set search_path = pg_catalog, public, pg_temp
+set search_path = pg_catalog, pg_temp
 -- Along indexes also where a plan was made while the tables were small; the penalties would call for compiling it.
 set enable_seqscan = off
 set enable_hashjoin = off
@@ -31,7 +31,7 @@ as $$
 declare
     first_running xid8;
     first_unborn xid8;
-    reached event_sequencer;
+    reached public.event_sequencer;
     found_ids bigint[];
     found_ranges int8multirange;
     missing int8multirange;
@@ -44,36 +44,36 @@ begin
     perform pg_advisory_xact_lock(7107, 0);
     -- Before looking: whoever had ended by then is seen by the look.
     select pg_snapshot_xmin(s), pg_snapshot_xmax(s) into first_running, first_unborn from pg_current_snapshot() s;
-    select * into strict reached from event_sequencer;
+    select * into strict reached from public.event_sequencer;
 
     with visible as (
         (
             -- Range by range: a plain join may be planned the other way round, through all events for each gap.
             select e.id
-            from event_gaps g
+            from public.event_gaps g
             cross join unnest(g.ids) as gap (ids)
             cross join lateral (
-                select id from events where id >= lower(gap.ids) and id < upper(gap.ids) order by id limit most
+                select id from public.events where id >= lower(gap.ids) and id < upper(gap.ids) order by id limit most
             ) e
             order by e.id
             limit most
         )
         union all
         (
-            select e.id from events e where e.id > reached.last_event_id order by e.id limit most
+            select e.id from public.events e where e.id > reached.last_event_id order by e.id limit most
         )
     )
     select array_agg(id order by id), range_agg(int8range(id, id, '[]') order by id) into found_ids, found_ranges
     from (select id from visible order by id limit most) first_visible;
 
     if found_ids is not null then
-        insert into event_log (position, event_id)
+        insert into public.event_log (position, event_id)
         select reached.last_position + place, id from unnest(found_ids) with ordinality as found (id, place);
 
-        delete from event_gaps where ids <@ found_ranges;
-        update event_gaps set ids = ids - found_ranges where ids && found_ranges;
+        delete from public.event_gaps where ids <@ found_ranges;
+        update public.event_gaps set ids = ids - found_ranges where ids && found_ranges;
 
-        update event_sequencer
+        update public.event_sequencer
         set last_position = reached.last_position + cardinality(found_ids),
             last_event_id = greatest(reached.last_event_id, found_ids[cardinality(found_ids)]);
     end if;
@@ -81,7 +81,7 @@ begin
     -- Only if the look was not cut short. A horizon that no transaction of this server can have drawn came with a dump
     -- from another server, of which nobody is under way here.
     if coalesce(cardinality(found_ids), 0) < most then
-        delete from event_gaps
+        delete from public.event_gaps
         where noticed_at <= clock_timestamp() - patience and (horizon <= first_running or horizon >= first_unborn);
     end if;
 
@@ -89,7 +89,7 @@ begin
         int8range(reached.last_event_id, greatest(reached.last_event_id, found_ids[cardinality(found_ids)]), '(]'))
         - found_ranges;
     if not isempty(missing) then
-        insert into event_gaps (ids, horizon) values (missing, pg_current_xact_id());
+        insert into public.event_gaps (ids, horizon) values (missing, pg_current_xact_id());
     end if;
     return coalesce(cardinality(found_ids), 0);
 end

@@ -24,26 +24,28 @@ comment on function quarter_of(timestamptz) is 'When the quarter of an hour bega
 create or replace function tally_contacts() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, public, pg_temp
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op = 'INSERT' then
-        insert into contact_tally_changes (
+        insert into public.contact_tally_changes (
             source_id, operator_id, quarter, minute, contacts, open_contacts, waiting_contacts, registered)
         select
             source_id, operator_id,
-            case when operator_id is not null then quarter_of(coalesce(assigned_at, created_at)) end,
-            minute_of(created_at), count(*), count(*) filter (where status <> 'closed'),
+            case when operator_id is not null then public.quarter_of(coalesce(assigned_at, created_at)) end,
+            public.minute_of(created_at), count(*), count(*) filter (where status <> 'closed'),
             count(*) filter (where status = 'new'), count(*)
         from new_contacts
         group by 1, 2, 3, 4;
     elsif tg_level = 'ROW' then
         -- Another source or time, by hand.
-        insert into contact_tally_changes (source_id, minute, registered)
-        values (old.source_id, minute_of(old.created_at), -1), (new.source_id, minute_of(new.created_at), 1);
+        insert into public.contact_tally_changes (source_id, minute, registered)
+        values
+            (old.source_id, public.minute_of(old.created_at), -1),
+            (new.source_id, public.minute_of(new.created_at), 1);
     elsif tg_op = 'UPDATE' then
         -- What changes nothing about who got how many in a quarter of an hour, as closing does, is not told apart by it.
-        insert into contact_tally_changes (
+        insert into public.contact_tally_changes (
             source_id, operator_id, quarter, contacts, open_contacts, waiting_contacts)
         select source_id, operator_id, case when change <> 0 then quarter end, sum(change), sum(open), sum(waiting)
         from (
@@ -51,13 +53,14 @@ begin
             from (
                 select
                     source_id, operator_id,
-                    case when operator_id is not null then quarter_of(coalesce(assigned_at, created_at)) end as quarter,
+                    case when operator_id is not null then public.quarter_of(coalesce(assigned_at, created_at)) end
+                        as quarter,
                     -1 as change, -(status <> 'closed')::integer as open, -(status = 'new')::integer as waiting
                 from old_contacts
                 union all
                 select
                     source_id, operator_id,
-                    case when operator_id is not null then quarter_of(coalesce(assigned_at, created_at)) end,
+                    case when operator_id is not null then public.quarter_of(coalesce(assigned_at, created_at)) end,
                     1, (status <> 'closed')::integer, (status = 'new')::integer
                 from new_contacts
             ) changes
@@ -66,22 +69,22 @@ begin
         group by source_id, operator_id, case when change <> 0 then quarter end
         having sum(change) <> 0 or sum(open) <> 0 or sum(waiting) <> 0;
     elsif tg_op = 'DELETE' then
-        insert into contact_tally_changes (
+        insert into public.contact_tally_changes (
             source_id, operator_id, quarter, minute, contacts, open_contacts, waiting_contacts, registered)
         select
             source_id, operator_id,
-            case when operator_id is not null then quarter_of(coalesce(assigned_at, created_at)) end,
-            minute_of(created_at), -count(*), -count(*) filter (where status <> 'closed'),
+            case when operator_id is not null then public.quarter_of(coalesce(assigned_at, created_at)) end,
+            public.minute_of(created_at), -count(*), -count(*) filter (where status <> 'closed'),
             -count(*) filter (where status = 'new'), -count(*)
         from old_contacts
         group by 1, 2, 3, 4;
     else
         perform pg_advisory_xact_lock(7106, 0);
-        delete from contact_tally_changes where source_id is not null;
-        delete from contact_tallies where source_id is not null;
-        delete from contact_minutes;
-        delete from source_quarters;
-        delete from operator_quarters;
+        delete from public.contact_tally_changes where source_id is not null;
+        delete from public.contact_tallies where source_id is not null;
+        delete from public.contact_minutes;
+        delete from public.source_quarters;
+        delete from public.operator_quarters;
     end if;
     return null;
 end
@@ -92,22 +95,22 @@ revoke execute on function tally_contacts() from public;
 create or replace function tally_leads() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, public, pg_temp
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op = 'INSERT' then
-        insert into contact_tally_changes (leads)
+        insert into public.contact_tally_changes (leads)
         select count(*) from new_leads where merged_into is null having count(*) > 0;
     elsif tg_op = 'UPDATE' then
-        insert into contact_tally_changes (leads)
+        insert into public.contact_tally_changes (leads)
         values (case when new.merged_into is null then 1 else 0 end - case when old.merged_into is null then 1 else 0 end);
     elsif tg_op = 'DELETE' then
-        insert into contact_tally_changes (leads)
+        insert into public.contact_tally_changes (leads)
         select -count(*) from old_leads where merged_into is null having count(*) > 0;
     else
         perform pg_advisory_xact_lock(7106, 0);
-        delete from contact_tally_changes where leads <> 0;
-        delete from contact_tallies where source_id is null;
+        delete from public.contact_tally_changes where leads <> 0;
+        delete from public.contact_tallies where source_id is null;
     end if;
     return null;
 end
@@ -119,18 +122,18 @@ revoke execute on function tally_leads() from public;
 create or replace function fold_contact_tallies() returns bigint
 language sql
 security definer
-set search_path = pg_catalog, public, pg_temp
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = on
 set enable_hashjoin = on
 as $$
     with changes as (
-        delete from contact_tally_changes
-        where ctid = any (array(select ctid from contact_tally_changes limit 50000))
+        delete from public.contact_tally_changes
+        where ctid = any (array(select ctid from public.contact_tally_changes limit 50000))
             and (select pg_try_advisory_xact_lock(7106, 0))
         returning *
     ),
     folded as (
-        insert into contact_tallies as t (source_id, operator_id, contacts, open_contacts, waiting_contacts, leads)
+        insert into public.contact_tallies as t (source_id, operator_id, contacts, open_contacts, waiting_contacts, leads)
         select source_id, operator_id, sum(contacts), sum(open_contacts), sum(waiting_contacts), sum(leads)
         from changes
         group by source_id, operator_id
@@ -141,7 +144,7 @@ as $$
             leads = t.leads + excluded.leads
     ),
     minutes as (
-        insert into contact_minutes as t (minute, source_id, contacts)
+        insert into public.contact_minutes as t (minute, source_id, contacts)
         select minute, source_id, sum(registered)
         from changes
         where minute >= now() - interval '3 hours'
@@ -150,16 +153,16 @@ as $$
         on conflict on constraint contact_minutes_pkey do update set contacts = t.contacts + excluded.contacts
     ),
     registrations as (
-        insert into source_quarters as t (quarter, source_id, contacts)
-        select quarter_of(minute), source_id, sum(registered)
+        insert into public.source_quarters as t (quarter, source_id, contacts)
+        select public.quarter_of(minute), source_id, sum(registered)
         from changes
         where minute is not null
-        group by quarter_of(minute), source_id
+        group by public.quarter_of(minute), source_id
         having sum(registered) <> 0
         on conflict on constraint source_quarters_pkey do update set contacts = t.contacts + excluded.contacts
     ),
     assignments as (
-        insert into operator_quarters as t (source_id, quarter, operator_id, contacts)
+        insert into public.operator_quarters as t (source_id, quarter, operator_id, contacts)
         select source_id, quarter, operator_id, sum(contacts)
         from changes
         where quarter is not null
@@ -168,7 +171,7 @@ as $$
         on conflict on constraint operator_quarters_pkey do update set contacts = t.contacts + excluded.contacts
     ),
     outdated as (
-        delete from contact_minutes
+        delete from public.contact_minutes
         where minute < now() - interval '3 hours' and (select count(*) from changes) > 0
     )
     select count(*) from changes
