@@ -10,9 +10,13 @@ public struct ConnectionConfiguration: Sendable {
     public var sessionSettings: [String: String]
     /// Whether a transaction pooler such as PgBouncer stands in between: no named prepared statements, no options.
     public var isPooled: Bool
-    /// How long this side waits for one statement before it gives the connection up. The server's own
-    /// `statement_timeout` should be shorter: this one is for a server that has stopped answering.
+    /// How long this side waits for one statement. The server's own `statement_timeout` should be shorter: this one is
+    /// for a server that has stopped answering. The connection is given up then, unless readers share it: their answers
+    /// are dropped when they come.
     public var statementDeadline: Duration
+    /// How long a connection that readers share may owe answers without completing any before it is given up; longer than
+    /// `statementDeadline` and `statement_timeout`.
+    public var silenceLimit: Duration = .seconds(10)
     /// Called on the database thread for each warning and notice.
     public var noticeReceived: (@Sendable (Notice) -> Void)?
 

@@ -51,7 +51,8 @@ final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
 
     init() {
         precondition(epoll >= 0 && wakeUp >= 0, "the system is out of file descriptors")
-        control(EPOLL_CTL_ADD, wakeUp, tag: Self.wakeUpTag, events: EPOLLIN.rawValue)
+        let isWatched = control(EPOLL_CTL_ADD, wakeUp, tag: Self.wakeUpTag, events: EPOLLIN.rawValue)
+        precondition(isWatched, "the system watches no more file descriptors")
         var thread = pthread_t()
         let context = Unmanaged.passRetained(self).toOpaque()
         let status = pthread_create(
@@ -104,15 +105,18 @@ final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
         residents[tag] = nil
     }
 
-    func watch(_ socket: Int32, tag: UInt64) {
+    /// - Returns: whether the system will tell of it.
+    func watch(_ socket: Int32, tag: UInt64) -> Bool {
         control(EPOLL_CTL_ADD, socket, tag: tag, events: EPOLLIN.rawValue)
     }
 
-    func setWatchesWriting(_ watchesWriting: Bool, _ socket: Int32, tag: UInt64) {
+    /// - Returns: whether the system will tell of it.
+    func setWatchesWriting(_ watchesWriting: Bool, _ socket: Int32, tag: UInt64) -> Bool {
         control(
             EPOLL_CTL_MOD, socket, tag: tag, events: EPOLLIN.rawValue | (watchesWriting ? EPOLLOUT.rawValue : 0))
     }
 
+    /// What was not watched is none the worse for it.
     func unwatch(_ socket: Int32) {
         epoll_ctl(epoll, Int32(EPOLL_CTL_DEL), socket, nil)
     }
@@ -123,9 +127,9 @@ final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
         restless.append(resident)
     }
 
-    private func control(_ operation: Int32, _ descriptor: Int32, tag: UInt64, events: UInt32) {
+    private func control(_ operation: Int32, _ descriptor: Int32, tag: UInt64, events: UInt32) -> Bool {
         var event = epoll_event(events: events, data: epoll_data_t(u64: tag))
-        epoll_ctl(epoll, operation, descriptor, &event)
+        return epoll_ctl(epoll, operation, descriptor, &event) == 0
     }
 
     private func run() {

@@ -214,7 +214,7 @@ public struct Migrator: Sendable {
                 return
             } catch {
                 guard await connection.isOpen else { throw error }
-                _ = try? await connection.send(["rollback"], commits: true)
+                try? await connection.rollBack()
                 guard error.sqlState == .lockNotAvailable, attempt < Self.lockAttempts else { throw error }
                 if attempt == 1 { progress("a table is in use, trying again") }
                 do { try await Task.sleep(for: .milliseconds(50)) } catch { throw PostgresError(.cancelled) }

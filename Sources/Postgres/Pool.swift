@@ -150,9 +150,7 @@ public actor Pool {
                 result = .failure(error)
             }
             let failure = await transaction.failure
-            if failure?.sqlState == .readOnlyTransaction || failure?.sqlState == .featureNotSupported {
-                await lease.connection.close()  // not to be lent again: the server behind it is no primary any more
-            }
+            if let failure, failure.isFaultOfSession { await lease.connection.close() }
             await giveBack(lease)
             guard case .failure = result, let failure, failure.isRetryable, attempt < configuration.maximumAttempts,
                 !Task.isCancelled, ContinuousClock.now < lastStart

@@ -28,6 +28,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
         case unexpectedColumn
         /// A migration's text differs from the one that was applied.
         case migrationRefused
+        /// A statement wants what is not spoken here: COPY from or to the client.
+        case unsupported
     }
 
     public let code: Code
@@ -84,13 +86,23 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether the session did not hold a prepared statement that was thought to be there, or held it already.
+    var isOfPreparation: Bool {
+        code == .server && (sqlState == .invalidStatementName || sqlState == .duplicatePreparedStatement)
+    }
+
+    /// Whether another session is likely to do better: the server is no primary any more, or the session's prepared
+    /// statements are not those it was thought to hold, or were planned before a migration («cached plan must not change
+    /// result type»).
+    var isFaultOfSession: Bool {
+        isOfPreparation || code == .server && (sqlState == .readOnlyTransaction || sqlState == .featureNotSupported)
+    }
+
     /// Whether the same transaction may simply be run again: nothing of it was committed and the cause is passing.
     public var isRetryable: Bool {
         switch sqlState {
         case .serializationFailure?, .deadlockDetected?: code == .server
-        case .featureNotSupported?: code == .server  // «cached plan must not change result type», after a migration
-        case .readOnlyTransaction?: code == .server  // a primary that became a standby; the next connection finds it
-        default: isConnectionLoss && code != .connectionFailed
+        default: isFaultOfSession || isConnectionLoss && code != .connectionFailed
         }
     }
 }

@@ -41,7 +41,18 @@ public final class QueryResult: @unchecked Sendable, RandomAccessCollection {
             start: PQgetvalue(pointer, row, column), count: Int(PQgetlength(pointer, row, column)))
     }
 
-    var status: ExecStatusType { PQresultStatus(pointer) }
+    private var status: ExecStatusType { PQresultStatus(pointer) }
+
+    /// Whether it ends a segment.
+    var isSync: Bool { status == PGRES_PIPELINE_SYNC }
+
+    /// Whether its statement was not run because one before it in its segment failed.
+    var isSkipped: Bool { status == PGRES_PIPELINE_ABORTED }
+
+    var isCopy: Bool { [PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH].contains(status) }
+
+    /// What the server calls the statement it has run, as `COMMIT` or `INSERT 0 1`.
+    var commandTag: String { String(cString: PQcmdStatus(pointer)) }
 
     /// The error this result stands for, or nil when it is a success.
     var error: PostgresError? {

@@ -37,7 +37,7 @@ public actor Transaction {
     /// Runs the last statements and the COMMIT in one round trip.
     ///
     /// From here on nothing is cancelled. Losing the connection is reported as `outcomeUnknown`.
-    /// - Throws: `PostgresError`.
+    /// - Throws: `PostgresError`; what had failed before, when PostgreSQL rolled the transaction back for it.
     public func commit(after statements: [Statement] = []) async throws(PostgresError) -> [QueryResult] {
         try await send(statements, commits: true)
     }
@@ -57,7 +57,14 @@ public actor Transaction {
             }
             return begins ? Array(results.dropFirst()) : results
         } catch {
-            failure = failure ?? error
+            // A session outside any transaction has nothing left to roll back.
+            if await connection.isClean { phase = .ended }
+            guard commits, error.code == .outcomeUnknown else {
+                // COMMIT says only that the transaction had failed; what came first says why.
+                failure = failure ?? error
+                throw error.sqlState == .inFailedTransaction ? failure! : error
+            }
+            failure = error
             throw error
         }
     }
@@ -74,7 +81,6 @@ public actor Transaction {
     public func rollBack() async {
         guard phase == .open else { return }
         phase = .ended
-        // `commits` only because a roll-back must happen although its task was cancelled.
-        _ = try? await connection.send(["rollback"], commits: true)
+        try? await connection.rollBack()
     }
 }

@@ -201,6 +201,66 @@ struct ConnectionTests {
         }
     }
 
+    @Test func `COPY to or from the client is refused, and ends the connection`() async throws {
+        for copy in ["copy (select 1) to stdout", "copy sources (name) from stdin"] {
+            for asScript in [true, false] {
+                try await withConnection { connection, _ in
+                    let error = try await #require(throws: PostgresError.self) {
+                        if asScript {
+                            try await connection.runScript(copy)
+                        } else {
+                            try await connection.execute("\(unsafe: copy)")
+                        }
+                    }
+                    #expect(error.code == .unsupported)
+                    #expect(await !connection.isOpen)
+                }
+            }
+        }
+    }
+
+    @Test func `a script that ends with an error leaves the connection to others`() async throws {
+        try await withConnection { connection, _ in
+            let error = try await #require(throws: PostgresError.self) {
+                try await connection.runScript("select 1; select 1 / 0; select 2")
+            }
+            #expect(error.sqlState == SQLState("22012"))
+            #expect(try await connection.execute("select 3")[0].decode(Int.self) == 3)
+        }
+    }
+
+    @Test func `a script has no deadline, and is stopped with its task`() async throws {
+        try await withConnection {
+            $0.statementDeadline = .milliseconds(100)
+        } _: { connection, database in
+            try await connection.runScript("select pg_sleep(0.5)")
+            let task = Task { try await connection.runScript("select pg_sleep(30)") }
+            #expect(await eventually { await Self.sleepers(database) == 1 })
+            task.cancel()
+            let error = try await #require(throws: PostgresError.self) { try await task.value }
+            #expect(error.code == .cancelled)
+            #expect(await eventually { await Self.sleepers(database) == 0 })
+        }
+    }
+
+    @Test func `statements of one text with parameters of other types are other statements`() async throws {
+        try await withConnection { connection, _ in
+            let number = try await connection.execute("select \(7)")[0].decode(Int.self)
+            let text = try await connection.execute("select \("8 bytes.")")[0].decode(String.self)
+            #expect(number == 7)
+            #expect(text == "8 bytes.")
+        }
+    }
+
+    @Test func `statements that Swift holds for equal are told apart by their bytes`() async throws {
+        try await withConnection { connection, _ in
+            for letter in ["\u{e9}", "e\u{301}"] {
+                let text = try await connection.execute("select '\(unsafe: letter)'")[0].decode(String.self)
+                #expect(Array(text.utf8) == Array(letter.utf8))
+            }
+        }
+    }
+
     @Test func `statements compose with their parameters renumbered`() {
         let inner: Statement = "a = \(1) and b = \("x")"
         let outer: Statement = "select \(0) where \(inner) or c = \(true)"

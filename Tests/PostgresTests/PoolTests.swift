@@ -223,6 +223,126 @@ struct PoolTests {
         }
     }
 
+    @Test func `a transaction that PostgreSQL rolled back is no success`() async throws {
+        try await TestDatabase.with { database in
+            let error = try await #require(throws: PostgresError.self) {
+                try await database.pool.transaction { (transaction) throws(PostgresError) in
+                    try await transaction.execute(insert("a"))
+                    _ = try? await transaction.execute("select 1 / \(0)")
+                }
+            }
+            #expect(error.sqlState == SQLState("22012"), "what ended the transaction is told: \(error)")
+            #expect(try await count(database) == 0)
+
+            // The error was one that asks for a repetition.
+            let attempts = Shared(0)
+            try await database.pool.transaction { (transaction) throws(PostgresError) in
+                try await transaction.execute(insert("b"))
+                attempts.withLock { $0 += 1 }
+                if attempts.value == 1 {
+                    _ = try? await transaction.execute(
+                        "do $$ begin raise exception 'again' using errcode = 'serialization_failure'; end $$")
+                }
+            }
+            #expect(attempts.value == 2)
+            #expect(try await count(database) == 1)
+        }
+    }
+
+    @Test func `an error that a savepoint has caught does not keep a transaction from being committed`() async throws {
+        try await TestDatabase.with { database in
+            try await database.pool.transaction { (transaction) throws(PostgresError) in
+                _ = try await transaction.send([insert("a"), "savepoint s"])
+                _ = try? await transaction.execute("select 1 / \(0)")
+                try await transaction.execute("rollback to s")
+            }
+            #expect(try await count(database) == 1)
+        }
+    }
+
+    @Test func `a warning at COMMIT is not an unknown outcome`() async throws {
+        try await TestDatabase.with { database in
+            try await database.pool.withConnection { (connection) throws(PostgresError) in
+                try await connection.runScript(
+                    """
+                    create function warn() returns trigger language plpgsql as
+                        $$ begin raise warning 'canceling wait for synchronous replication'; return null; end $$;
+                    create constraint trigger warn after insert on sources deferrable initially deferred
+                        for each row execute function warn();
+                    """)
+            }
+            try await database.pool.transaction { (transaction) throws(PostgresError) in
+                _ = try await transaction.execute(insert("a"))
+            }
+            #expect(try await count(database) == 1)
+        }
+    }
+
+    @Test func `a COMMIT whose wait for a standby is cancelled has an unknown outcome`() async throws {
+        try await TestDatabase.with { database in
+            async let committed: Void = database.pool.transaction { (transaction) throws(PostgresError) in
+                _ = try await transaction.send(["set local synchronous_commit = on", insert("a")])
+            }
+            let cancelled = await eventually {
+                let cancel: Statement = """
+                    select count(*) filter (where pg_cancel_backend(pid)) from pg_stat_activity
+                    where datname = current_database() and wait_event = 'SyncRep'
+                    """
+                return (try? await database.value(cancel, as: Int.self)) == 1
+            }
+            #expect(cancelled)
+            do {
+                try await committed
+                Issue.record("it may be on no standby")
+            } catch let error as PostgresError {
+                #expect(error.code == .outcomeUnknown)
+            }
+            #expect(try await count(database) == 1)
+        }
+    }
+
+    @Test func `a read that takes too long costs nobody the connection`() async throws {
+        try await TestDatabase.with {
+            $0.connection.statementDeadline = .seconds(1)
+            $0.connection.sessionSettings["statement_timeout"] = "3s"
+        } _: { database in
+            func session() async throws -> Int {
+                try await database.pool.read("select pg_backend_pid()")[0].decode(Int.self)
+            }
+            let before = try await session()
+            let begun = ContinuousClock.now
+            let error = try await #require(throws: PostgresError.self) {
+                _ = try await database.pool.read("select pg_sleep(30)")
+            }
+            #expect(error.code == .deadlineExceeded)
+            #expect(begun.duration(to: .now) < .seconds(3), "the caller waited for the server")
+            let after = Shared(0)
+            let answers = await eventually {
+                guard let pid = try? await session() else { return false }
+                after.withLock { $0 = pid }
+                return true
+            }
+            #expect(answers)
+            #expect(after.value == before)
+        }
+    }
+
+    @Test func `a shared connection that stays silent is given up`() async throws {
+        try await TestDatabase.with {
+            $0.connection.statementDeadline = .milliseconds(200)
+            $0.connection.silenceLimit = .seconds(1)
+            $0.connection.sessionSettings["statement_timeout"] = "0"
+        } _: { database in
+            _ = try await #require(throws: PostgresError.self) {
+                _ = try await database.pool.read("select pg_sleep(60)")
+            }
+            let answers = await eventually(within: .seconds(30)) {
+                (try? await database.pool.read("select 1")) != nil
+            }
+            #expect(answers, "its statement keeps everybody waiting")
+        }
+    }
+
     @Test func `a closed pool refuses`() async throws {
         try await TestDatabase.with { database in
             _ = try await database.pool.read("select 1")

@@ -7,6 +7,8 @@ public import Postgres
 public struct TestDatabase: Sendable {
     public let name: String
     public let connectionString: String
+    /// The server's Unix socket.
+    public let socket: String
     public let pool: Pool
 
     public var store: LeadStore { LeadStore(pool: pool) }
@@ -35,7 +37,7 @@ public struct TestDatabase: Sendable {
     private static func withPlace(
         _ configure: (inout Pool.Configuration) -> Void, _ body: (TestDatabase) async throws -> Void
     ) async throws {
-        let (name, connectionString) = try await TestCluster.shared.createDatabase()
+        let (name, connectionString, socket) = try await TestCluster.shared.createDatabase()
         var configuration = Pool.Configuration(
             connection: ConnectionConfiguration(
                 connectionString: connectionString,
@@ -48,7 +50,8 @@ public struct TestDatabase: Sendable {
         let result: Result<Void, any Error>
         do {
             result = .success(
-                try await body(TestDatabase(name: name, connectionString: connectionString, pool: pool)))
+                try await body(
+                    TestDatabase(name: name, connectionString: connectionString, socket: socket, pool: pool)))
         } catch {
             result = .failure(error)
         }
@@ -91,6 +94,8 @@ public actor TestCluster {
         var configuration = Cluster.Configuration(directory: "/tmp/leads-crm-tests-\(geteuid())")
         configuration.durability = .throwaway
         configuration.databaseName = "administration"
+        // A session that wants it waits for a standby that is not there.
+        configuration.settings = ["synchronous_standby_names": "nobody", "synchronous_commit": "local"]
         let cluster = try await Cluster.start(configuration)
         ClusterEnd.directory = cluster.directory
         atexit { ClusterEnd.stop() }
@@ -122,13 +127,13 @@ public actor TestCluster {
         if waiting.isEmpty { places += 1 } else { waiting.removeFirst().resume() }
     }
 
-    func createDatabase() async throws -> (name: String, connectionString: String) {
+    func createDatabase() async throws -> (name: String, connectionString: String, socket: String) {
         let (cluster, connection) = try await connection()
         lastNumber += 1
         let name = "test_\(lastNumber)"
         try await connection.execute(
             "create database \(unsafe: name) template \(unsafe: Self.template) strategy file_copy")
-        return (name, "\(cluster.connectionString) dbname=\(name)")
+        return (name, "\(cluster.connectionString) dbname=\(name)", "\(cluster.socketDirectory)/.s.PGSQL.5432")
     }
 
     func dropDatabase(_ name: String) async throws {

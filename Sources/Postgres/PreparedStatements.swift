@@ -1,0 +1,80 @@
+/// What a session has prepared, and under which names.
+///
+/// A name is made of the statement's text and types. A pooler may hand a client's next statement to another session:
+/// under a name that only counts, that would run another statement; under this one it runs the same, or none.
+struct PreparedStatements {
+    enum Use: Equatable {
+        case prepared(name: String)
+        case toPrepare(name: String)
+        /// Another statement has its name: it is sent with its text each time.
+        case nameless
+    }
+
+    /// What makes two statements the same: bytes. Swift's equality of strings takes canonically equal ones for one.
+    private struct Content: Hashable {
+        let sql: String
+        let types: [DataType]
+
+        init(_ statement: Statement) {
+            sql = statement.sql
+            types = statement.parameters.types
+        }
+
+        static func == (left: Content, right: Content) -> Bool {
+            left.types == right.types && left.sql.utf8.elementsEqual(right.sql.utf8)
+        }
+
+        func hash(into hasher: inout Hasher) {
+            var sql = sql
+            sql.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+            hasher.combine(types)
+        }
+    }
+
+    private var names: [Content: String] = [:]
+    private var contents: [String: Content] = [:]
+    private var generation = 0
+    private let hash: @Sendable (Statement) -> UInt64
+
+    init(hash: @escaping @Sendable (Statement) -> UInt64 = Self.hash) {
+        self.hash = hash
+    }
+
+    func use(of statement: Statement) -> Use {
+        let content = Content(statement)
+        if let name = names[content] { return .prepared(name: name) }
+        let digits = String(hash(statement), radix: 16)
+        var name = "s" + String(repeating: "0", count: 16 - digits.count) + digits
+        if generation > 0 { name += "_\(generation)" }
+        return contents[name] == nil ? .toPrepare(name: name) : .nameless
+    }
+
+    mutating func add(_ statement: Statement, name: String) {
+        let content = Content(statement)
+        names[content] = name
+        contents[name] = content
+    }
+
+    /// The session does not hold the statement after all.
+    mutating func forget(_ statement: Statement) {
+        if let name = names.removeValue(forKey: Content(statement)) { contents[name] = nil }
+    }
+
+    /// What was prepared is of no use any more, although the session holds it: all is prepared again, under other names.
+    mutating func renew() {
+        names = [:]
+        contents = [:]
+        generation += 1
+    }
+
+    /// FNV-1a with 64 bits (Fowler, Noll and Vo; draft-eastlake-fnv) of the text and the types.
+    @Sendable static func hash(_ statement: Statement) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        func add(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+        for byte in statement.sql.utf8 { add(byte) }
+        for type in statement.parameters.types {
+            for shift in [24, 16, 8, 0] { add(UInt8(truncatingIfNeeded: type.oid >> shift)) }
+        }
+        return hash
+    }
+}
