@@ -14,8 +14,20 @@ extension Logger {
         case "auto": isJSON = isatty(STDERR_FILENO) == 0
         default: throw SettingError("\(Setting.logFormat.name) must be text, json or auto")
         }
-        var logger = Logger(label: "leads-crm") { label -> any LogHandler in
-            if isJSON { JSONLogHandler() } else { StreamLogHandler.standardError(label: label) }
+        let label = "leads-crm"
+        let stream = LogStream(descriptor: STDERR_FILENO) { dropped in
+            let message = "records of the log were dropped: nobody read them in time"
+            return isJSON
+                ? JSONLogHandler.line(.warning, message, ["dropped": "\(dropped)"])
+                : "\(label): \(dropped) \(message)\n"
+        }
+        stream.flushAtExit()
+        var logger = Logger(label: label) { label, metadataProvider in
+            if isJSON {
+                JSONLogHandler(stream: stream, metadataProvider: metadataProvider)
+            } else {
+                StreamLogHandler(label: label, stream: stream, metadataProvider: metadataProvider)
+            }
         }
         logger.logLevel = level
         return logger

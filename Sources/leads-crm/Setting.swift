@@ -68,12 +68,15 @@ struct Setting: Sendable {
         "directory with Swagger UI (deploy/fetch-swagger-ui gets it) for /docs; without it /docs is a plain page")
     static let logLevel = Setting("LEADS_LOG_LEVEL", "info", "trace, debug, info, notice, warning, error or critical")
 
+    static let key = Setting(
+        "LEADS_KEY", isSecret: true, "the key of a supervisor that `demo` shows to an instance that is closed")
+
     static let all = [
         databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, publicURL, corsOrigins, connections,
         bodyMemory, language, phoneRegion, poolSize,
         intakeLanes, intakeBatch, intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays, drainSeconds,
         swaggerUI,
-        logFormat, logLevel,
+        logFormat, logLevel, key,
     ]
 
     /// The value from the environment, or the default. An empty variable counts as none.

@@ -1,9 +1,11 @@
 """The other commands of the program, and what it says where people and machines read it."""
 
+import socket
+
 import pytest
 
 from instance import run
-from waiting import free_port
+from waiting import eventually, free_port
 
 CANARY = "canary7413"
 
@@ -12,6 +14,24 @@ def test_health_tells_a_ready_instance_from_none(server):
     assert run("health", "--port", str(server.port)) == (0, "ready\n")
     code, output = run("health", "--port", str(free_port()))
     assert (code, output) == (1, "not ready\n")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::1", "::", "localhost", "127.0.0.2"])
+def test_health_asks_where_the_instance_listens(instances, database, host):
+    if ":" in host and not socket.has_ipv6:
+        pytest.skip("there is no IPv6 here")
+    server = instances(database, LEADS_HOST=host, ready=False)
+    try:
+        eventually(lambda: run("health", LEADS_HOST=host, LEADS_PORT=server.port) == (0, "ready\n"), 30,
+                   lambda: f"it is never ready:\n{server.output()}")
+    finally:
+        server.end()
+
+
+@pytest.mark.parametrize("port", ["0", "http", "65536", "1@example.com:80"])
+def test_health_takes_no_port_that_is_none(port):
+    code, output = run("health", LEADS_PORT=port)
+    assert code != 0 and "LEADS_PORT" in output and "ready" not in output
 
 
 def test_settings_name_everything_and_hide_secrets():
