@@ -11,4 +11,13 @@ struct LeadsCRM: AsyncParsableCommand {
         subcommands: [Serve.self, Migrate.self, Check.self, Import.self, Health.self, Demo.self, Settings.self],
         defaultSubcommand: Serve.self
     )
+
+    static func main() async {
+        do throws(SettingError) {
+            try Setting.readAll()
+        } catch {
+            exit(withError: error)
+        }
+        await main(nil)
+    }
 }

@@ -2,7 +2,8 @@ import Glibc
 import Logging
 
 extension Logger {
-    /// The program's log, to standard error, at the level and in the form the settings ask for.
+    /// The program's log, to standard error, at the level and in the form the settings ask for. It begins with what looks
+    /// like a setting and is none.
     static func leadsCRM() throws(SettingError) -> Logger {
         guard let level = Logger.Level(rawValue: Setting.logLevel.value.lowercased()) else {
             throw SettingError("\(Setting.logLevel.name) is none of \(Logger.Level.allCases.map(\.rawValue))")
@@ -30,6 +31,7 @@ extension Logger {
             }
         }
         logger.logLevel = level
+        for name in Setting.unknownNames { logger.warning("\(name) is in the environment and is no setting") }
         return logger
     }
 }

@@ -1,5 +1,6 @@
 """The other commands of the program, and what it says where people and machines read it."""
 
+import re
 import socket
 
 import pytest
@@ -38,6 +39,42 @@ def test_settings_name_everything_and_hide_secrets():
     code, output = run("settings", DATABASE_URL=f"postgresql://leads:{CANARY}@db/leads", LEADS_PORT=8123)
     assert code == 0 and CANARY not in output
     assert "DATABASE_URL = (hidden)" in output and "LEADS_PORT = 8123" in output
+
+
+def test_settings_tell_where_each_value_comes_from(tmp_path):
+    (tmp_path / "pgpassword").write_text(f"{CANARY}\n")
+    (tmp_path / "url").write_text(f"postgresql://leads@db/{CANARY}")
+    code, output = run("settings", LEADS_SECRETS_DIRECTORY=tmp_path, DATABASE_URL_FILE=tmp_path / "url", LEADS_LANGUAGE="ru",
+                       LEADS_PROT=CANARY)
+    assert code == 0 and CANARY not in output
+    origins = dict(re.findall(r"^(\w+) = (?:.*\n    )*?.*\n    from: (.*)$", output, re.M))
+    assert origins["PGPASSWORD"] == f"the file {tmp_path}/pgpassword"
+    assert origins["DATABASE_URL"] == f"the file {tmp_path}/url"
+    assert origins["LEADS_LANGUAGE"] == "the environment" and origins["LEADS_PORT"] == "the default"
+    assert "LEADS_PROT is no setting" in output
+
+
+def test_a_secret_that_is_given_twice_starts_nothing(database, tmp_path):
+    (tmp_path / "database_url").write_text(database.dsn)
+    code, output = run("serve", DATABASE_URL=f"{database.dsn} password={CANARY}", LEADS_SECRETS_DIRECTORY=tmp_path)
+    assert code != 0 and "DATABASE_URL" in output and CANARY not in output and "serves" not in output
+    assert database.dsn not in output
+
+
+def test_an_instance_finds_its_database_by_a_secret_in_a_file(instances, database, tmp_path):
+    (tmp_path / "database_url").write_text(f"{database.dsn}\n")
+    server = instances(None, LEADS_SECRETS_DIRECTORY=tmp_path)
+    server.client().operator()
+    assert database.count("operators") > 0
+    server.end()
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_name_that_looks_like_a_setting_is_warned_about_without_its_value(instances, database, form):
+    server = instances(database, LEADS_POOLSIZE=CANARY, LEADS_LOG_FORMAT=form)
+    assert server.terminate() == 0
+    assert server.output().count("LEADS_POOLSIZE is in the environment and is no setting") == 1
+    assert "warning" in server.output() and CANARY not in server.output()
 
 
 @pytest.mark.parametrize("name, value", [
