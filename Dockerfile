@@ -4,7 +4,7 @@
 FROM swift:6.3-bookworm AS build
 WORKDIR /source
 COPY deploy/install-packages deploy/packages-build deploy/fetch-swagger-ui deploy/swagger-ui.txt deploy/
-RUN deploy/install-packages @deploy/packages-build libcurl4-openssl-dev python3-venv
+RUN deploy/install-packages @deploy/packages-build python3-venv
 RUN deploy/fetch-swagger-ui /swagger-ui
 # The dependencies change less often than the program, and have a layer of their own.
 COPY Package.swift ./

@@ -38,7 +38,7 @@ demo: setup ## Watch it work: invented customers and operators (RATE=5 FOR=60 SE
 	@deploy/demo .build/release/leads-crm $(PORT) $(if $(RATE),--rate $(RATE)) $(if $(FOR),--for $(FOR)) $(if $(SEED),--seed $(SEED))
 
 release: swift ## Build the program as the Dockerfile does: .build/leads-crm, with Swift's libraries inside
-	@deploy/install-packages @deploy/packages-build libcurl4-openssl-dev
+	@deploy/install-packages @deploy/packages-build
 	swift package resolve
 	swift build -c release --product leads-crm --static-swift-stdlib
 	strip -o .build/leads-crm .build/release/leads-crm

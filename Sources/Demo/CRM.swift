@@ -1,4 +1,5 @@
 import Foundation
+import NIOHTTP1
 
 /// The calls a demonstration makes, in the words of the product.
 struct CRM: Sendable {
@@ -7,20 +8,20 @@ struct CRM: Sendable {
     typealias Failure = Client.Failure
 
     func register(_ contact: Wire.NewContact) async throws(Failure) -> (contact: Wire.Contact, seconds: Double) {
-        let answer = try await client.call("POST", "/api/v1/contacts", body: Self.encoded(contact))
+        let answer = try await client.call(.POST, "/api/v1/contacts", body: Self.encoded(contact))
         return (try Self.decoded(answer), answer.seconds)
     }
 
     func contact(_ id: Int) async throws(Failure) -> Wire.Contact {
-        try await ask("GET", "/api/v1/contacts/\(id)")
+        try await ask(.GET, "/api/v1/contacts/\(id)")
     }
 
     func close(_ id: Int) async throws(Failure) -> Wire.Contact {
-        try await ask("POST", "/api/v1/contacts/\(id)/close")
+        try await ask(.POST, "/api/v1/contacts/\(id)/close")
     }
 
     func reopen(_ id: Int) async throws(Failure) -> Wire.Contact {
-        try await ask("POST", "/api/v1/contacts/\(id)/reopen")
+        try await ask(.POST, "/api/v1/contacts/\(id)/reopen")
     }
 
     /// What an operator works on, of the demonstration's sources: a real one's contacts are nobody's to close.
@@ -43,7 +44,7 @@ struct CRM: Sendable {
     }
 
     func hire(_ worker: Wire.NewWorker) async throws(Failure) -> Wire.Worker {
-        try await ask("POST", "/api/v1/operators", worker)
+        try await ask(.POST, "/api/v1/operators", worker)
     }
 
     @discardableResult
@@ -52,28 +53,28 @@ struct CRM: Sendable {
     {
         let body = Self.encoded(change)
         return try Self.decoded(
-            try await client.call("PATCH", "/api/v1/operators/\(operatorID)", body: body, insists: insists))
+            try await client.call(.PATCH, "/api/v1/operators/\(operatorID)", body: body, insists: insists))
     }
 
     func open(_ channel: Wire.NewChannel) async throws(Failure) -> Wire.Channel {
-        try await ask("POST", "/api/v1/sources", channel)
+        try await ask(.POST, "/api/v1/sources", channel)
     }
 
     func weights(ofSource id: Int) async throws(Failure) -> [Wire.Weight] {
-        try await ask("GET", "/api/v1/sources/\(id)/distribution")
+        try await ask(.GET, "/api/v1/sources/\(id)/distribution")
     }
 
     func add(_ weights: [Wire.Weight], toSource id: Int) async throws(Failure) {
         _ = try await client.call(
-            "POST", "/api/v1/sources/\(id)/distribution", body: Self.encoded(Wire.Weights(operatorWeights: weights)))
+            .POST, "/api/v1/sources/\(id)/distribution", body: Self.encoded(Wire.Weights(operatorWeights: weights)))
     }
 
-    private func ask<Value: Decodable>(_ method: String, _ path: String) async throws(Failure) -> Value {
+    private func ask<Value: Decodable>(_ method: HTTPMethod, _ path: String) async throws(Failure) -> Value {
         try Self.decoded(try await client.call(method, path))
     }
 
     private func ask<Value: Decodable>(
-        _ method: String, _ path: String, _ body: some Encodable
+        _ method: HTTPMethod, _ path: String, _ body: some Encodable
     ) async throws(Failure) -> Value {
         try Self.decoded(try await client.call(method, path, body: Self.encoded(body)))
     }
@@ -84,7 +85,7 @@ struct CRM: Sendable {
         var found: [Value] = []
         while true {
             let cursor = found.last.map { "&cursor=\($0.id)" } ?? ""
-            let page: [Value] = try await ask("GET", "\(path)&limit=\(limit)\(cursor)")
+            let page: [Value] = try await ask(.GET, "\(path)&limit=\(limit)\(cursor)")
             found += page
             if page.count < limit { return found }
         }

@@ -1,5 +1,8 @@
+import AsyncHTTPClient
 import Foundation
-import FoundationNetworking
+import NIOCore
+import NIOHTTP1
+import NIOPosix
 import Synchronization
 
 /// Requests to one instance. Those it cannot answer at present are sent again until it does.
@@ -26,42 +29,54 @@ struct Client: Sendable {
     }
 
     private enum Attempt {
-        case answered(Answer, HTTPURLResponse)
+        case answered(Answer, HTTPHeaders)
         case unanswered(reason: String)
         case cancelled
     }
 
     let address: String
-    private let base: URL
-    private let session: URLSession
+    private let headers: HTTPHeaders
+    private let http: HTTPClient
     private let outage = Outage()
     private let report: @Sendable (Event) -> Void
 
     static let maximumConnections = 32
     private static let longestPause = 5.0
+    private static let patience = TimeAmount.seconds(10)
+    /// Bytes; a page of a thousand contacts has one or two million.
+    private static let longestAnswer = 32 * 1_048_576
 
-    init(base: URL, report: @escaping @Sendable (Event) -> Void) {
-        self.base = base
+    /// - Parameters:
+    ///   - address: of the instance, without a slash at the end.
+    ///   - key: what a closed instance knows the demonstration by.
+    init(address: String, key: String?, report: @escaping @Sendable (Event) -> Void) {
+        self.address = address
         self.report = report
-        address = base.absoluteString
-        let configuration = URLSessionConfiguration.ephemeral
-        configuration.httpMaximumConnectionsPerHost = Self.maximumConnections
-        configuration.timeoutIntervalForRequest = 10
-        configuration.urlCache = nil
-        session = URLSession(configuration: configuration)
+        var headers: HTTPHeaders = ["Accept": "application/json"]
+        if let key { headers.add(name: "Authorization", value: "Bearer \(key)") }
+        self.headers = headers
+        var configuration = HTTPClient.Configuration()
+        configuration.timeout = HTTPClient.Configuration.Timeout(connect: Self.patience, read: Self.patience)
+        // Somebody else's address would be told the key.
+        configuration.redirectConfiguration = .disallow
+        configuration.httpVersion = .http1Only
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = Self.maximumConnections
+        // An outage is told when it begins, and ends by requests that are sent again.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
     /// Whether the instance did not answer lately.
     var isAway: Bool { outage.isUnderWay }
 
-    func close() {
-        session.invalidateAndCancel()
+    func close() async {
+        try? await http.shutdown()
     }
 
     /// Sends a request until it is answered by something else than "not now".
     /// - Parameter insists: whether a missing answer is no reason to give up.
     func call(
-        _ method: String, _ path: String, body: Data? = nil, insists: Bool = true
+        _ method: HTTPMethod, _ path: String, body: Data? = nil, insists: Bool = true
     ) async throws(Failure) -> Answer {
         var pause = 0.25
         while true {
@@ -69,7 +84,7 @@ struct Client: Sendable {
             switch await attempt(method, path, body: body) {
             case .cancelled:
                 throw .cancelled
-            case .answered(let answer, let response):
+            case .answered(let answer, let headers):
                 if (200..<300).contains(answer.status) {
                     if let gone = outage.end() { report(.cameBack(after: gone)) }
                     return answer
@@ -81,8 +96,7 @@ struct Client: Sendable {
                         status: answer.status, detail: refusal?.detail ?? "no explanation", code: refusal?.code)
                 }
                 if outage.begin() { report(.wentAway(reason: "answers \(answer.status)")) }
-                wanted = response.value(forHTTPHeaderField: "Retry-After").flatMap { Double($0) }
-                    .map { min(max($0, 0), 60) }
+                wanted = headers.first(name: "Retry-After").flatMap { Double($0) }.map { min(max($0, 0), 60) }
             case .unanswered(let reason):
                 report(.failed(status: nil))
                 guard insists else { throw .unanswered(reason: reason) }
@@ -97,53 +111,38 @@ struct Client: Sendable {
         }
     }
 
-    private func attempt(_ method: String, _ path: String, body: Data?) async -> Attempt {
-        guard let url = URL(string: base.absoluteString + path) else { return .unanswered(reason: "no such address") }
-        var request = URLRequest(url: url)
-        request.httpMethod = method
-        request.setValue("application/json", forHTTPHeaderField: "Accept")
+    private func attempt(_ method: HTTPMethod, _ path: String, body: Data?) async -> Attempt {
+        var request = HTTPClientRequest(url: address + path)
+        request.method = method
+        request.headers = headers
         if let body {
-            request.httpBody = body
-            request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+            request.body = .bytes(body)
+            request.headers.add(name: "Content-Type", value: "application/json")
         }
         let began = ContinuousClock.now
-        switch await answer(to: request) {
-        case .success(let (data, response)):
+        do {
+            let response = try await http.execute(request, timeout: Self.patience)
+            let body = Data(try await response.body.collect(upTo: Self.longestAnswer).readableBytesView)
             let seconds = (ContinuousClock.now - began).inSeconds
-            return .answered(Answer(status: response.statusCode, body: data, seconds: seconds), response)
-        case .failure(is CancellationError):
-            return .cancelled
-        case .failure(let error):
+            return .answered(Answer(status: Int(response.status.code), body: body, seconds: seconds), response.headers)
+        } catch {
+            guard !Task.isCancelled else { return .cancelled }
             return .unanswered(reason: Self.reason(error))
         }
     }
 
-    /// A cancelled task stops waiting, but the request is left to end by itself: `URLSession.data(for:)` cancels it under
-    /// the task's lock, which its own answer may be waiting for (swift-corelibs-foundation of Swift 6.3; both hang).
-    private func answer(to request: URLRequest) async -> Result<(Data, HTTPURLResponse), any Error> {
-        let waiter = Waiter<Result<(Data, HTTPURLResponse), any Error>>()
-        let task = session.dataTask(with: request) { data, response, error in
-            if let response = response as? HTTPURLResponse {
-                waiter.resume(.success((data ?? Data(), response)))
-            } else {
-                waiter.resume(.failure(error ?? URLError(.badServerResponse)))
-            }
-        }
-        task.resume()
-        return await withTaskCancellationHandler {
-            await waiter.value
-        } onCancel: {
-            waiter.resume(.failure(CancellationError()))
-        }
-    }
-
     private static func reason(_ error: any Error) -> String {
-        switch (error as? URLError)?.code {
-        case .cannotConnectToHost?: "connection refused"
-        case .cannotFindHost?, .dnsLookupFailed?: "no such host"
-        case .timedOut?: "no answer in time"
-        case .networkConnectionLost?: "the connection broke"
-        default: error.localizedDescription
+        switch error {
+        case let error as HTTPClientError where [.connectTimeout, .readTimeout, .deadlineExceeded].contains(error):
+            return "no answer in time"
+        case let error as HTTPClientError where error == .remoteConnectionClosed:
+            return "the connection broke"
+        case let error as IOError:
+            return error.errnoCode == ECONNREFUSED ? "connection refused" : "the connection broke"
+        case let error as NIOConnectionError:
+            return error.connectionErrors.first.map { reason($0.error) } ?? "no such host"
+        default:
+            return "\(error)"
         }
     }
 }
@@ -169,50 +168,5 @@ private final class Outage: Sendable {
             defer { since = nil }
             return since.map { ContinuousClock.now - $0 }
         }
-    }
-}
-
-/// One value that one task waits for; the first one given counts.
-private final class Waiter<Value: Sendable>: Sendable {
-    private enum State {
-        case empty
-        case awaited(CheckedContinuation<Value, Never>)
-        case given(Value)
-        case taken
-    }
-
-    private let state = Mutex(State.empty)
-
-    var value: Value {
-        get async {
-            await withCheckedContinuation { continuation in
-                let given: Value? = state.withLock { state in
-                    guard case .given(let value) = state else {
-                        state = .awaited(continuation)
-                        return nil
-                    }
-                    state = .taken
-                    return value
-                }
-                if let given { continuation.resume(returning: given) }
-            }
-        }
-    }
-
-    func resume(_ value: Value) {
-        let continuation: CheckedContinuation<Value, Never>? = state.withLock { state in
-            switch state {
-            case .empty:
-                state = .given(value)
-                return nil
-            case .awaited(let continuation):
-                state = .taken
-                return continuation
-            case .given, .taken:
-                return nil
-            }
-        }
-        // Outside of the lock, since resuming takes the task's.
-        continuation?.resume(returning: value)
     }
 }

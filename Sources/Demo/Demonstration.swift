@@ -1,4 +1,5 @@
 public import Foundation
+import NIOHTTP1
 import Synchronization
 
 /// Customers that write to a running instance and operators that answer them, over its public API.
@@ -24,14 +25,16 @@ public actor Demonstration {
     /// An arrival later than this is left out: the machine slept, or the program was suspended.
     private static let patience = Duration.seconds(2)
 
-    /// - Parameter url: of the instance, without a path.
-    public init(url: URL, scenario: Scenario, length: RunLength, screen: Screen) {
+    /// - Parameters:
+    ///   - url: of the instance, without a path.
+    ///   - key: what the instance knows the demonstration by, where not everybody may do everything.
+    public init(url: URL, key: String?, scenario: Scenario, length: RunLength, screen: Screen) {
         self.scenario = scenario
         self.length = length
         self.screen = screen
         let failures = Failures()
         self.failures = failures
-        client = Client(base: url) { event in
+        client = Client(address: url.absoluteString, key: key) { event in
             switch event {
             case .failed(let status):
                 failures.add(status)
@@ -47,7 +50,17 @@ public actor Demonstration {
     /// Runs to the end of its length, or until `stop()`.
     /// - Throws: `DemoError` when it cannot begin.
     public func run() async throws(DemoError) -> Summary {
-        defer { client.close() }
+        do throws(DemoError) {
+            let summary = try await work()
+            await client.close()
+            return summary
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    private func work() async throws(DemoError) -> Summary {
         let (staff, openContacts) = try await prepare()
         screen.say("Contacts for \(client.address), seed \(scenario.seed); Ctrl-C ends it.")
         let began = ContinuousClock.now
@@ -96,11 +109,12 @@ public actor Demonstration {
     private static func recognise(_ client: Client) async throws(DemoError) {
         let answer: Client.Answer
         do throws(Client.Failure) {
-            answer = try await client.call("GET", "/", insists: false)
+            answer = try await client.call(.GET, "/", insists: false)
         } catch {
             switch error {
             case .cancelled: throw .stopped
             case .unanswered(let reason): throw .unreachable(address: client.address, reason: reason)
+            case .refused(401, _, _): throw .keyWanted(address: client.address)
             case .refused: throw .notLeadsCRM(address: client.address)
             }
         }

@@ -15,6 +15,14 @@ struct Demo: AsyncParsableCommand {
     @Option(help: "Where the instance is.")
     var url = "http://127.0.0.1:\(Setting.port.value)"
 
+    /// Not the setting's value by default: help shows defaults.
+    @Option(
+        help: """
+            A key with the role supervisor, where the instance is closed. Whoever lists processes sees it here; LEADS_KEY \
+            keeps it to yourself.
+            """)
+    var key: String?
+
     @Option(help: "Contacts per second, on average, up to 1000.")
     var rate = 5.0
 
@@ -36,6 +44,14 @@ struct Demo: AsyncParsableCommand {
     func validate() throws {
         guard (0.01...1000).contains(rate) else { throw ValidationError("--rate must be from 0.01 to 1000") }
         guard address != nil else { throw ValidationError("--url must be like http://127.0.0.1:8000") }
+        guard (presentedKey ?? "").utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw ValidationError("--key must be a key as an instance has printed it")
+        }
+    }
+
+    private var presentedKey: String? {
+        let key = key ?? Setting.key.value
+        return key.isEmpty ? nil : key
     }
 
     /// Without a slash at the end.
@@ -50,7 +66,8 @@ struct Demo: AsyncParsableCommand {
         guard let address else { return }
         let scenario = Scenario(seed: seed ?? .random(in: 0..<1_000_000), rate: rate)
         let screen = Screen()
-        let demonstration = Demonstration(url: address, scenario: scenario, length: length, screen: screen)
+        let demonstration = Demonstration(
+            url: address, key: presentedKey, scenario: scenario, length: length, screen: screen)
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         let stopping = Task {
             var isFirst = true

@@ -14,4 +14,13 @@ struct LeadsCRM: AsyncParsableCommand {
         ],
         defaultSubcommand: Serve.self
     )
+
+    static func main() async {
+        do throws(SettingError) {
+            try Setting.readAll()
+        } catch {
+            exit(withError: error)
+        }
+        await main(nil)
+    }
 }

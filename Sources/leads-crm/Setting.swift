@@ -1,9 +1,11 @@
 import Foundation
+import Glibc
 
-/// One setting: where it comes from, what it is without one, what it means.
+/// One setting: what it is called in the environment, what it is when not given, what it means.
 struct Setting: Sendable {
     let name: String
     let fallback: String
+    /// A secret is never shown, and may be given in a file.
     let isSecret: Bool
     let meaning: String
 
@@ -20,6 +22,8 @@ struct Setting: Sendable {
     static let databaseDirectURL = Setting(
         "DATABASE_DIRECT_URL", isSecret: true,
         "the same database without a pooler in between, for migrations; DATABASE_URL if not given")
+    static let databasePassword = Setting(
+        "PGPASSWORD", isSecret: true, "password of the database's account, where DATABASE_URL has none")
     static let databasePooled = Setting(
         "DATABASE_POOLED", "false", "true when DATABASE_URL leads through PgBouncer in transaction mode")
     static let dataDirectory = Setting(
@@ -83,19 +87,59 @@ struct Setting: Sendable {
         "directory with Swagger UI (deploy/fetch-swagger-ui gets it) for /docs; without it /docs is a plain page")
     static let logLevel = Setting("LEADS_LOG_LEVEL", "info", "trace, debug, info, notice, warning, error or critical")
 
+    static let openIDIssuer = Setting(
+        "LEADS_OIDC_ISSUER", "",
+        "the OpenID provider that people sign in with, exactly as it calls itself: https://login.example; none without it"
+    )
+    static let openIDClientID = Setting("LEADS_OIDC_CLIENT_ID", "", "what that provider knows this program by")
+    static let openIDClientSecret = Setting(
+        "LEADS_OIDC_CLIENT_SECRET", isSecret: true, "the secret it gave it, where it did")
+    static let openIDRoleClaim = Setting(
+        "LEADS_OIDC_ROLE_CLAIM", "",
+        "the claim that says what somebody may do, its steps separated by dots: groups, realm_access.roles")
+    static let openIDRoles = Setting(
+        "LEADS_OIDC_ROLES", "",
+        "which of its values gives which role, separated by commas: crm-admins=admin, crm-team=supervisor")
+    static let secretsDirectory = Setting(
+        "LEADS_SECRETS_DIRECTORY", "/run/secrets",
+        "where files hold secrets that are given neither by value nor by NAME_FILE; each is called as the setting, in "
+            + "capital or small letters")
+    static let key = Setting(
+        "LEADS_KEY", isSecret: true, "the key of a supervisor that `demo` shows to an instance that is closed")
+
     static let all = [
-        databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, publicURL, access, published,
-        metricsOpen, trustedProxies, corsOrigins, connections, bodyMemory, language, phoneRegion, poolSize,
-        intakeLanes, intakeBatch, intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays, snapshotSeconds,
-        drainSeconds, swaggerUI,
-        logFormat, logLevel,
+        databaseURL, databaseDirectURL, databasePassword, databasePooled, dataDirectory, host, port, publicURL, access,
+        published, metricsOpen, trustedProxies, corsOrigins, openIDIssuer, openIDClientID, openIDClientSecret,
+        openIDRoleClaim, openIDRoles, connections, bodyMemory, language, phoneRegion, poolSize, intakeLanes, intakeBatch,
+        intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays, snapshotSeconds, drainSeconds, swaggerUI,
+        logFormat, logLevel, secretsDirectory, key,
     ]
 
-    /// The value from the environment, or the default. An empty variable counts as none.
-    var value: String {
-        let value = ProcessInfo.processInfo.environment[name] ?? ""
-        return value.isEmpty ? fallback : value
+    private static let given = Result { () throws(SettingError) in
+        try GivenSettings(environment: ProcessInfo.processInfo.environment)
     }
+
+    /// Reads what is given for all settings. To be called before anything asks for a value.
+    /// - Throws: when a secret is given twice, or in a file that cannot be read or holds none.
+    static func readAll() throws(SettingError) {
+        _ = try given.get()
+        // libpq looks for it in the environment alone.
+        if !databasePassword.value.isEmpty { setenv(databasePassword.name, databasePassword.value, 1) }
+    }
+
+    /// Variables of the environment that are named like settings and are none: mistakes in writing, mostly.
+    static var unknownNames: [String] { (try? given.get().unknownNames) ?? [] }
+
+    /// The variable that names a file with the value, of a secret.
+    var nameOfFile: String { name + "_FILE" }
+
+    /// What is given, or the default. An empty variable counts as none.
+    var value: String { given?.text ?? fallback }
+
+    /// Where the value comes from; nil for the default.
+    var origin: GivenSettings.Origin? { given?.origin }
+
+    private var given: GivenSettings.Value? { try? Self.given.get().value(of: self) }
 
     func integer(in range: ClosedRange<Int>) throws(SettingError) -> Int {
         guard let number = Int(value), range.contains(number) else {
@@ -107,6 +151,22 @@ struct Setting: Sendable {
     /// Its parts between commas.
     var list: [String] {
         value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+    }
+
+    /// Its parts between commas, each a key and a value with `=` between them.
+    func pairs() throws(SettingError) -> [String: String] {
+        var pairs: [String: String] = [:]
+        for part in list {
+            // Keys of directories have that sign in them.
+            guard let sign = part.lastIndex(of: "=") else { throw SettingError("\(name) must be like a=b, c=d") }
+            let key = part[..<sign].trimmingCharacters(in: .whitespaces)
+            let value = part[part.index(after: sign)...].trimmingCharacters(in: .whitespaces)
+            guard !key.isEmpty, !value.isEmpty else { throw SettingError("\(name) must be like a=b, c=d") }
+            guard pairs.updateValue(value, forKey: key) == nil else {
+                throw SettingError("\(name) says two things of one")
+            }
+        }
+        return pairs
     }
 
     func bool() throws(SettingError) -> Bool {

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 from dataclasses import dataclass
+from functools import reduce
 
 import yaml
 
@@ -13,8 +14,8 @@ from instance import REPOSITORY
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-def composition(**variables: str) -> dict:
-    """docker-compose.yml, its variables replaced as Compose does it in an environment with these alone."""
+def composition(*others: str, **variables: str) -> dict:
+    """docker-compose.yml and others laid over it, variables replaced as Compose does it in an environment with these alone."""
 
     def replaced(part):
         if isinstance(part, dict):
@@ -25,7 +26,12 @@ def composition(**variables: str) -> dict:
             return _VARIABLE.sub(lambda found: variables.get(found[1]) or found[2] or "", part)
         return part
 
-    return replaced(yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text()))
+    def laid(over: dict, part: dict) -> dict:
+        return over | {key: laid(over[key], value) if isinstance(value, dict) and key in over else value
+                       for key, value in part.items()}
+
+    parts = [yaml.safe_load((REPOSITORY / name).read_text()) for name in ("docker-compose.yml", *others)]
+    return replaced(reduce(laid, parts))
 
 
 @dataclass

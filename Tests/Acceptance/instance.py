@@ -32,17 +32,20 @@ def migrate(url: str) -> None:
 
 
 class Instance:
-    """`leads-crm serve` on a port of its own, its log in a file. Without `DATABASE_URL` it is embedded."""
+    """`leads-crm serve` on a port of its own, its log in a file unless it is to go elsewhere. Without `DATABASE_URL` it is
+    embedded."""
 
     started: list["Instance"] = []
 
-    def __init__(self, log: pathlib.Path, *arguments: str, port: int | None = None, **settings):
+    def __init__(self, log: pathlib.Path, *arguments: str, port: int | None = None, stderr: int | None = None,
+                 **settings):
         self.port = port or free_port()
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [BINARY, "serve", "--port", str(self.port), *arguments], env=_environment(settings),
-                cwd=log.parent, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                cwd=log.parent, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=output if stderr is None else stderr, start_new_session=True,
             )
         Instance.started.append(self)
 

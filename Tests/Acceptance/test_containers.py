@@ -169,19 +169,34 @@ def test_every_command_is_one_the_program_knows(services):
         assert all(flag in explanation for flag in command[1:]), command
 
 
-def test_every_variable_is_a_setting_of_the_program_or_of_libpq(services):
+def test_every_variable_is_a_setting_of_the_program(services):
     for name in PROGRAM:
-        assert set(services[name]["environment"]) - settings() == {"PGPASSWORD"}, name
+        assert set(services[name]["environment"]) <= settings(), name
 
 
 def test_what_an_instance_is_tuned_by_may_stand_in_the_environment(services):
     """All settings but those that the composition decides itself, or that mean nothing in it."""
-    decided = {"DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_POOLED", "LEADS_DATA_DIRECTORY", "LEADS_HOST", "LEADS_PORT",
+    decided = {"DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_POOLED", "PGPASSWORD", "LEADS_SECRETS_DIRECTORY", "LEADS_DATA_DIRECTORY", "LEADS_HOST", "LEADS_PORT",
                "LEADS_DRAIN_SECONDS", "LEADS_IDLE_SECONDS", "LEADS_EVENT_LOOPS", "LEADS_SWEEP_SECONDS", "LEADS_SWAGGER_UI",
-               "LEADS_LOG_FORMAT"}
+               "LEADS_LOG_FORMAT", "LEADS_KEY"}
     changed = {name: "7" for name in settings() - decided}
     for name in INSTANCES:
         assert composition(**changed)["services"][name]["environment"].items() >= changed.items()
+
+
+def test_with_passwords_from_files_none_is_in_an_environment():
+    composed = composition("docker-compose.secrets.yml", LEADS_SECRETS="/etc/leads", LEADS_OWNER_PASSWORD="owner-pw",
+                           LEADS_APP_PASSWORD="app-pw")
+    files = {name: each["file"] for name, each in composed["secrets"].items()}
+    assert files == {"owner-password": "/etc/leads/owner-password", "app-password": "/etc/leads/app-password"}
+    for name, service in composed["services"].items():
+        given = service.get("environment", {})
+        assert not {"leads-local", "owner-pw", "app-pw"} & set(given.values()), name
+        named = {value for key, value in given.items() if key.endswith("_FILE")}
+        assert named == {f"/run/secrets/{secret}" for secret in service.get("secrets", [])}, name
+        if name in PROGRAM:
+            assert {key.removesuffix("_FILE") for key in given} <= settings()
+    assert [name for name, service in composed["services"].items() if "secrets" in service] == ["db", *PROGRAM]
 
 
 def test_the_time_to_stop_covers_the_drain(services):
@@ -259,51 +274,60 @@ def test_the_balancer_is_healthy_when_an_instance_is_ready(services):
 
 # The database as the containers set it up
 
-PASSWORDS = {"LEADS_OWNER_PASSWORD": "o w/n@er:%", "LEADS_APP_PASSWORD": "it's \"a\\ pass$word"}
+PASSWORDS = {"owner": "o w/n@er:%", "app": "it's \"a\\ pass$word"}
 
 
-@pytest.fixture(scope="module")
-def guarded(services):
-    """A cluster that wants passwords over TCP, with what is run when the volume of `db` is empty."""
+@pytest.fixture(scope="module", params=["environment", "files"])
+def guarded(request, tmp_path_factory):
+    """A cluster that wants passwords over TCP, with what is run when the volume of `db` is empty; and what the services'
+    environments are in it."""
+    secrets = tmp_path_factory.mktemp("secrets")
+    for account, password in PASSWORDS.items():
+        (secrets / f"{account}-password").write_text(password + "\n")
+    if request.param == "files":
+        composed = composition("docker-compose.secrets.yml")
+    else:
+        composed = composition(LEADS_OWNER_PASSWORD=PASSWORDS["owner"], LEADS_APP_PASSWORD=PASSWORDS["app"])
+    services = composed["services"]
     cluster = Cluster()
+
+    def variables_of(name: str) -> dict:
+        """A service's environment, its database in the cluster and its secrets where they are here."""
+        variables = {key: value.replace("/run/secrets", str(secrets)) for key, value in services[name]["environment"].items()}
+        if name == "db":
+            return variables
+        user = cluster.user if name == "migrate" else re.search("//(.*)@db/", variables["DATABASE_URL"])[1]
+        url = re.sub("//.*@db/", f"//{user}@127.0.0.1:{cluster.port}/", variables["DATABASE_URL"])
+        return variables | {"DATABASE_URL": url}
+
     try:
         cluster.start()
         with cluster.connect() as admin:
             admin.execute("create database leads")
             admin.execute(psycopg.sql.SQL("alter role {} password {}").format(
-                psycopg.sql.Identifier(cluster.user), PASSWORDS["LEADS_OWNER_PASSWORD"]))
+                psycopg.sql.Identifier(cluster.user), PASSWORDS["owner"]))
         (cluster.home / "data/pg_hba.conf").write_text("local all all trust\nhost all all all scram-sha-256\n")
-        inside = {"PGHOST": str(cluster.home), "PGPORT": str(cluster.port), "POSTGRES_USER": cluster.user,
-                  "POSTGRES_DB": services["db"]["environment"]["POSTGRES_DB"],
-                  "LEADS_APP_PASSWORD": PASSWORDS["LEADS_APP_PASSWORD"]}
+        inside = variables_of("db") | {"PGHOST": str(cluster.home), "PGPORT": str(cluster.port), "POSTGRES_USER": cluster.user}
         subprocess.run([REPOSITORY / "deploy/create-app-login"], env=os.environ | inside, check=True)
         subprocess.run(["psql", "-qc", "select pg_reload_conf()", "-o", "/dev/null", "leads"],
                        env=os.environ | inside | {"PGUSER": cluster.user}, check=True)
-        yield cluster
+        yield cluster, variables_of
     finally:
         cluster.remove()
 
 
-def variables_of(name: str, cluster: Cluster) -> dict:
-    """A service's environment, its database in the cluster."""
-    variables = composition(LEADS_OWNER_PASSWORD="owner", LEADS_APP_PASSWORD="app")["services"][name]["environment"]
-    password = {"owner": "LEADS_OWNER_PASSWORD", "app": "LEADS_APP_PASSWORD"}[variables["PGPASSWORD"]]
-    user = cluster.user if name == "migrate" else re.search("//(.*)@db/", variables["DATABASE_URL"])[1]
-    url = re.sub("//.*@db/", f"//{user}@127.0.0.1:{cluster.port}/", variables["DATABASE_URL"])
-    return variables | {"DATABASE_URL": url, "PGPASSWORD": PASSWORDS[password]}
-
-
 def test_the_database_is_made_and_used_by_accounts_with_their_own_rights(services, guarded, instances):
+    _, variables_of = guarded
     for _ in range(2):
-        code, output = run(*services["migrate"]["command"], **variables_of("migrate", guarded))
+        code, output = run(*services["migrate"]["command"], **variables_of("migrate"))
         assert code == 0, output
-    variables = variables_of("app-1", guarded)
+    variables = variables_of("app-1")
     server = instances(None, **variables)
     api = server.client()
     source, operator = api.staffed_source()
     assert api.contact(source["id"])["operator_id"] == operator["id"]
-    assert PASSWORDS["LEADS_APP_PASSWORD"] not in server.output()
-    with psycopg.connect(variables["DATABASE_URL"], password=variables["PGPASSWORD"]) as connection:
+    assert PASSWORDS["app"] not in server.output()
+    with psycopg.connect(variables["DATABASE_URL"], password=PASSWORDS["app"]) as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("update operator_loads set load = 0")
     with pytest.raises(psycopg.OperationalError, match="password"):
@@ -313,8 +337,9 @@ def test_the_database_is_made_and_used_by_accounts_with_their_own_rights(service
 
 def test_roles_are_made_again_without_waiting_for_anybody_at_work(guarded, instances, services):
     """An upgrade runs `migrate` beside instances that serve."""
-    run(*services["migrate"]["command"], **variables_of("migrate", guarded))
-    database = Database(f"host={guarded.home} port={guarded.port} user={guarded.user} dbname=leads")
+    cluster, variables_of = guarded
+    run(*services["migrate"]["command"], **variables_of("migrate"))
+    database = Database(f"host={cluster.home} port={cluster.port} user={cluster.user} dbname=leads")
     with database.connect(autocommit=False) as working, database.connect() as upgrading:
         for (table,) in database.rows("select tablename from pg_tables where schemaname = 'public'"):
             working.execute(psycopg.sql.SQL("lock table {} in row exclusive mode").format(psycopg.sql.Identifier(table)))

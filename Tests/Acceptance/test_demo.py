@@ -3,10 +3,12 @@
 import re
 import signal
 import subprocess
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from instance import BINARY, run
+from load import Background
 from waiting import eventually, free_port
 
 OPERATORS = ["Anna Demo", "Boris Demo", "Clara Demo", "David Demo", "Elena Demo", "Farid Demo"]
@@ -103,8 +105,64 @@ def test_without_an_instance_it_says_how_to_start_one():
     assert code != 0 and "make run" in output and "nothing answers" in output
 
 
+class Doorkeeper(BaseHTTPRequestHandler):
+    """A closed instance that knows one key, as far as a demonstration's first request goes."""
+
+    KEY = "crm_abcdefgh_s3cret"
+    shown: list[str | None] = []
+    moves_to = ""
+
+    def do_GET(self):
+        self.shown.append(self.headers["Authorization"])
+        status = 307 if self.moves_to else 200 if self.headers["Authorization"] == f"Bearer {self.KEY}" else 401
+        body = b'{"detail": "no", "code": "unauthenticated"}' if status == 401 else b'{"message": "somebody else"}'
+        self.send_response(status)
+        if self.moves_to:
+            self.send_header("Location", self.moves_to)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def doorkeeper(monkeypatch):
+    """Its address."""
+    monkeypatch.setattr(Doorkeeper, "shown", [])
+    with ThreadingHTTPServer(("127.0.0.1", 0), Doorkeeper) as server, Background(lambda stop: server.serve_forever()):
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("arguments, settings", [
+    (["--key", Doorkeeper.KEY], {}), ([], {"LEADS_KEY": Doorkeeper.KEY}), (["--key", Doorkeeper.KEY], {"LEADS_KEY": "other"}),
+])
+def test_a_closed_instance_is_shown_the_key(doorkeeper, arguments, settings):
+    code, output = run("demo", "--url", doorkeeper, *arguments, **settings)
+    assert Doorkeeper.shown == [f"Bearer {Doorkeeper.KEY}"]
+    assert code != 0 and "is no Leads CRM" in output and "s3cret" not in output
+
+
+@pytest.mark.parametrize("settings", [{}, {"LEADS_KEY": "crm_abcdefgh_wr0ng"}])
+def test_a_closed_instance_that_is_shown_no_key_or_a_wrong_one_is_told_from_none(doorkeeper, settings):
+    code, output = run("demo", "--url", doorkeeper, **settings)
+    assert code != 0 and "LEADS_KEY" in output and "wr0ng" not in output
+
+
+def test_a_key_is_not_shown_where_an_answer_points_to(doorkeeper, monkeypatch):
+    monkeypatch.setattr(Doorkeeper, "moves_to", f"{doorkeeper}/elsewhere")
+    run("demo", "--url", doorkeeper, "--key", Doorkeeper.KEY)
+    assert len(Doorkeeper.shown) == 1
+
+
+def test_help_shows_no_key():
+    assert "s3cret" not in run("help", "demo", LEADS_KEY=Doorkeeper.KEY)[1]
+
+
 @pytest.mark.parametrize("arguments", [
-    ["--rate", "0"], ["--rate", "1e9"], ["--for", "soon"], ["--seed", "-1"], ["--url", "127.0.0.1:8000"],
+    ["--key", "two words"], ["--key", "a\r\nX-Evil: 1"], ["--rate", "0"], ["--rate", "1e9"], ["--for", "soon"], ["--seed", "-1"], ["--url", "127.0.0.1:8000"],
 ])
 def test_an_option_that_makes_no_sense_is_named(arguments):
     code, output = run("demo", *arguments)

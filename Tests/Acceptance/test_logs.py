@@ -1,6 +1,9 @@
 """What an instance logs: JSON objects, a request's id on its whole way, nothing a caller sent, and no floods."""
 
+import fcntl
 import http.client
+import json
+import os
 import re
 import socket
 import time
@@ -297,6 +300,48 @@ def test_a_flood_of_503_is_logged_about_once_a_second(instances, stoppable):
     eventually(lambda: api.get("/api/v1/operators/1").status == 503 and told() > sent, 3, "the rest is never told")
     records(server)
     server.end()
+
+
+# A log that nobody reads
+
+@pytest.fixture
+def unread(instances, database):
+    """An instance whose standard error is a pipe that is full, and the other end of that pipe."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    server = instances(database, stderr=writing, LEADS_LOG_FORMAT="json", LEADS_LOG_LEVEL="debug")
+    os.close(writing)
+    try:
+        yield server, reading
+    finally:
+        os.close(reading)
+        server.end()
+
+
+def test_a_log_that_nobody_reads_keeps_no_request_waiting_and_tells_what_is_missing(unread):
+    """What may wait is 1 MiB, and as much again may be under way; a record of these has more than 330 bytes."""
+    server, reading = unread
+    api = server.client(timeout=2)
+    ids = [f"{number:_>128}" for number in range(9000)]
+    for id in ids:
+        assert api.get("/livez", headers={"X-Request-ID": id}).must_be(200).seconds < 1
+    with open(os.dup(reading), "rb") as log, Background(lambda stop: server.terminate()):
+        found = [json.loads(line) for line in log]
+    answered = [record["request_id"] for record in found if record.get("request_id") in set(ids)]
+    [notice] = [record for record in found if "dropped" in record]
+    assert notice["level"] == "warning" and 0 < int(notice["dropped"]) < len(ids)
+    assert answered == ids[:len(answered)] and len(ids) - int(notice["dropped"]) - 2 <= len(answered)
+    assert found[-1]["message"] == "stopped"
+
+
+def test_a_log_that_nobody_reads_does_not_keep_an_instance_from_stopping(unread):
+    server, _ = unread
+    api = server.client(timeout=2)
+    for _ in range(40):
+        api.get("/livez").must_be(200)
+    began = time.monotonic()
+    assert server.terminate(within=10) == 0
+    assert 0.9 < time.monotonic() - began
 
 
 @pytest.fixture
