@@ -355,6 +355,101 @@ struct RightsTests {
         }
     }
 
+    @Test func `what is read for all who follow the log is shown to whom it would be shown alone`() async throws {
+        try await Office.with { office in
+            let id = office.alone[0].id
+            _ = try await office.store.changeContact(
+                id: id, ContactChange(.assign(Assignment(operatorID: office.operators[1]))), for: .everything, by: .api)
+            _ = try await office.store.changeSource(
+                id: office.sources[1].id, SourceChange(stickyDays: 3), for: .everything, by: .api)
+            try await office.database.byHand(
+                """
+                insert into events (kind, data) values
+                    ('key_created', '{"source_id": \(office.sources[0].id)}'), ('strange', '{"source_id": 1e300}'),
+                    ('strange', '{"source_id": "\(office.sources[0].id) "}'), ('strange', '[1]'), ('strange', null)
+                """)
+            let all = try await office.store.newEvents(after: 0, atMost: 1000)
+            var viewers = office.viewers + office.supervisors + [.everything, Viewer(reach: .everything)]
+            viewers.append(
+                Viewer(reach: .ownContacts(ofOperator: office.operators[1]), sourceIDs: [office.sources[0].id]))
+            viewers.append(Viewer(reach: .everything, sourceIDs: [office.sources[0].id], seesAccessEvents: true))
+            for viewer in viewers {
+                let alone = try await office.store.events(LogPage(limit: 1000), for: viewer).elements
+                #expect(all.events(for: viewer) == alone && !alone.isEmpty)
+                var (found, position): ([Event], Int) = ([], 0)
+                while position < all.end {
+                    let part = try await office.store.oldEvents(after: position, atMost: 3, for: viewer)
+                    found += part.events(for: viewer)
+                    #expect(part.reached > position && part.entries.count == part.events(for: viewer).count)
+                    position = part.reached
+                }
+                #expect(found == alone)
+            }
+            for viewer in office.intakes {
+                #expect(all.events(for: viewer).isEmpty)
+                let refused = await outcome { try await office.store.oldEvents(after: 0, atMost: 3, for: viewer) }
+                #expect(isNothing(refused, .notAllowed))
+            }
+        }
+    }
+
+    /// What an operator is told until it is over: of what is read for all, or for it alone.
+    private func follow(
+        _ office: Office, _ index: Int, readsAlone: Bool, until isOver: Shared<Bool>
+    ) async throws -> [Event] {
+        var (told, position, isLast): ([Event], Int, Bool) = ([], 0, false)
+        let viewer = office.viewers[index]
+        while !isLast {
+            isLast = isOver.value
+            let part =
+                readsAlone
+                ? try await office.store.oldEvents(after: position, atMost: 20, for: viewer)
+                : try await office.store.newEvents(after: position, atMost: 20)
+            told += part.events(for: viewer)
+            position = part.reached
+        }
+        return told
+    }
+
+    private func handOver(_ ids: [Int], times: Int, in office: Office) async throws {
+        for round in 0..<times {
+            let target = office.operators[(round / ids.count) % 2]
+            _ = try await office.store.changeContact(
+                id: ids[round % ids.count], ContactChange(.assign(Assignment(operatorID: target))), for: .everything,
+                by: .api)
+        }
+    }
+
+    @Test func `who follows the log beside transfers is told of no contact that it does not have any more`()
+        async throws
+    {
+        try await Office.with { office in
+            let ids = [office.alone[0].id, office.alone[1].id, office.shared[0].id]
+            let isOver = Shared(false)
+            let followers = (0...1).map { index in
+                Task { try await follow(office, index, readsAlone: index == 1, until: isOver) }
+            }
+            try await handOver(ids, times: 120, in: office)
+            isOver.withLock { $0 = true }
+            let told = [try await followers[0].value, try await followers[1].value]
+            // Whoever is told of an event has the contact at it or later: only then may it have been read for it.
+            var (checked, passedOver) = (0, 0)
+            for id in ids {
+                let history = try await office.store.history(ofContact: id, LogPage(limit: 1000), for: .everything)
+                    .elements
+                for (operatorID, events) in zip(office.operators, told) {
+                    let own = events.filter { $0.contactID == id }
+                    for event in own {
+                        #expect(history.contains { $0.position >= event.position && $0.toOperatorID == operatorID })
+                    }
+                    checked += own.count
+                    passedOver += history.count - own.count
+                }
+            }
+            #expect(checked > 0 && passedOver > 0, "told \(checked), passed over \(passedOver)")
+        }
+    }
+
     // MARK: changing
 
     @Test func `what is not seen cannot be changed, and refuses like what is not there`() async throws {
