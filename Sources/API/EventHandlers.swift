@@ -15,12 +15,13 @@ struct EventHandlers: Sendable {
     /// Behind an event it goes on at once, also while the database is away. From now on can only be told by the database:
     /// whoever is answered misses nothing that is committed afterwards.
     @Sendable func stream(_ call: Call) async throws(Problem) -> Reply {
+        if case .registered = call.viewer.reach { throw .forbidden }
         let after = try call.query { StreamStart(&$0) }.after
         if let after = try call.lastEventID ?? after {
-            return Reply(try tail.stream(after: after, isCertain: false))
+            return Reply(try tail.stream(after: after, isCertain: false, for: call.viewer))
         }
         let end = try await asking { () throws(StoreError) in try await tail.end() }
-        return Reply(try tail.stream(after: end, isCertain: true))
+        return Reply(try tail.stream(after: end, isCertain: true, for: call.viewer))
     }
 
     @Sendable func history(_ call: Call) async throws(Problem) -> Reply {

@@ -2,10 +2,12 @@ import JSON
 import Leads
 import NIOCore
 
-/// Successive events of the log as streams send them, made once for all who are sent them.
+/// Successive events of the log as streams send them, made once for all who are sent the same.
 struct EventPiece: Sendable {
     /// The position of whoever may take all of it.
     let after: Int
+    /// Where whoever has taken it is: at its last event, or further on where nothing follows for those it is for.
+    private(set) var last: Int
     private(set) var bytes: ByteBuffer
     /// Of each event, its position and where it ends in `bytes`.
     private var ends: [(position: Int, offset: Int)] = []
@@ -15,11 +17,13 @@ struct EventPiece: Sendable {
 
     private init(after position: Int, capacity: Int) {
         after = position
+        last = position
         bytes = ByteBufferAllocator().buffer(capacity: capacity)
     }
 
-    /// The events, which come after a position, in pieces of moderate size.
-    static func pieces(of events: [Event], after position: Int) -> [EventPiece] {
+    /// The events, which come after a position, in pieces of moderate size; none of no events.
+    /// - Parameter reached: up to where nothing is missing among them.
+    static func pieces(of events: [Event], after position: Int, upTo reached: Int) -> [EventPiece] {
         var pieces: [EventPiece] = []
         var json = JSONWriter(capacity: 512)
         for (index, event) in events.enumerated() {
@@ -29,11 +33,9 @@ struct EventPiece: Sendable {
             }
             pieces[pieces.count - 1].append(event, &json)
         }
+        if !pieces.isEmpty { pieces[pieces.count - 1].last = reached }
         return pieces
     }
-
-    /// The position of the last event.
-    var last: Int { ends.last?.position ?? after }
 
     var size: Int { bytes.readableBytes }
 
@@ -56,5 +58,6 @@ struct EventPiece: Sendable {
         bytes.writeBytes(json.bytes)
         bytes.writeStaticString("\n\n")
         ends.append((event.position, bytes.writerIndex))
+        last = event.position
     }
 }

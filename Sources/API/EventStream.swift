@@ -27,6 +27,7 @@ final class EventStream: Sendable {
     static let contentType = "text/event-stream"
 
     private let tail: EventTail
+    private let viewer: Viewer
     private let number: Int
     private let generation: Int
     private let state: Mutex<State>
@@ -43,8 +44,11 @@ final class EventStream: Sendable {
     /// Says that the connection lives, to both ends and to everything between them.
     static let heartbeat = ByteBuffer(staticString: ": heartbeat\n\n")
 
-    init(of tail: EventTail, number: Int, generation: Int, after position: Int, isCertain: Bool) {
+    init(
+        of tail: EventTail, for viewer: Viewer, number: Int, generation: Int, after position: Int, isCertain: Bool
+    ) {
         self.tail = tail
+        self.viewer = viewer
         self.number = number
         self.generation = generation
         state = Mutex(State(position: position, isCertain: isCertain))
@@ -68,23 +72,29 @@ final class EventStream: Sendable {
                 state.wake = wake
                 return .wait
             }
-            switch tail.next(
-                for: number, after: state.position, isCertain: state.isCertain, generation: generation, wake: wake)
-            {
-            case .bytes(let bytes, let position):
-                state.position = position
-                state.isCertain = true
-                return .send(bytes)
-            case .nothing:
-                return .wait
-            case .elsewhere:
-                state.isReading = true
-                state.wake = wake
-                let position = state.position
-                Task { await self.read(after: position) }
-                return .wait
-            case .over:
-                return .end
+            while true {
+                switch tail.next(
+                    for: number, viewer, after: state.position, isCertain: state.isCertain, generation: generation,
+                    wake: wake)
+                {
+                case .bytes(let bytes, let position):
+                    state.position = position
+                    state.isCertain = true
+                    return .send(bytes)
+                case .others(let position):
+                    state.position = position
+                    state.isCertain = true
+                case .nothing:
+                    return .wait
+                case .elsewhere:
+                    state.isReading = true
+                    state.wake = wake
+                    let position = state.position
+                    Task { await self.read(after: position) }
+                    return .wait
+                case .over:
+                    return .end
+                }
             }
         }
     }
@@ -97,21 +107,21 @@ final class EventStream: Sendable {
             state.pieces.removeAll()
             return !state.isEnded
         }
-        if isFirst { tail.close(number) }
+        if isFirst { tail.close(number, viewer) }
     }
 
     private var isEnded: Bool { state.withLock { $0.isEnded } }
 
     private func read(after position: Int) async {
-        guard let part = await tail.read(after: position, while: { !isEnded }) else { return }
-        let pieces = EventPiece.pieces(of: part.events, after: position)
+        guard let part = await tail.read(after: position, for: viewer, while: { !isEnded }) else { return }
+        let pieces = EventPiece.pieces(of: part.events(for: viewer), after: position, upTo: part.reached)
         let wake = state.withLock { state -> (@Sendable () -> Void)? in
             guard !state.isEnded else { return nil }
             state.isReading = false
             state.isCertain = true
             state.pieces.append(contentsOf: pieces)
             // A caller who says it is beyond the end is at the end. What is missing before it was deleted by hand.
-            if pieces.isEmpty { state.position = part.end }
+            if pieces.isEmpty { state.position = part.reached }
             defer { state.wake = nil }
             return state.wake
         }

@@ -5,18 +5,22 @@ import Synchronization
 
 /// Follows the log of events for all streams of this instance at once.
 ///
-/// While anybody listens, it reads a few times a second what has come, makes of it what is sent, and keeps the latest
-/// of that. Streams take from there what comes after their own position, each at its own pace, and read in the log what
+/// While anybody listens, it reads a few times a second what has come, makes of it what is sent, once for all who may see
+/// the same, and keeps the latest of that. Streams take from there what comes after their own position, each at its own pace, and read in the log what
 /// is not kept any more: so none is sent an event twice or misses one, and nobody waits for a slow one. With nobody
 /// listening nothing is asked.
 final class EventTail: Sendable {
-    /// What comes after a position of the log.
+    /// What comes after a position of the log, with what tells who may see it.
     typealias Reading = @Sendable (_ position: Int) async throws(StoreError) -> LogPart
+    /// What one viewer sees of that.
+    typealias OwnReading = @Sendable (_ position: Int, _ viewer: Viewer) async throws(StoreError) -> LogPart
 
     /// What a stream finds.
     enum Next {
         /// What to send, and the position of the last event in it.
         case bytes(ByteBuffer, upTo: Int)
+        /// Up to a position there is nothing that the stream's caller may see.
+        case others(upTo: Int)
         /// Nothing that could be sent; the stream will be woken.
         case nothing
         /// What follows is to be looked for in the log.
@@ -25,29 +29,39 @@ final class EventTail: Sendable {
         case over
     }
 
-    private struct State {
+    /// What came last, as those see it who may see the same.
+    private struct Lane {
         /// How many streams are open.
         var streams = 0
-        var lastStream = 0
-        var isFollowing = false
-        /// How far it has read; nil before it has read for the first time.
-        var position: Int?
-        /// What came last, without a gap up to `position`.
+        /// Whoever is here or further on finds all that follows in the pieces.
+        var after: Int
         var pieces = CircularBuffer<EventPiece>()
         /// Of all pieces, in bytes.
         var size = 0
-        /// How often the log was found shorter than it had been.
-        var generation = 0
         /// Whether there may be something for those that wait.
         var hasNews = false
         /// Streams that had everything when they asked.
         var waiting: [Int: @Sendable () -> Void] = [:]
-        /// Whether the last attempt to read failed.
-        var isInterrupted = false
 
-        mutating func forgetPieces() {
+        mutating func append(_ new: [EventPiece], keeping mostKept: Int) {
+            for piece in new {
+                pieces.append(piece)
+                size += piece.size
+                hasNews = true
+            }
+            while size > mostKept, pieces.count > 1 {
+                let oldest = pieces.removeFirst()
+                size -= oldest.size
+                after = oldest.last
+            }
+        }
+
+        /// Has nothing of what comes before a position.
+        mutating func begin(after position: Int) {
+            after = position
             pieces.removeAll()
             size = 0
+            hasNews = true
         }
 
         mutating func takeWoken() -> [@Sendable () -> Void] {
@@ -58,13 +72,32 @@ final class EventTail: Sendable {
         }
     }
 
+    private struct State {
+        /// How many streams are open.
+        var streams = 0
+        var lastStream = 0
+        var isFollowing = false
+        /// How far it has read; nil before it has read for the first time.
+        var position: Int?
+        /// Of those for whom a stream is open. None has a gap up to `position`.
+        var lanes: [Viewer: Lane] = [:]
+        /// How often the log was found shorter than it had been.
+        var generation = 0
+        /// Whether the last attempt to read failed.
+        var isInterrupted = false
+
+        mutating func takeWoken() -> [@Sendable () -> Void] {
+            lanes.keys.flatMap { lanes[$0]?.takeWoken() ?? [] }
+        }
+    }
+
     private let state = Mutex(State())
     private let limit: Int
     private let interval: Duration
     private let mostKept: Int
     private let observation: Observation
     private let readNew: Reading
-    private let readOld: Reading
+    private let readOld: OwnReading
 
     /// How many events are read at a time for all.
     static let page = 1000
@@ -76,12 +109,13 @@ final class EventTail: Sendable {
     /// - Parameters:
     ///   - limit: how many streams may be open.
     ///   - interval: how long it rests when it has read everything.
-    ///   - mostKept: how many bytes of what came last are kept for streams that lag behind.
+    ///   - mostKept: how many bytes of what came last are kept for streams that lag behind: for those who see everything,
+    ///     and as much again for all others together.
     ///   - readNew: reads what has come, soon; at most ``page`` events.
     ///   - readOld: reads for one stream that is behind.
     init(
         limit: Int = 1000, interval: Duration = .milliseconds(250), mostKept: Int = 2_097_152,
-        observation: Observation, readNew: @escaping Reading, readOld: @escaping Reading
+        observation: Observation, readNew: @escaping Reading, readOld: @escaping OwnReading
     ) {
         self.limit = limit
         self.interval = interval
@@ -97,8 +131,8 @@ final class EventTail: Sendable {
             readNew: { (position) throws(StoreError) in
                 try await store.newEvents(after: position, atMost: Self.page)
             },
-            readOld: { (position) throws(StoreError) in
-                try await store.oldEvents(after: position, atMost: Self.ownPage)
+            readOld: { (position, viewer) throws(StoreError) in
+                try await store.oldEvents(after: position, atMost: Self.ownPage, for: viewer)
             })
     }
 
@@ -110,10 +144,10 @@ final class EventTail: Sendable {
         try await readNew(.max).end
     }
 
-    /// Opens a stream of what comes after a position.
+    /// Opens a stream of what comes after a position and the viewer may see.
     /// - Parameter isCertain: whether the log is known to have got there.
     /// - Throws: `Problem.tooManyStreams`.
-    func stream(after position: Int, isCertain: Bool) throws(Problem) -> EventStream {
+    func stream(after position: Int, isCertain: Bool, for viewer: Viewer) throws(Problem) -> EventStream {
         let opened = state.withLock { state -> (number: Int, generation: Int, begins: Bool)? in
             guard state.streams < limit else { return nil }
             state.streams += 1
@@ -121,38 +155,50 @@ final class EventTail: Sendable {
             defer { state.isFollowing = true }
             // The first need not look in the log for what comes before the tail has read.
             if !state.isFollowing, isCertain { state.position = position }
+            // What has been read already was not kept for such a viewer.
+            state.lanes[viewer, default: Lane(after: state.position ?? .max)].streams += 1
             return (state.lastStream, state.generation, !state.isFollowing)
         }
         guard let opened else { throw .tooManyStreams }
         if opened.begins { Task { await follow() } }
         return EventStream(
-            of: self, number: opened.number, generation: opened.generation, after: position, isCertain: isCertain)
+            of: self, for: viewer, number: opened.number, generation: opened.generation, after: position,
+            isCertain: isCertain)
     }
 }
 
 // What streams ask.
 extension EventTail {
     func next(
-        for stream: Int, after position: Int, isCertain: Bool, generation: Int, wake: @escaping @Sendable () -> Void
+        for stream: Int, _ viewer: Viewer, after position: Int, isCertain: Bool, generation: Int,
+        wake: @escaping @Sendable () -> Void
     ) -> Next {
         state.withLock { state in
             guard state.generation == generation else { return .over }
             if let reached = state.position, position < reached {
-                guard let piece = state.pieces.last(where: { $0.after <= position }) else { return .elsewhere }
-                return .bytes(piece.bytes(after: position), upTo: piece.last)
+                guard let lane = state.lanes[viewer], lane.after <= position else { return .elsewhere }
+                // Most are nearly at the end.
+                let next =
+                    lane.pieces.lastIndex { $0.last <= position }.map(lane.pieces.index(after:))
+                    ?? lane.pieces.startIndex
+                guard next < lane.pieces.endIndex else { return .others(upTo: reached) }
+                let piece = lane.pieces[next]
+                let bytes = piece.bytes(after: position)
+                // Beyond its last event a piece has what others see.
+                return bytes.readableBytes > 0 ? .bytes(bytes, upTo: piece.last) : .others(upTo: piece.last)
             }
             // One that has read by itself may be ahead. Where a caller says it is may be beyond the end of the log.
             if let reached = state.position, position > reached, !isCertain { return .elsewhere }
-            state.waiting[stream] = wake
+            state.lanes[viewer]?.waiting[stream] = wake
             return .nothing
         }
     }
 
     /// A page of the log for a stream that is behind; tries for as long as there is somebody to give it to.
-    func read(after position: Int, while isWanted: () -> Bool) async -> LogPart? {
+    func read(after position: Int, for viewer: Viewer, while isWanted: () -> Bool) async -> LogPart? {
         while isWanted() {
             do throws(StoreError) {
-                return try await readOld(position)
+                return try await readOld(position, viewer)
             } catch {
                 // That others are behind, too, is no interruption.
                 if case .tooManyLongReads = error {} else { noteFailure(error) }
@@ -162,10 +208,12 @@ extension EventTail {
         return nil
     }
 
-    func close(_ stream: Int) {
+    func close(_ stream: Int, _ viewer: Viewer) {
         state.withLock { state in
             state.streams -= 1
-            state.waiting[stream] = nil
+            state.lanes[viewer]?.waiting[stream] = nil
+            state.lanes[viewer]?.streams -= 1
+            if state.lanes[viewer]?.streams == 0 { state.lanes[viewer] = nil }
         }
     }
 }
@@ -179,7 +227,7 @@ extension EventTail {
             do throws(StoreError) {
                 let part = try await readNew(position ?? .max)
                 take(part, after: position)
-                isBusy = part.events.count >= Self.page / 4
+                isBusy = part.entries.count >= Self.page / 4
             } catch {
                 noteFailure(error)
             }
@@ -207,29 +255,36 @@ extension EventTail {
             guard state.streams == 0 else { return true }
             state.isFollowing = false
             state.position = nil
-            state.forgetPieces()
             return false
         }
     }
 
     private func take(_ part: LogPart, after position: Int?) {
-        let pieces = position.map { EventPiece.pieces(of: part.events, after: $0) } ?? []
+        let viewers = state.withLock { Array($0.lanes.keys) }
+        let pieces = Dictionary(
+            uniqueKeysWithValues: viewers.map { viewer in
+                let events = position == nil ? [] : part.events(for: viewer)
+                return (viewer, EventPiece.pieces(of: events, after: position ?? 0, upTo: part.reached))
+            })
         let isContinued = state.withLock { state in
             defer { state.isInterrupted = false }
-            // The events up to the end, if they are not there, were deleted by hand.
-            state.position = pieces.last?.last ?? part.end
-            state.hasNews = state.hasNews || state.position != position
+            // The events up to there, if they are not there, were deleted by hand.
+            state.position = part.reached
             if part.end < position ?? 0 {
                 // A standby took over that had not got everything, or a backup was brought back. Whoever listens starts
                 // over behind the last event that there is.
                 state.generation += 1
             }
-            if pieces.isEmpty, state.position != position { state.forgetPieces() }
-            for piece in pieces {
-                state.pieces.append(piece)
-                state.size += piece.size
+            let isElsewhere = part.entries.isEmpty && part.reached != position
+            let others = state.lanes.count - (state.lanes[.everything] == nil ? 0 : 1)
+            for viewer in state.lanes.keys {
+                if let new = pieces[viewer], !isElsewhere {
+                    let share = viewer == .everything ? mostKept : mostKept / max(1, others)
+                    state.lanes[viewer]?.append(new, keeping: share)
+                } else {
+                    state.lanes[viewer]?.begin(after: part.reached)
+                }
             }
-            while state.size > mostKept, state.pieces.count > 1 { state.size -= state.pieces.removeFirst().size }
             return state.isInterrupted
         }
         if isContinued { observation.streamsContinued() }

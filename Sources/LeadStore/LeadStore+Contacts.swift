@@ -4,11 +4,8 @@ import Postgres
 extension LeadStore {
     /// - Throws: `StoreError.contactNotFound`, also for one that the viewer does not see, and others.
     public func contact(id: Int, for viewer: Viewer) async throws(StoreError) -> Contact {
-        if viewer.seesAllContacts {
-            guard let contact = try await singleContacts.value(of: id) else { throw .contactNotFound }
-            return contact
-        }
-        return try Self.onlyContact(try await read(ContactReading.contacts(ids: [id], for: viewer)))
+        guard let contact = try await singleContacts.value(of: id, for: viewer) else { throw .contactNotFound }
+        return contact
     }
 
     /// Contacts in order of id, those alone that `query` finds where there is one: by the lead, or by words of the message.

@@ -28,31 +28,45 @@ extension LeadStore {
 
     /// What comes after a position, all that had been committed when it was asked for, for those who follow the log: in
     /// one trip, and beside lists and reports rather than behind them, so that there must be few who ask like this.
+    ///
+    /// It is read for all of them at once, each with what tells who of them may see it.
     /// - Throws: `StoreError`.
     public func newEvents(after position: Int, atMost limit: Int) async throws(StoreError) -> LogPart {
+        try await part(
+            LogPage(after: position, limit: limit), EventReading.entries(LogPage(after: position, limit: limit)))
+    }
+
+    private func part(_ page: LogPage, _ entries: Statement) async throws(StoreError) -> LogPart {
         let found = try await storing { () throws(PostgresError) in
             try await pool.withConnection { (connection) throws(PostgresError) in
                 // One transaction, which keeps others from numbering more between the two that read.
                 try await connection.send([
                     "begin isolation level read committed read write",
                     "select sequence_events(most => \(Self.sequencingBatch)::bigint::integer)",
-                    EventReading.events(LogPage(after: position, limit: limit), for: .everything),
+                    entries,
                     "select coalesce(max(position), 0) from event_log",
                     "commit",
                 ])
             }
         }
-        let events = try EventReading.listing(LogPage(after: position, limit: limit), found[2]).elements
-        return LogPart(
-            events: events, end: try reading { () throws(PostgresError) in try found[3][0].decode(Int.self) })
+        return try reading { () throws(PostgresError) in
+            LogPart(
+                entries: try found[2].prefix(page.limit).map { (row) throws(PostgresError) in
+                    try EventReading.entry(row)
+                }, limit: page.limit, end: try found[3][0].decode(Int.self))
+        }
     }
 
-    /// The same for those who are behind, of whom there may be many: one after the other, whatever they wait for.
-    /// - Throws: `StoreError.tooManyLongReads` and others.
-    public func oldEvents(after position: Int, atMost limit: Int) async throws(StoreError) -> LogPart {
+    /// What one who is behind sees of it, likewise. There may be many: one after the other, whatever they wait for.
+    /// - Throws: `StoreError.tooManyLongReads`, `.notAllowed` and others.
+    public func oldEvents(
+        after position: Int, atMost limit: Int, for viewer: Viewer
+    ) async throws(StoreError) -> LogPart {
+        if case .registered = viewer.reach { throw .notAllowed }
         guard await latecomers.enter() else { throw .tooManyLongReads }
         defer { latecomers.leave() }
-        return try await newEvents(after: position, atMost: limit)
+        let page = LogPage(after: position, limit: limit)
+        return try await part(page, EventReading.entries(page, for: viewer))
     }
 
     /// What happened to a contact, oldest first, all that had been committed when it was asked for.
@@ -101,8 +115,27 @@ extension Viewer {
 private enum EventReading {
     private static let columns = """
         l.position, e.contact_id, e.kind, e.from_operator_id, e.to_operator_id, e.reason, e.actor_kind, e.actor_id, \
-        e.actor_name, e.at, e.data::text
+        e.actor_name, e.at, e.data::text as data
         """
+
+    /// Events with what tells who may see them: the present operator and the source.
+    /// - Parameter viewer: who is to see them.
+    static func entries(_ page: LogPage, for viewer: Viewer = .everything) -> Statement {
+        """
+        select e.*, c.operator_id, coalesce(
+            c.source_id,
+            case when e.contact_id is null and e.data::jsonb ->> 'source_id' ~ '^[0-9]{1,18}$'
+                then (e.data::jsonb ->> 'source_id')::bigint end)
+        from (\(events(page, for: viewer))) e
+        left join contacts c on c.id = e.contact_id
+        order by e.position
+        """
+    }
+
+    static func entry(_ row: Row) throws(PostgresError) -> LogEntry {
+        var column = row.reader
+        return LogEntry(try event(&column), operatorID: try column.next(), sourceID: try column.next())
+    }
 
     static func events(_ page: LogPage, for viewer: Viewer) -> Statement {
         let isNext: Statement = "l.position > \(page.after)"
@@ -175,7 +208,11 @@ private enum EventReading {
 
     private static func event(_ row: Row) throws(PostgresError) -> Event {
         var column = row.reader
-        return Event(
+        return try event(&column)
+    }
+
+    private static func event(_ column: inout RowReader) throws(PostgresError) -> Event {
+        Event(
             position: try column.next(), contactID: try column.next(), kind: try column.next(),
             fromOperatorID: try column.next(), toOperatorID: try column.next(), reason: try column.next(),
             actor: Event.Actor(kind: try column.next(), id: try column.next(), name: try column.next()),

@@ -5,13 +5,7 @@ extension LeadStore {
     /// A lead by id with its latest contacts; of one that was merged, the lead it was merged into.
     /// - Throws: `StoreError.leadNotFound`, also for one of whom the viewer sees no contact, and others.
     public func lead(id: Int, for viewer: Viewer) async throws(StoreError) -> LeadWithContacts {
-        let lead: LeadWithContacts?
-        if viewer.seesAllContacts {
-            lead = try await singleLeads.value(of: id)
-        } else {
-            lead = try LeadReading.leadsByID(try await read(LeadReading.leads(ids: [id], for: viewer)))[id]
-        }
-        guard let lead else { throw .leadNotFound }
+        guard let lead = try await singleLeads.value(of: id, for: viewer) else { throw .leadNotFound }
         return lead
     }
 

@@ -36,19 +36,25 @@ public struct LeadStore: Sendable {
     ) {
         self.pool = pool
         drains = BackgroundDrains(faultFound: faultInBackground)
-        longReads = Turnstile(places: parallelLongReads)
+        let longReads = Turnstile(places: parallelLongReads)
+        self.longReads = longReads
         overviews = RecentAnswers(freshness: .seconds(1), executor: pool.taskExecutor)
-        singleContacts = SharedQuery(limit: 128, executor: pool.taskExecutor) { (ids) throws(StoreError) in
+        singleContacts = SharedQuery(limit: 128, executor: pool.taskExecutor) { (ids, viewer) throws(StoreError) in
             let found = try await storing { () throws(PostgresError) in
-                try await pool.read(ContactReading.contacts(ids: ids, for: .everything))
+                try await pool.read(ContactReading.contacts(ids: ids, for: viewer))
             }
             return try ContactReading.contactsByID(found)
         }
         // Some have a thousand contacts: contacts asked for by themselves are not to wait behind them.
-        singleLeads = SharedQuery(limit: 16, executor: pool.taskExecutor) { (ids) throws(StoreError) in
+        singleLeads = SharedQuery(limit: 16, executor: pool.taskExecutor) { (ids, viewer) throws(StoreError) in
+            // As many queries as there are viewers may be sent at once, each over a connection of its own.
+            if !viewer.seesAllContacts {
+                guard await longReads.enter() else { throw .tooManyLongReads }
+            }
+            defer { if !viewer.seesAllContacts { longReads.leave() } }
             let found = try await storing { () throws(PostgresError) in
                 try await pool.withConnection { (connection) throws(PostgresError) in
-                    try await connection.execute(LeadReading.leads(ids: ids, for: .everything))
+                    try await connection.execute(LeadReading.leads(ids: ids, for: viewer))
                 }
             }
             return try LeadReading.leadsByID(found)

@@ -24,8 +24,13 @@ public struct Event: Sendable, Equatable {
         case keyRevoked = "key_revoked"
     }
 
-    /// How the kinds of events begin that are about who may do what.
+    /// How the kinds of events begin that are about keys, people and settings.
     public static let accessWords = ["key", "person", "session", "access", "settings"]
+
+    /// Whether it is about keys, people or settings.
+    public var isAboutAccess: Bool {
+        contactID == nil && Self.accessWords.contains { kind.hasPrefix($0 + "_") }
+    }
 
     /// Who made it happen, as the log has it: also one of a kind that ``Leads/Actor`` does not know.
     public struct Actor: Sendable, Equatable {

@@ -35,16 +35,25 @@ struct EventLogTests {
         async throws
     {
         try await TestDatabase.with { database in
-            #expect(try await database.store.newEvents(after: .max, atMost: 10) == LogPart(events: [], end: 0))
+            #expect(
+                try await database.store.newEvents(after: .max, atMost: 10) == LogPart(entries: [], limit: 10, end: 0))
             try await database.byHand(
                 "insert into events (kind, reason) select 'a', n::text from generate_series(1, 25) n")
             let first = try await database.store.newEvents(after: 0, atMost: 10)
-            #expect(first.events.map(\.position) == Array(1...10) && first.end == 25)
-            let rest = try await database.store.oldEvents(after: 10, atMost: 1000)
-            #expect(rest.events.map(\.reason) == (11...25).map(String.init) && rest.end == 25)
-            #expect(rest.events == (try await database.store.events(LogPage(after: 10), for: .everything).elements))
+            #expect(
+                first.events(for: .everything).map(\.position) == Array(1...10)
+                    && (first.reached, first.end) == (10, 25))
+            let rest = try await database.store.oldEvents(after: 10, atMost: 1000, for: .everything)
+            #expect(
+                rest.events(for: .everything).map(\.reason) == (11...25).map(String.init)
+                    && (rest.reached, rest.end) == (25, 25))
+            #expect(
+                rest.events(for: .everything)
+                    == (try await database.store.events(LogPage(after: 10), for: .everything).elements))
             for position in [25, 26, Int.max] {
-                #expect(try await database.store.newEvents(after: position, atMost: 10) == LogPart(events: [], end: 25))
+                #expect(
+                    try await database.store.newEvents(after: position, atMost: 10)
+                        == LogPart(entries: [], limit: 10, end: 25))
             }
             #expect(try await database.logIsSound())
         }

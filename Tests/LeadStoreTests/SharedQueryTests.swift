@@ -11,6 +11,7 @@ struct SharedQueryTests {
     private final class Database: Sendable {
         private struct State {
             var queries: [Set<Int>] = []
+            var viewers: [Viewer] = []
             var answers = 0
             var passed = Duration.zero
         }
@@ -27,6 +28,8 @@ struct SharedQueryTests {
         }
 
         var queries: [Set<Int>] { state.withLock { $0.queries } }
+        /// For whom each was.
+        var viewers: [Viewer] { state.withLock { $0.viewers } }
 
         /// Lets time pass for those who ask; otherwise it stands still.
         func letPass(_ duration: Duration) {
@@ -43,10 +46,11 @@ struct SharedQueryTests {
             let begun = ContinuousClock.now
             return SharedQuery(
                 limit: limit, executor: globalConcurrentExecutor, now: { begun + self.state.withLock { $0.passed } }
-            ) { (ids) throws(StoreError) in
+            ) { (ids, viewer) throws(StoreError) in
                 #expect(Set(ids).count == ids.count)
                 let number = self.state.withLock { state in
                     state.queries.append(Set(ids))
+                    state.viewers.append(viewer)
                     return state.queries.count
                 }
                 let isAnswered = await eventually { self.state.withLock { $0.answers >= number } }
@@ -61,10 +65,12 @@ struct SharedQueryTests {
 
     private typealias Answer = Result<[Int]?, StoreError>
 
-    private func ask(_ query: SharedQuery<[Int]>, _ ids: [Int]) -> [Task<Answer, Never>] {
+    private func ask(
+        _ query: SharedQuery<[Int]>, _ ids: [Int], for viewer: Viewer = .everything
+    ) -> [Task<Answer, Never>] {
         ids.map { id in
             Task {
-                do throws(StoreError) { return .success(try await query.value(of: id)) } catch {
+                do throws(StoreError) { return .success(try await query.value(of: id, for: viewer)) } catch {
                     return .failure(error)
                 }
             }
@@ -89,8 +95,8 @@ struct SharedQueryTests {
         let database = Database(unknown: [2])
         let query = database.query()
         database.answer(2)
-        #expect(try await query.value(of: 1) == [1, 1])
-        #expect(try await query.value(of: 2) == nil)
+        #expect(try await query.value(of: 1, for: .everything) == [1, 1])
+        #expect(try await query.value(of: 2, for: .everything) == nil)
         #expect(database.queries == [[1], [2]])
     }
 
@@ -152,8 +158,35 @@ struct SharedQueryTests {
             guard case .tooManyLongReads = answer.failure else { throw try #require(answer.failure) }
         }
         database.answer(1)
-        #expect(try await query.value(of: 3) == [3, 2])
+        #expect(try await query.value(of: 3, for: .everything) == [3, 2])
         #expect(database.queries == [[0], [3]])
+    }
+
+    @Test func `those who do not see the same share no query, and do not wait for each other`() async throws {
+        let database = Database()
+        let query = database.query()
+        let viewers = [
+            Viewer.everything, Viewer(reach: .ownContacts(ofOperator: 1)), Viewer(reach: .ownContacts(ofOperator: 2)),
+            Viewer(reach: .registered(byKey: "1")), Viewer(reach: .everything, sourceIDs: [1]),
+        ]
+        var first: [Task<Answer, Never>] = []
+        for (number, viewer) in viewers.enumerated() {
+            first += ask(query, [0], for: viewer)
+            #expect(await eventually { database.queries.count == number + 1 })
+        }
+        // Whether something is masked makes no difference to what is read.
+        let alike = Viewer(reach: .ownContacts(ofOperator: 1), isMasked: true, seesAccessEvents: true)
+        let waiting = viewers.flatMap { ask(query, [1, 2], for: $0) } + ask(query, [2, 3], for: alike)
+        #expect(await eventually { query.waiting == waiting.count })
+        database.answer(100)
+        for task in first + waiting { _ = await task.value }
+        #expect(database.viewers.prefix(viewers.count).map { $0.reach } == viewers.map(\.reach))
+        var asked: [Viewer.Reach: Set<Int>] = [:]
+        for (viewer, ids) in zip(database.viewers, database.queries).dropFirst(viewers.count) {
+            asked[viewer.reach, default: []].formUnion(ids)
+        }
+        #expect(database.queries.count == 2 * viewers.count)
+        #expect(asked[.ownContacts(ofOperator: 1)] == [1, 2, 3] && asked[.ownContacts(ofOperator: 2)] == [1, 2])
     }
 
     @Test func `a caller who goes away takes nobody along`() async throws {

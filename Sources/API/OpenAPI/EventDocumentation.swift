@@ -84,7 +84,7 @@ extension Operation.Query {
 extension EventPiece {
     fileprivate static let example =
         String(buffer: EventStream.opening(after: 0))
-        + pieces(of: [.sample], after: 0).map { String(buffer: $0.bytes) }.joined()
+        + pieces(of: [.sample], after: 0, upTo: 1).map { String(buffer: $0.bytes) }.joined()
 }
 
 extension Event {
