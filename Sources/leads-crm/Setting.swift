@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 
 /// One setting: where it comes from, what it is without one, what it means.
 struct Setting: Sendable {
@@ -22,6 +23,10 @@ struct Setting: Sendable {
         "the same database without a pooler in between, for migrations; DATABASE_URL if not given")
     static let databasePooled = Setting(
         "DATABASE_POOLED", "false", "true when DATABASE_URL leads through PgBouncer in transaction mode")
+    static let databaseTLS = Setting(
+        "LEADS_DATABASE_TLS", "verify-full",
+        "what a database beyond this host must at least be reached with: verify-full, require (encrypted, but by whom is "
+            + "not known), or off (what DATABASE_URL says)")
     static let dataDirectory = Setting(
         "LEADS_DATA_DIRECTORY", ".leads-crm", "where the PostgreSQL of our own keeps its data")
     static let host = Setting("LEADS_HOST", "127.0.0.1", "address to listen on")
@@ -56,10 +61,9 @@ struct Setting: Sendable {
     static let logLevel = Setting("LEADS_LOG_LEVEL", "info", "trace, debug, info, notice, warning, error or critical")
 
     static let all = [
-        databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, language, phoneRegion, poolSize,
-        intakeLanes, intakeBatch, intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays, drainSeconds,
-        swaggerUI,
-        logFormat, logLevel,
+        databaseURL, databaseDirectURL, databasePooled, databaseTLS, dataDirectory, host, port, language, phoneRegion,
+        poolSize, intakeLanes, intakeBatch, intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays,
+        drainSeconds, swaggerUI, logFormat, logLevel,
     ]
 
     /// The value from the environment, or the default. An empty variable counts as none.
@@ -73,6 +77,16 @@ struct Setting: Sendable {
             throw SettingError("\(name) must be a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
+    }
+
+    /// - Returns: nil for off.
+    func sslMode() throws(SettingError) -> SSLMode? {
+        switch value.lowercased() {
+        case "off": return nil
+        case "require": return .require
+        case "verify-full": return .verifyFull
+        default: throw SettingError("\(name) must be verify-full, require or off")
+        }
     }
 
     func bool() throws(SettingError) -> Bool {
