@@ -65,6 +65,9 @@ else
 	$(PYTEST) Tests/Acceptance
 endif
 
+test-tls: build ## The libpq wrapper and every statement over TLS, certificate and host name verified
+	LEADS_TEST_TLS=1 swift test --skip-build --filter 'PostgresTests|LeadStoreTests'
+
 stress: build $(VENV)/.ready ## The guarantee at length, for 4 settings of the intake: histories of 20 000 and 7 000 commits, shares, a long queue; 500 sequences
 	LEADS_INTAKES="1x512 2x512 4x512 2x1" LEADS_COMMITS=27000 LEADS_CONTACTS=20000 LEADS_MODEL_SEQUENCES=500 LEADS_KEYS=1000 \
 	  $(PYTEST) -s -o faulthandler_timeout=600 Tests/Acceptance/test_stress.py Tests/Acceptance/test_concurrency.py \
@@ -89,4 +92,4 @@ coverage: build ## Line coverage of the Swift tests, by file
 clean: ## Remove what was built; the data in .leads-crm stays
 	rm -rf .build $(VENV) .swagger-ui
 
-.PHONY: help setup swift run demo release build lint test stress mutants screenshots bench coverage clean
+.PHONY: help setup swift run demo release build lint test test-tls stress mutants screenshots bench coverage clean

@@ -21,7 +21,9 @@ struct FreshHandle: @unchecked Sendable {
     private static func connectBlocking(
         _ configuration: ConnectionConfiguration
     ) -> Result<FreshHandle, PostgresError> {
-        let pointer = withCStringArrays(configuration.keywords) { PQconnectdbParams($0, $1, 1) }
+        let keywords: [(String, String)]
+        do throws(PostgresError) { keywords = try configuration.keywords() } catch { return .failure(error) }
+        let pointer = withCStringArrays(keywords) { PQconnectdbParams($0, $1, 1) }
         guard let pointer else { return .failure(PostgresError(.connectionFailed, serverMessage: "out of memory")) }
         guard PQstatus(pointer) == CONNECTION_OK else {
             let message = String(cString: PQerrorMessage(pointer))

@@ -18,6 +18,9 @@ public actor Pool {
         public var maximumAttempts: Int
         /// How long after its first start a transaction may be started again.
         public var retryBudget: Duration = .seconds(2)
+        /// How long a connection is used, give or take a tenth, so that a moved primary and changed settings of a role
+        /// reach every session. It ends between leases, never under one.
+        public var connectionLifetime: Duration = .seconds(30 * 60)
 
         public init(
             connection: ConnectionConfiguration, maximumConnections: Int = 6, readers: Int = 1,
@@ -256,6 +259,10 @@ public actor Pool {
                 leases.removeValue(forKey: leaseID)?.resume(returning: .failure(error(for: refusal)))
             case .close(let id):
                 if let connection = connections.removeValue(forKey: id) { Task { await connection.close() } }
+            case .recall(let id):
+                guard let connection = connections[id] else { break }
+                if let slot = readers.firstIndex(where: { $0?.connection === connection }) { readers[slot] = nil }
+                Task { await connection.closeWhenDone() }
             }
         }
         if case .shutDown = event, let tag {
@@ -272,7 +279,8 @@ public actor Pool {
                 self.assumeIsolated { $0.connectionClosed(id) }
             }
             // It may have closed again while the handler was being set.
-            apply(connections[id] == nil ? .openingFailed(id) : .connectionOpened(id))
+            let lifetime = configuration.connectionLifetime * .random(in: 0.9...1.1)
+            apply(connections[id] == nil ? .openingFailed(id) : .connectionOpened(id, retiresAt: .now + lifetime))
         } catch {
             lastFailure = error
             apply(.openingFailed(id))

@@ -4,6 +4,8 @@
 /// - Connections are opened when leases wait for one, up to the maximum, and kept at the minimum in the background.
 /// - After `failuresToTrip` failed attempts in a row with no connection left, leases are refused at once (the circuit
 ///   is open) while attempts go on with growing pauses; the first success closes it.
+/// - A connection is retired when its time has come: an idle one is closed, a leased one when it is returned. One that
+///   readers share is never returned: it is recalled. While attempts fail none is retired: an old one beats none.
 struct PoolState {
     typealias Instant = ContinuousClock.Instant
 
@@ -29,7 +31,7 @@ struct PoolState {
         case started
         case leaseRequested(LeaseID, deadline: Instant, isReader: Bool = false)
         case leaseCancelled(LeaseID)
-        case connectionOpened(ConnectionID)
+        case connectionOpened(ConnectionID, retiresAt: Instant)
         case openingFailed(ConnectionID)
         case connectionReturned(ConnectionID)
         case connectionClosed(ConnectionID)
@@ -50,6 +52,8 @@ struct PoolState {
         case grant(LeaseID, ConnectionID)
         case refuse(LeaseID, Refusal)
         case close(ConnectionID)
+        /// No reader is to be given the connection any more, and it is to be closed once those it has are done.
+        case recall(ConnectionID)
     }
 
     private struct Waiting {
@@ -63,6 +67,8 @@ struct PoolState {
     private var idle: [ConnectionID] = []
     private var leased: Set<ConnectionID> = []
     private var leasedByReaders: Set<ConnectionID> = []
+    /// When those that are open, and were not recalled, are to go.
+    private var retirements: [ConnectionID: Instant] = [:]
     private var waiting: [Waiting] = []
     private var lastConnection = 0
     private var failures = 0
@@ -83,9 +89,8 @@ struct PoolState {
 
     /// When `timePassed` is next of interest.
     var nextDeadline: Instant? {
-        let lease = waiting.map(\.deadline).min()
-        guard let retryAt else { return lease }
-        return lease.map { min($0, retryAt) } ?? retryAt
+        let retirement = failures > 0 ? nil : retirements.filter { mayRetire($0.key) }.map(\.value).min()
+        return [waiting.map(\.deadline).min(), retryAt, retirement].compactMap(\.self).min()
     }
 
     mutating func handle(_ event: Event, at now: Instant) -> [Action] {
@@ -108,11 +113,16 @@ struct PoolState {
                 waiting.remove(at: index)
                 actions.append(.refuse(lease, .cancelled))
             }
-        case .connectionOpened(let connection):
+        case .connectionOpened(let connection, let retiresAt):
             opening.remove(connection)
             failures = 0
             retryAt = nil
-            if isShutDown { actions.append(.close(connection)) } else { idle.append(connection) }
+            if isShutDown {
+                actions.append(.close(connection))
+            } else {
+                idle.append(connection)
+                retirements[connection] = retiresAt
+            }
         case .openingFailed(let connection):
             opening.remove(connection)
             failures += 1
@@ -130,13 +140,16 @@ struct PoolState {
             leased.remove(connection)
             leasedByReaders.remove(connection)
             idle.removeAll { $0 == connection }
+            retirements[connection] = nil
         case .shutDown:
             isShutDown = true
             actions += waiting.map { .refuse($0.lease, .shutDown) } + idle.map { .close($0) }
             waiting = []
             idle = []
+            retirements = [:]
         }
         expire(at: now, &actions)
+        retire(at: now, &actions)
         grant(&actions)
         openMore(at: now, &actions)
         return actions
@@ -152,6 +165,24 @@ struct PoolState {
             guard waiting.deadline <= now else { return false }
             actions.append(.refuse(waiting.lease, failures > 0 ? .unreachable : .noneFreeInTime))
             return true
+        }
+    }
+
+    private func mayRetire(_ connection: ConnectionID) -> Bool {
+        leasedByReaders.contains(connection) || !leased.contains(connection)
+    }
+
+    private mutating func retire(at now: Instant, _ actions: inout [Action]) {
+        guard failures == 0 else { return }
+        let due = retirements.filter { $0.value <= now && mayRetire($0.key) }.map(\.key)
+        for connection in due.sorted(by: { $0.number < $1.number }) {
+            retirements[connection] = nil
+            if leasedByReaders.contains(connection) {
+                actions.append(.recall(connection))
+            } else {
+                idle.removeAll { $0 == connection }
+                actions.append(.close(connection))
+            }
         }
     }
 

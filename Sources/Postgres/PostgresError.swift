@@ -6,6 +6,9 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     public enum Code: Sendable, Equatable {
         /// The server answered a statement with an error.
         case server
+        /// The connection string cannot be read, or asks for what is not there. The description says what is wrong with
+        /// it without repeating any of it.
+        case invalidConnectionString
         /// No connection could be opened.
         case connectionFailed
         /// The connection broke before the statement's outcome was known to be durable; nothing was committed.

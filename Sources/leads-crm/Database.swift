@@ -25,6 +25,8 @@ struct Database {
         let url = Setting.databaseURL.value
         guard url.isEmpty else {
             let direct = Setting.databaseDirectURL.value
+            try requireTLS(.databaseURL)
+            if !direct.isEmpty { try requireTLS(.databaseDirectURL) }
             let owner = direct.isEmpty ? url : direct
             return Database(
                 connectionString: url, directConnectionString: owner, rolesConnectionString: owner,
@@ -47,6 +49,22 @@ struct Database {
             await database.close()
             throw error
         }
+    }
+
+    /// Refuses a database beyond this host whose connection is not protected as `LEADS_DATABASE_TLS` has it.
+    private static func requireTLS(_ setting: Setting) throws {
+        let target: ConnectionTarget
+        do { target = try ConnectionTarget(setting.value) } catch { throw SettingError("\(setting.name): \(error)") }
+        guard let least = try Setting.databaseTLS.sslMode(), !target.satisfies(least) else { return }
+        throw SettingError(
+            """
+            \(setting.name) leads beyond this host with sslmode=\(target.sslMode.rawValue): \
+            \(least == .require ? "anybody in between could read" : "anybody in between could read, or be the database").
+            Add sslmode=verify-full and sslrootcert=FILE with the authority's certificate to it, or set PGSSLMODE and \
+            PGSSLROOTCERT.
+            Where the network is trusted, set \(Setting.databaseTLS.name)=off instead\
+            \(least == .require ? "." : ", or require for encryption alone.")
+            """)
     }
 
     /// Opens the database as it is: the embedded one is started if it is not running, but not made; one that an

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Postgres
 
 /// One setting: what it is called in the environment, what it is when not given, what it means.
 struct Setting: Sendable {
@@ -26,6 +27,10 @@ struct Setting: Sendable {
         "PGPASSWORD", isSecret: true, "password of the database's account, where DATABASE_URL has none")
     static let databasePooled = Setting(
         "DATABASE_POOLED", "false", "true when DATABASE_URL leads through PgBouncer in transaction mode")
+    static let databaseTLS = Setting(
+        "LEADS_DATABASE_TLS", "verify-full",
+        "what a database beyond this host must at least be reached with: verify-full, require (encrypted, but by whom is "
+            + "not known), or off (what DATABASE_URL says)")
     static let dataDirectory = Setting(
         "LEADS_DATA_DIRECTORY", ".leads-crm", "where the PostgreSQL of our own keeps its data")
     static let host = Setting("LEADS_HOST", "127.0.0.1", "address to listen on")
@@ -108,9 +113,11 @@ struct Setting: Sendable {
         "LEADS_KEY", isSecret: true, "the key of a supervisor that `demo` shows to an instance that is closed")
 
     static let all = [
-        databaseURL, databaseDirectURL, databasePassword, databasePooled, dataDirectory, host, port, publicURL, access,
+        databaseURL, databaseDirectURL, databasePassword, databasePooled, databaseTLS, dataDirectory, host, port,
+        publicURL, access,
         published, metricsOpen, trustedProxies, corsOrigins, openIDIssuer, openIDClientID, openIDClientSecret,
-        openIDRoleClaim, openIDRoles, connections, bodyMemory, language, phoneRegion, poolSize, intakeLanes, intakeBatch,
+        openIDRoleClaim, openIDRoles, connections, bodyMemory, language, phoneRegion, poolSize, intakeLanes,
+        intakeBatch,
         intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays, snapshotSeconds, drainSeconds, swaggerUI,
         logFormat, logLevel, secretsDirectory, key,
     ]
@@ -167,6 +174,16 @@ struct Setting: Sendable {
             }
         }
         return pairs
+    }
+
+    /// - Returns: nil for off.
+    func sslMode() throws(SettingError) -> SSLMode? {
+        switch value.lowercased() {
+        case "off": return nil
+        case "require": return .require
+        case "verify-full": return .verifyFull
+        default: throw SettingError("\(name) must be verify-full, require or off")
+        }
     }
 
     func bool() throws(SettingError) -> Bool {

@@ -343,6 +343,53 @@ struct PoolTests {
         }
     }
 
+    @Test func `changed settings of a role reach every session, and nobody notices`() async throws {
+        try await TestDatabase.with {
+            $0.connectionLifetime = .milliseconds(300)
+        } _: { database in
+            let isOver = Shared(false)
+            let done = Shared(0)
+            // Readers all the time, so that their connection is never idle by itself, and transactions longer than a life.
+            let traffic = Task {
+                try await withThrowingTaskGroup { group in
+                    for _ in 1...8 {
+                        group.addTask {
+                            while !isOver.value {
+                                _ = try await database.pool.read("select pg_sleep(0.002)")
+                                done.withLock { $0 += 1 }
+                            }
+                        }
+                    }
+                    group.addTask {
+                        while !isOver.value {
+                            try await database.pool.transaction { (transaction) throws(PostgresError) in
+                                _ = try await transaction.execute("select pg_sleep(0.5)")
+                                _ = try await transaction.execute("select 1")
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+            #expect(await eventually { done.value > 0 })
+            let name = database.name
+            _ = try await database.pool.withConnection { (connection) throws(PostgresError) in
+                try await connection.execute("alter database \(unsafe: name) set geqo_seed = 0.25")
+            }
+            let setting: Statement = "select current_setting('geqo_seed')"
+            let haveAll = await eventually {
+                let readers = try? await database.pool.read(setting)[0].decode(String.self)
+                let leased = try? await database.pool.withConnection { (connection) throws(PostgresError) in
+                    try await connection.execute(setting)[0].decode(String.self)
+                }
+                return readers == "0.25" && leased == "0.25"
+            }
+            #expect(haveAll)
+            isOver.withLock { $0 = true }
+            try await traffic.value
+        }
+    }
+
     @Test func `a closed pool refuses`() async throws {
         try await TestDatabase.with { database in
             _ = try await database.pool.read("select 1")

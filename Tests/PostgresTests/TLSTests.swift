@@ -46,6 +46,17 @@ struct TLSTests {
         }
     }
 
+    @Test(.enabled(if: TestDatabase.isOverTLS, "with LEADS_TEST_TLS=1"))
+    func `the suites' own connections are encrypted`() async throws {
+        try await TestDatabase.with { database in
+            let isEncrypted: Statement = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
+            let (reader, other) = (
+                try await database.pool.read(isEncrypted), try await database.value(isEncrypted, as: Bool.self)
+            )
+            #expect(try reader[0].decode(Bool.self) && other)
+        }
+    }
+
     @Test func `a certificate of another authority, or for another host, is refused`() async throws {
         let stranger = try TestAuthority()
         defer { stranger.remove() }

@@ -10,6 +10,8 @@ public struct TestDatabase: Sendable {
     /// The server's Unix socket.
     public let socket: String
     public let pool: Pool
+    /// Whether tests reach their databases over TCP and TLS, as `LEADS_TEST_TLS=1` has it, instead of over the socket.
+    public static let isOverTLS = ProcessInfo.processInfo.environment["LEADS_TEST_TLS"] == "1"
 
     public var store: LeadStore { LeadStore(pool: pool) }
 
@@ -75,7 +77,14 @@ public struct TestDatabase: Sendable {
 public actor TestCluster {
     public static let shared = TestCluster()
 
-    private var administration: Task<(Cluster, Connection), any Error>?
+    private struct Administration {
+        let cluster: Cluster
+        let connection: Connection
+        /// What leads to the cluster; the name of a database is to be added.
+        let target: String
+    }
+
+    private var administration: Task<Administration, any Error>?
     private var lastNumber = 0
     /// How many tests may have a database at a time: each has some connections, of which the server has 200.
     private var places = 16
@@ -83,19 +92,22 @@ public actor TestCluster {
     private static let template = "leads_template"
 
     /// Connects to the cluster, starting it and making the template on first use.
-    private func connection() async throws -> (Cluster, Connection) {
+    private func started() async throws -> Administration {
         if administration == nil {
             administration = Task { try await Self.start() }
         }
         return try await administration!.value
     }
 
-    private static func start() async throws -> (Cluster, Connection) {
+    private static func start() async throws -> Administration {
         var configuration = Cluster.Configuration(directory: "/tmp/leads-crm-tests-\(geteuid())")
         configuration.durability = .throwaway
         configuration.databaseName = "administration"
         // A session that wants it waits for a standby that is not there.
         configuration.settings = ["synchronous_standby_names": "nobody", "synchronous_commit": "local"]
+        // An address of this host that nobody else is likely to listen on: the port is always the same.
+        let address = "127.\(UInt8.random(in: 1...254)).\(UInt8.random(in: 1...254)).1"
+        if TestDatabase.isOverTLS { configuration.settings["listen_addresses"] = address }
         let cluster = try await Cluster.start(configuration)
         ClusterEnd.directory = cluster.directory
         atexit { ClusterEnd.stop() }
@@ -112,7 +124,38 @@ public actor TestCluster {
         let migrator = Migrator(migrations: LeadStore.migrations, repeatables: LeadStore.repeatables)
         try await migrator.run(
             ConnectionConfiguration(connectionString: "\(cluster.connectionString) dbname=\(template)"))
-        return (cluster, connection)
+        let target =
+            TestDatabase.isOverTLS ? try await encrypt(connection, address: address) : cluster.connectionString
+        return Administration(cluster: cluster, connection: connection, target: target)
+    }
+
+    /// Makes the cluster speak TLS.
+    /// - Returns: what leads to it over TLS, with its certificate and its host's name verified.
+    private static func encrypt(_ connection: Connection, address: String) async throws -> String {
+        let authority = try TestAuthority()
+        ClusterEnd.authority = authority
+        for (file, path) in [("server.crt", authority.certificate), ("server.key", authority.key)] {
+            let text = try String(contentsOfFile: path, encoding: .utf8)
+            // The server's account writes its files itself: it need not be ours.
+            try await connection.runScript(
+                """
+                copy (select regexp_split_to_table(rtrim('\(text)', E'\\n'), E'\\n'))
+                to program 'umask 077; cat > \(file)'
+                """)
+        }
+        try await connection.runScript("alter system set ssl = on")
+        try await connection.execute("select pg_reload_conf()")
+        let target = """
+            host=localhost hostaddr=\(address) port=5432 user=postgres sslmode=verify-full sslrootcert=\(authority.root)
+            """
+        let isReady = await eventually(within: .seconds(30)) {
+            let tried = try? await Connection.open(
+                ConnectionConfiguration(connectionString: "\(target) dbname=postgres"))
+            await tried?.close()
+            return tried != nil
+        }
+        precondition(isReady, "the cluster does not speak TLS")
+        return target
     }
 
     func takePlace() async {
@@ -128,26 +171,29 @@ public actor TestCluster {
     }
 
     func createDatabase() async throws -> (name: String, connectionString: String, socket: String) {
-        let (cluster, connection) = try await connection()
+        let administration = try await started()
         lastNumber += 1
         let name = "test_\(lastNumber)"
-        try await connection.execute(
+        try await administration.connection.execute(
             "create database \(unsafe: name) template \(unsafe: Self.template) strategy file_copy")
-        return (name, "\(cluster.connectionString) dbname=\(name)", "\(cluster.socketDirectory)/.s.PGSQL.5432")
+        return (
+            name, "\(administration.target) dbname=\(name)", "\(administration.cluster.socketDirectory)/.s.PGSQL.5432"
+        )
     }
 
     func dropDatabase(_ name: String) async throws {
-        let (_, connection) = try await connection()
-        try await connection.execute("drop database \(unsafe: name) with (force)")
+        try await started().connection.execute("drop database \(unsafe: name) with (force)")
     }
 }
 
 /// Stops the cluster from `atexit`, where nothing asynchronous runs any more.
 private enum ClusterEnd {
-    /// Written once, before the handler is registered.
+    /// Both are written once, while the cluster is started.
     nonisolated(unsafe) static var directory = ""
+    nonisolated(unsafe) static var authority: TestAuthority?
 
     static func stop() {
+        authority?.remove()
         let file = "\(directory)/data/postmaster.pid"
         guard let text = try? String(contentsOfFile: file, encoding: .utf8),
             let pid = text.split(separator: "\n").first.flatMap({ pid_t($0) }), pid > 1
