@@ -63,6 +63,7 @@ let package = Package(
                 .embedInCode("migrations/0012_checked.sql"),
                 .embedInCode("migrations/0013_times.sql"),
                 .embedInCode("migrations/0014_access.sql"),
+                .embedInCode("migrations/0016_audit.sql"),
                 .embedInCode("functions/contact_waiting_reason.sql"),
                 .embedInCode("functions/count_contact_loads.sql"),
                 .embedInCode("functions/count_contact_times.sql"),

@@ -32,6 +32,7 @@ public enum Schema {
         File("migrations/0012_checked.sql", PackageResources._012_checked_sql),
         File("migrations/0013_times.sql", PackageResources._013_times_sql),
         File("migrations/0014_access.sql", PackageResources._014_access_sql),
+        File("migrations/0016_audit.sql", PackageResources._016_audit_sql),
     ]
 
     /// Applied again whenever their text changes, in this order.

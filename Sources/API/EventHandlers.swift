@@ -18,10 +18,18 @@ struct EventHandlers: Sendable {
         if case .registered = call.viewer.reach { throw .forbidden }
         let after = try call.query { StreamStart(&$0) }.after
         if let after = try call.lastEventID ?? after {
-            return Reply(try tail.stream(after: after, isCertain: false, for: call.viewer))
+            return Reply(
+                try tail.stream(after: after, isCertain: false, for: call.viewer, account: call.caller.account))
         }
         let end = try await asking { () throws(StoreError) in try await tail.end() }
-        return Reply(try tail.stream(after: end, isCertain: true, for: call.viewer))
+        return Reply(try tail.stream(after: end, isCertain: true, for: call.viewer, account: call.caller.account))
+    }
+
+    /// What was done to what is everybody's: keys, people, operators, sources, weights, leads.
+    @Sendable func audit(_ call: Call) async throws(Problem) -> Reply {
+        let query = try call.query { AuditQuery(&$0) }
+        let events = try await asking { () throws(StoreError) in try await store.audit(query) }
+        return .listing(events, call) { $0.event($1) }
     }
 
     @Sendable func history(_ call: Call) async throws(Problem) -> Reply {

@@ -76,6 +76,9 @@ final class EventTail: Sendable {
         /// How many streams are open.
         var streams = 0
         var lastStream = 0
+        /// Whose streams they are, by number, where callers are told apart; and how many each has.
+        var accounts: [Int: String] = [:]
+        var streamsOfAccounts: [String: Int] = [:]
         var isFollowing = false
         /// How far it has read; nil before it has read for the first time.
         var position: Int?
@@ -103,6 +106,8 @@ final class EventTail: Sendable {
     static let page = 1000
     /// How many a stream reads that is behind. Many may be, and each keeps them until its caller has taken them.
     static let ownPage = 250
+    /// How many one caller may have open.
+    static let accountLimit = 20
     /// Between those who are woken.
     private static let pause: Duration = .milliseconds(5)
 
@@ -145,13 +150,22 @@ final class EventTail: Sendable {
     }
 
     /// Opens a stream of what comes after a position and the viewer may see.
-    /// - Parameter isCertain: whether the log is known to have got there.
+    /// - Parameters:
+    ///   - isCertain: whether the log is known to have got there.
+    ///   - account: whose it is, where callers are told apart.
     /// - Throws: `Problem.tooManyStreams`.
-    func stream(after position: Int, isCertain: Bool, for viewer: Viewer) throws(Problem) -> EventStream {
+    func stream(
+        after position: Int, isCertain: Bool, for viewer: Viewer, account: String? = nil
+    ) throws(Problem) -> EventStream {
         let opened = state.withLock { state -> (number: Int, generation: Int, begins: Bool)? in
             guard state.streams < limit else { return nil }
+            if let account, state.streamsOfAccounts[account] ?? 0 >= Self.accountLimit { return nil }
             state.streams += 1
             state.lastStream += 1
+            if let account {
+                state.accounts[state.lastStream] = account
+                state.streamsOfAccounts[account, default: 0] += 1
+            }
             defer { state.isFollowing = true }
             // The first need not look in the log for what comes before the tail has read.
             if !state.isFollowing, isCertain { state.position = position }
@@ -214,6 +228,9 @@ extension EventTail {
             state.lanes[viewer]?.waiting[stream] = nil
             state.lanes[viewer]?.streams -= 1
             if state.lanes[viewer]?.streams == 0 { state.lanes[viewer] = nil }
+            guard let account = state.accounts.removeValue(forKey: stream) else { return }
+            state.streamsOfAccounts[account, default: 1] -= 1
+            if state.streamsOfAccounts[account] == 0 { state.streamsOfAccounts[account] = nil }
         }
     }
 }

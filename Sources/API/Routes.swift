@@ -144,6 +144,7 @@ func routes(
         Route(.post, "/api/v1/keys/{key_id}/rotate", .administration, keys.rotate, .rotateKey),
         Route(.delete, "/api/v1/keys/{key_id}", .administration, keys.revoke, .revokeKey),
 
+        Route(.get, "/api/v1/audit", .administration, events.audit, .listAudit),
         Route(.get, "/api/v1/events", .ownContacts, events.list, .listEvents),
         Route(.get, "/api/v1/events/stream", .ownContacts, events.stream, .streamEvents),
     ]

@@ -26,6 +26,15 @@ extension LeadStore {
         return try EventReading.listing(page, found[0])
     }
 
+    /// Events that no contact has, the latest first, all that had been committed when they were asked for among them.
+    /// - Throws: `StoreError`.
+    public func audit(_ query: AuditQuery) async throws(StoreError) -> Listing<Event> {
+        let found = try await readPage([EventReading.events(query)]) { (connection) throws(PostgresError) in
+            try await Self.sequenceEvents(connection)
+        }
+        return try EventReading.listing(LogPage(limit: query.limit), found[0])
+    }
+
     /// What comes after a position, all that had been committed when it was asked for, for those who follow the log: in
     /// one trip, and beside lists and reports rather than behind them, so that there must be few who ask like this.
     ///
@@ -181,6 +190,25 @@ private enum EventReading {
     /// What is told of keys, people and settings.
     private static let isNoAccessEvent: Statement =
         "(e.contact_id is not null or e.kind !~ '^(\(unsafe: Event.accessWords.joined(separator: "|")))_')"
+
+    /// Events without a contact are few, and have an index of their own.
+    static func events(_ query: AuditQuery) -> Statement {
+        var condition: Statement = "e.contact_id is null"
+        if let kinds = query.kinds { condition = "\(condition) and e.kind = any(\(kinds))" }
+        if let kind = query.actorKind { condition = "\(condition) and e.actor_kind = \(kind)" }
+        if let id = query.actorID { condition = "\(condition) and e.actor_id = \(id)" }
+        if let from = query.from { condition = "\(condition) and e.at >= \(from)" }
+        if let to = query.to { condition = "\(condition) and e.at <= \(to)" }
+        if let cursor = query.cursor { condition = "\(condition) and l.position < \(cursor)" }
+        return """
+            select \(unsafe: columns)
+            from events e
+            join event_log l on l.event_id = e.id
+            where \(condition)
+            order by l.position desc
+            limit \(query.limit + 1)
+            """
+    }
 
     /// - Parameter condition: under which there are any; nil for always.
     static func events(ofContact id: Int, if condition: Statement?, _ page: LogPage) -> Statement {

@@ -272,7 +272,7 @@ import Testing
                     connection: ConnectionConfiguration(
                         connectionString: "\(database.connectionString) user=leads_app")))
             let store = LeadStore(pool: pool)
-            let source = try await store.createSource(NewSource(name: "source"), by: .api)
+            let source = try await store.createSource(NewSource(name: "source"), for: .everything, by: .api)
             _ = try await Intake(store: store)
                 .register([Intake.Request(contact: NewContact(sourceID: source.id), keys: [], for: .everything, by: .api)])[0].get()
             await pool.close()

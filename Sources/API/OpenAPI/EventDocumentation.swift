@@ -49,6 +49,18 @@ extension Operation {
         query: .fields(Query.logWords) { LogPage(&$0) },
         answers: .page(of: .event, "Events, in order of their ids."))
 
+    static let listAudit = Operation(
+        "list_audit", .access, "List who changed what is everybody's",
+        "Keys, people, sessions, operators, sources, weights, leads: everything but what was done to contacts, the latest first.",
+        query: .fields([
+            "kind": "Only events of these kinds, separated by commas.",
+            "actor_kind": "Only what was done by `key`, `person`, `system`, `command` or `api`.",
+            "actor_id": "Only what this one did: the number of a person, the id of a key.",
+            "from": "Not before.", "to": "Not after.", "limit": "How many to show.",
+            "cursor": "Where to go on: the id of the last one shown. `Link` has it.",
+        ]) { AuditQuery(&$0) },
+        answers: .page(of: .event, "Events, the latest first."))
+
     static let streamEvents = Operation(
         "stream_events", .events, "Hear what happens", streaming,
         query: .fields([
