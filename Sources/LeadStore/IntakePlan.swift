@@ -2,6 +2,13 @@ import Distribution
 import Leads
 import Postgres
 
+extension Viewer {
+    /// Operators do not, and whoever is shown masked data would be answered with what is not.
+    fileprivate var mayRegister: Bool {
+        if case .ownContacts = reach { false } else { !isMasked }
+    }
+}
+
 /// What becomes of a batch: decided from what was read under the locks, without looking again.
 struct IntakePlan: Sendable {
     /// Numbers for a contact, drawn under the operators' locks.
@@ -221,7 +228,7 @@ struct IntakePlan: Sendable {
 
     private mutating func admit(_ request: Intake.Request, _ index: Int) -> Member {
         let contact = request.contact
-        if case .ownContacts = request.viewer.reach { return .rejected(.notAllowed) }
+        guard request.viewer.mayRegister else { return .rejected(.notAllowed) }
         if let number = request.idempotency?.lockNumber, heldByOthers.contains(number) {
             return .rejected(.idempotencyKeyInUse)
         }

@@ -22,7 +22,7 @@ extension LeadStore {
         while true {
             if change.move == .close {
                 let closing = Closing(id: id, change: change, condition: condition, viewer: viewer, actor: actor)
-                if let closed = try await closings?.close(closing) { return closed }
+                if let closed = try await closings?.close(closing) { return viewer.shown(closed) }
             }
             guard let seen = try await standings(ofContacts: [(id, viewer)])[0] else { throw .contactNotFound }
             guard condition.holds(for: seen.version) else { throw .versionConflict }
@@ -248,7 +248,7 @@ extension LeadStore {
         let stored = try await transaction.finish(
             with: [Events.record(events + edit.events)] + statements
                 + [ContactReading.contact(id: edit.id, shownTo: edit.viewer)])
-        return try onlyContact(stored[stored.count - 1])
+        return edit.viewer.shown(try onlyContact(stored[stored.count - 1]))
     }
 
     /// Contacts as they stand, in order; nil for those that do not exist or that their viewer does not see.

@@ -5,7 +5,7 @@ extension LeadStore {
     /// - Throws: `StoreError.contactNotFound`, also for one that the viewer does not see, and others.
     public func contact(id: Int, for viewer: Viewer) async throws(StoreError) -> Contact {
         guard let contact = try await singleContacts.value(of: id, for: viewer) else { throw .contactNotFound }
-        return contact
+        return viewer.shown(contact)
     }
 
     /// Contacts in order of id, those alone that `query` finds where there is one: by the lead, or by words of the message.
@@ -16,7 +16,7 @@ extension LeadStore {
         if query != nil, viewer.isMasked { throw .notAllowed }
         let contacts = ContactReading.contacts(filter, matching: query, page, for: viewer)
         let found = try await readPage(query == nil ? [contacts] : [ContactSearch.planning, contacts])
-        return try page.listing(found[found.count - 1], id: \.id, ContactReading.contact)
+        return try page.listing(found[found.count - 1], id: \.id, ContactReading.contact).map(viewer.shown)
     }
 
     static func onlyContact(_ result: QueryResult) throws(StoreError) -> Contact {

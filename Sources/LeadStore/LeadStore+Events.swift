@@ -23,7 +23,7 @@ extension LeadStore {
         let found = try await readPage([EventReading.events(page, for: viewer)]) { (connection) throws(PostgresError) in
             try await Self.sequenceEvents(connection, for: page)
         }
-        return try EventReading.listing(page, found[0])
+        return try EventReading.listing(page, found[0]).map(viewer.shown)
     }
 
     /// Events that no contact has, the latest first, all that had been committed when they were asked for among them.
@@ -94,7 +94,7 @@ extension LeadStore {
         guard try reading({ () throws(PostgresError) in try found[0][0].decode(Bool.self) }) else {
             throw .contactNotFound
         }
-        return try EventReading.listing(page, found[1])
+        return try EventReading.listing(page, found[1]).map(viewer.shown)
     }
 
     /// Makes passes until nothing is left of what had been committed before, or enough is there for the page.

@@ -53,7 +53,8 @@ extension LeadStore {
             }
             let stored = try await transaction.finish(
                 with: edit.statements(knowing: owners, by: actor) + LeadReading.lead(where: "id = \(id)", for: viewer))
-            return try LeadReading.only(stored[stored.count - 2], contacts: stored[stored.count - 1])
+            return viewer.shown(
+                try LeadReading.only(stored[stored.count - 2], contacts: stored[stored.count - 1]))
         }
     }
 
@@ -100,7 +101,8 @@ extension LeadStore {
             if !found[4].isEmpty { _ = try await transaction.run([LeadMerging.lockDuplicates]) }
             let stored = try await transaction.finish(
                 with: merge.statements + LeadReading.lead(where: "id = \(merge.survivor)", for: merge.viewer))
-            return try LeadReading.only(stored[stored.count - 2], contacts: stored[stored.count - 1])
+            return merge.viewer.shown(
+                try LeadReading.only(stored[stored.count - 2], contacts: stored[stored.count - 1]))
         }
     }
 

@@ -6,7 +6,7 @@ extension LeadStore {
     /// - Throws: `StoreError.leadNotFound`, also for one of whom the viewer sees no contact, and others.
     public func lead(id: Int, for viewer: Viewer) async throws(StoreError) -> LeadWithContacts {
         guard let lead = try await singleLeads.value(of: id, for: viewer) else { throw .leadNotFound }
-        return lead
+        return viewer.shown(lead)
     }
 
     /// A lead by one of its keys, in the form in which two are compared, with its latest contacts.
@@ -42,7 +42,7 @@ extension LeadStore {
         ])
         let found = try LeadReading.leads(results[0], contacts: results[1])
         return Listing(
-            elements: Array(found.prefix(page.limit)),
+            elements: found.prefix(page.limit).map(viewer.shown),
             nextCursor: found.count > page.limit ? found[page.limit - 1].lead.id : nil)
     }
 
@@ -83,7 +83,7 @@ extension LeadStore {
             ContactReading.contacts(filter, page, for: viewer),
         ])
         guard !results[0].isEmpty else { throw .leadNotFound }
-        return try page.listing(results[1], id: \.id, ContactReading.contact)
+        return try page.listing(results[1], id: \.id, ContactReading.contact).map(viewer.shown)
     }
 
     /// Pairs of leads that may be the same, in the order in which they were found; a merged lead is in none.
@@ -102,7 +102,7 @@ extension LeadStore {
             \(page.rows(where: "l.merged_into is null and o.merged_into is null", by: "d.id"))
             """
         ])[0]
-        return try page.listing(found, id: \.id, LeadReading.possibleDuplicate)
+        return try page.listing(found, id: \.id, LeadReading.possibleDuplicate).map(viewer.shown)
     }
 }
 

@@ -88,7 +88,7 @@ extension LeadStore {
                         set name = coalesce(\(change.name), name), updated_at = clock_timestamp()
                         where id = \(id)
                         """,
-                        Self.requeue(contactsOf: id, because: "operator_inactive", if: change.requeues, by: actor),
+                        Self.requeue(contactsOf: id, because: .inactive, if: change.requeues, by: actor),
                     ] + Self.lookUpQueue(ofOperator: id))
                 let placing = try Self.placeQueue(ofOperator: id, written[3...])
                 let event = Self.event(of: change, before, by: actor)
@@ -137,7 +137,7 @@ extension LeadStore {
                     """,
                     "delete from weights where operator_id = \(id)",
                     "delete from source_turns where operator_id = \(id)",
-                    Self.requeue(contactsOf: id, because: "operator_archived", if: true, by: actor),
+                    Self.requeue(contactsOf: id, because: .archived, if: true, by: actor),
                 ])
                 guard written[0].affectedRows == 1 else { throw .operatorNotFound }
                 _ = try await transaction.finish(with: [
@@ -225,7 +225,7 @@ extension LeadStore {
     /// Puts an inactive operator's contacts back where they stood in the queue. It excludes nobody: the operator did not
     /// release them.
     private static func requeue(
-        contactsOf id: Int, because reason: String, if wanted: Bool, by actor: Actor
+        contactsOf id: Int, because reason: Event.Requeueing, if wanted: Bool, by actor: Actor
     ) -> Statement {
         """
         with requeued as (
@@ -239,7 +239,7 @@ extension LeadStore {
         ),
         recorded as (
             insert into events (contact_id, kind, from_operator_id, reason, actor_kind, actor_id, actor_name)
-            select id, 'released', \(id), \(reason), \(actor.kind.rawValue), \(actor.id), \(actor.name)
+            select id, 'released', \(id), \(reason.rawValue), \(actor.kind.rawValue), \(actor.id), \(actor.name)
             from requeued
             order by id
         )

@@ -24,6 +24,12 @@ public struct Event: Sendable, Equatable {
         case keyRevoked = "key_revoked"
     }
 
+    /// Why contacts are `released` that nobody gave back.
+    public enum Requeueing: String, Sendable {
+        case inactive = "operator_inactive"
+        case archived = "operator_archived"
+    }
+
     /// How the kinds of events begin that are about keys, people and settings.
     public static let accessWords = ["key", "person", "session", "access", "settings"]
 

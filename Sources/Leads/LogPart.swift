@@ -29,9 +29,9 @@ public struct LogPart: Sendable, Equatable {
         reached = entries.count < limit ? end : entries.last?.event.position ?? end
     }
 
-    /// What of it somebody sees.
+    /// What of it somebody sees, as it is shown to somebody like that.
     public func events(for viewer: Viewer) -> [Event] {
-        entries.filter(viewer.sees).map(\.event)
+        entries.filter(viewer.sees).map { viewer.shown($0.event) }
     }
 }
 

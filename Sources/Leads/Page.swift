@@ -38,4 +38,9 @@ public struct Listing<Element: Sendable>: Sendable {
         self.elements = elements
         self.nextCursor = nextCursor
     }
+
+    /// The same page with other elements.
+    public func map<Other>(_ change: (Element) -> Other) -> Listing<Other> {
+        Listing<Other>(elements: elements.map(change), nextCursor: nextCursor)
+    }
 }

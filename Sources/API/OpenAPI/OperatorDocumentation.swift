@@ -55,6 +55,7 @@ extension Operation {
 
     static let listOperators = Operation(
         "list_operators", .operators, "List operators",
+        "An operator is shown colleagues by `id` and `name` alone, and itself as it is.",
         query: .fields(
             Query.pageWords.merging(["is_active": "Only operators who are active, or only those who are not."]) { $1 }
         ) { (OperatorFilter(&$0), Page(&$0)) },
