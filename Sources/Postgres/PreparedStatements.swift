@@ -1,3 +1,5 @@
+import Glibc
+
 /// What a session has prepared, and under which names.
 ///
 /// A name is made of the statement's text and types. A pooler may hand a client's next statement to another session:
@@ -21,7 +23,14 @@ struct PreparedStatements {
         }
 
         static func == (left: Content, right: Content) -> Bool {
-            left.types == right.types && left.sql.utf8.elementsEqual(right.sql.utf8)
+            guard left.types == right.types else { return false }
+            var (left, right) = (left.sql, right.sql)
+            return left.withUTF8 { left in
+                right.withUTF8 { right in
+                    left.count == right.count
+                        && (left.isEmpty || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0)
+                }
+            }
         }
 
         func hash(into hasher: inout Hasher) {

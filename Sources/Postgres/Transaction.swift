@@ -12,7 +12,8 @@ public actor Transaction {
 
     private nonisolated let connection: Connection
     private var phase = Phase.notBegun
-    /// The error that ended the transaction's chances, kept so that the pool can judge whether to run it again.
+    /// The error that ended the transaction's chances, kept so that the pool can judge whether to run it again. Nil once it
+    /// has been committed, whatever a savepoint has caught.
     private(set) var failure: PostgresError?
 
     init(_ connection: Connection) {
@@ -43,6 +44,7 @@ public actor Transaction {
     }
 
     private func send(_ statements: [Statement], commits: Bool) async throws(PostgresError) -> [QueryResult] {
+        if phase == .ended, let failure { throw failure }
         precondition(phase != .ended, "the transaction has ended")
         let begins = phase == .notBegun
         var segment: [Statement] = begins ? ["begin isolation level read committed read write"] : []
@@ -53,6 +55,7 @@ public actor Transaction {
             var results = try await connection.send(segment, commits: commits)
             if commits {
                 phase = .ended
+                failure = nil
                 results.removeLast()
             }
             return begins ? Array(results.dropFirst()) : results
@@ -73,7 +76,7 @@ public actor Transaction {
         switch phase {
         case .notBegun: phase = .ended
         case .open: _ = try await commit()
-        case .ended: break
+        case .ended: if let failure { throw failure }
         }
     }
 

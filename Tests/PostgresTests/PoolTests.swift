@@ -249,6 +249,32 @@ struct PoolTests {
         }
     }
 
+    @Test func `a COMMIT that failed is no success, although its error was caught`() async throws {
+        try await TestDatabase.with { database in
+            try await database.pool.withConnection { (connection) throws(PostgresError) in
+                try await connection.runScript(
+                    """
+                    create function refuse() returns trigger language plpgsql as
+                        $$ begin raise exception 'no' using errcode = 'check_violation'; end $$;
+                    create constraint trigger refuse after insert on sources deferrable initially deferred
+                        for each row execute function refuse();
+                    """)
+            }
+            let after = Shared<PostgresError?>(nil)
+            let error = try await #require(throws: PostgresError.self) {
+                try await database.pool.transaction { (transaction) throws(PostgresError) in
+                    _ = try? await transaction.commit(after: [insert("a")])
+                    do throws(PostgresError) { try await transaction.execute(insert("b")) } catch {
+                        after.withLock { $0 = error }
+                    }
+                }
+            }
+            #expect(error.sqlState == SQLState("23514"))
+            #expect(after.value?.sqlState == SQLState("23514"), "what comes after is not run outside the transaction")
+            #expect(try await count(database) == 0)
+        }
+    }
+
     @Test func `an error that a savepoint has caught does not keep a transaction from being committed`() async throws {
         try await TestDatabase.with { database in
             try await database.pool.transaction { (transaction) throws(PostgresError) in
