@@ -110,8 +110,7 @@ func routes(
 
         Route(.get, "/api/v1/leads", .ownContacts, leads.list, .listLeads),
         Route(
-            .get, "/api/v1/leads/by-external/{external_id}", .ownContacts, leads.showByExternalID, .showLeadByExternalID
-        ),
+            .get, "/api/v1/leads/by-external/{external_id}", .work, leads.showByExternalID, .showLeadByExternalID),
         Route(.get, "/api/v1/leads/duplicates", .reading, leads.duplicates, .listDuplicates),
         Route(.get, "/api/v1/leads/{lead_id}", .ownContacts, leads.show, .showLead),
         Route(.patch, "/api/v1/leads/{lead_id}", .supervision, leads.change, .changeLead),
