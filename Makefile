@@ -51,7 +51,7 @@ lint: swift ## Check formatting and that each room keeps to itself
 	.ci/check-rooms
 
 $(VENV)/.ready: Tests/Acceptance/requirements.txt
-	@deploy/install-packages python3-venv curl haproxy prometheus chromium chromium-driver
+	@deploy/install-packages python3-venv curl openssl haproxy prometheus chromium chromium-driver
 	@echo "Preparing the Python environment of the acceptance tests in $(VENV)"
 	@python3 -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/Acceptance/requirements.txt
@@ -85,7 +85,7 @@ bench: setup ## Measure: see Benchmarks/README.md
 	@deploy/install-packages wrk postgresql-contrib haproxy python3
 	Benchmarks/run
 
-coverage: build ## Line coverage of the Swift tests, by file
+coverage: build $(VENV)/.ready ## Line coverage of the Swift tests, by file
 	swift test --enable-code-coverage
 	@.ci/print-coverage
 

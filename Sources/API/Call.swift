@@ -158,6 +158,12 @@ struct Call: Sendable {
         } catch { throw .invalid(error.faults) }
     }
 
+    /// The value of a cookie.
+    func cookie(_ name: String) -> String? {
+        headers[.cookie]?.split(separator: ";").lazy.map { $0.drop { $0 == " " } }
+            .first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
+    }
+
     /// What a browser calls itself, as much of it as is kept.
     var agent: String? {
         headers[.userAgent].map {

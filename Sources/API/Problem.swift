@@ -127,6 +127,14 @@ extension Problem {
     static let signInFailed = Problem(
         .unauthorized, "sign_in_failed", "There is nobody with this login and password",
         "Нет никого с таким логином и паролем")
+    static func providerUnavailable(cause: String) -> Problem {
+        Problem(
+            .serviceUnavailable, "provider_unavailable",
+            "The provider that people sign in with does not answer as it should; try again",
+            "Служба входа не отвечает как следует; повторите попытку", cause: cause
+        ).retried()
+    }
+
     static let linkInvalid = Problem(
         .notFound, "link_invalid", "This link has been used, has expired or was never good; ask for another one",
         "Ссылка уже использована, истекла или неверна; попросите другую")

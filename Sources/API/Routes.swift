@@ -24,6 +24,9 @@ final class Route: Sendable {
     /// The path that contacts are registered at.
     static let registration = "/api/v1/contacts"
 
+    /// The path by which one signs in at the company's provider, and below which one comes back.
+    static let provider = "/api/v1/session/provider"
+
     /// Whether it answers with a page of a list.
     let isList: Bool
 
@@ -122,6 +125,8 @@ func routes(
         Route(.get, "/api/v1/stats/overview", .reading, statistics.overview, .showOverview),
 
         Route(.post, "/api/v1/session", .everybody, sessions.signIn, .signIn),
+        Route(.get, Route.provider, .everybody, sessions.beginAtProvider, .beginAtProvider),
+        Route(.get, Route.provider + "/back", .everybody, sessions.endAtProvider, .endAtProvider),
         Route(.delete, "/api/v1/session", .everybody, sessions.signOut, .signOut),
         Route(.post, "/api/v1/session/link", .everybody, sessions.showLink, .showLink),
         Route(.post, "/api/v1/session/password", .everybody, sessions.acceptLink, .acceptLink),

@@ -4,12 +4,16 @@ public import Identity
 public import LeadStore
 public import Logging
 public import NIOCore
+public import OpenID
 import NIOHTTP1
 
 /// Answers HTTP requests by the route table.
 ///
 /// Listening, accepting and stopping are the framework's; what happens on a connection is in ``Conversation``.
 public struct Server: ServerChildChannel {
+    /// Where the company's provider sends people back to, behind the public URL.
+    public static let providerReturnPath = Route.provider + "/back"
+
     public struct Configuration: Sendable {
         public var language: Language
         public var phoneRegion: PhoneRegion
@@ -29,6 +33,8 @@ public struct Server: ServerChildChannel {
         /// Nil while anybody may do anything.
         public var authentication: Authentication?
         public var trustedProxies: TrustedProxies
+        /// The company's, by which people may sign in.
+        public var provider: OpenIDProvider?
         /// Where people reach the server, without a slash at its end: links lead there.
         public var publicURL: String
         /// Whether `/metrics` is for everybody also while access is closed.
@@ -39,7 +45,7 @@ public struct Server: ServerChildChannel {
             readiness: Readiness, intake: Intake.Configuration = Intake.Configuration(), idleSeconds: Int = 120,
             swaggerUI: SwaggerUI? = nil, dashboard: Site? = nil, origins: Origins = .loopback,
             bounds: Bounds = Bounds(), authentication: Authentication? = nil, trustedProxies: TrustedProxies = .none,
-            publicURL: String = "http://127.0.0.1:8000", opensMetrics: Bool = false
+            publicURL: String = "http://127.0.0.1:8000", opensMetrics: Bool = false, provider: OpenIDProvider? = nil
         ) {
             self.language = language
             self.phoneRegion = phoneRegion
@@ -57,6 +63,7 @@ public struct Server: ServerChildChannel {
             self.trustedProxies = trustedProxies
             self.publicURL = publicURL
             self.opensMetrics = opensMetrics
+            self.provider = provider
         }
     }
 
@@ -108,7 +115,9 @@ public struct Server: ServerChildChannel {
             queue: QueueHandlers(store: store),
             events: EventHandlers(store: store, tail: tail),
             service: service,
-            sessions: SessionHandlers(store: store, authentication: authentication),
+            sessions: SessionHandlers(
+                store: store, authentication: authentication, provider: configuration.provider,
+                isSecure: configuration.origins.isSecure),
             people: PeopleHandlers(store: store, authentication: authentication, publicURL: configuration.publicURL),
             keys: KeyHandlers(store: store, authentication: authentication)
         )

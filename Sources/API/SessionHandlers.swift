@@ -3,15 +3,66 @@ import HTTPTypes
 import JSON
 import LeadStore
 import Leads
+import OpenID
 
 /// `/session`, `/sessions`, `/me`: signing in and out, and who one is.
 struct SessionHandlers: Sendable {
     let store: LeadStore
     let authentication: Authentication
+    /// The company's, by which people sign in without a password of ours.
+    let provider: OpenIDProvider?
+    /// Whether browsers come by TLS.
+    let isSecure: Bool
+
+    /// Sends a browser to the company's provider.
+    @Sendable func beginAtProvider(_ call: Call) async throws(Problem) -> Reply {
+        guard let provider else { throw .unknownPath }
+        do throws(OpenIDError) {
+            let signIn = try await provider.beginSignIn()
+            return Reply(
+                .seeOther, headers: [.location: signIn.url, .setCookie: cookie(of: signIn.secrets)])
+        } catch { throw .providerUnavailable(cause: "\(error)") }
+    }
+
+    /// Where the provider sends it back to.
+    @Sendable func endAtProvider(_ call: Call) async throws(Problem) -> Reply {
+        guard let provider else { throw .unknownPath }
+        guard let secrets = call.cookie(Self.providerCookie).flatMap({ SignIn.Secrets(encoded: $0) }) else {
+            throw .signInFailed
+        }
+        let identity: OpenIDIdentity
+        do throws(OpenIDError) {
+            identity = try await provider.completeSignIn(
+                query: call.query.map { ($0.name, $0.value) }, secrets: secrets)
+        } catch {
+            if case .unavailable = error { throw .providerUnavailable(cause: "\(error)") }
+            throw .signInFailed
+        }
+        // Who has several roles has the one that may do most.
+        let roles = identity.roles.compactMap { Role(rawValue: $0) }
+        let person = try await asking { () throws(StoreError) in
+            try await store.person(
+                subject: "\(identity.subject.issuer) \(identity.subject.id)",
+                email: identity.isEmailVerified ? identity.email : nil, name: identity.name,
+                role: Role.ofPeople.last { roles.contains($0) })
+        }
+        await refresh()
+        var reply = try await begin(person, call, forgetting: nil)
+        return Reply(
+            .seeOther, headers: [.location: Site.address, .setCookie: reply.headers[.setCookie].take() ?? ""])
+    }
+
+    private static let providerCookie = "leads-provider"
+
+    /// What the browser keeps until it comes back, ten minutes at most.
+    private func cookie(of secrets: SignIn.Secrets) -> String {
+        "\(Self.providerCookie)=\(secrets.encoded); Max-Age=600; Path=\(Route.provider); HttpOnly; SameSite=Lax"
+            + (isSecure ? "; Secure" : "")
+    }
 
     /// Signs in with a login and a password. Takes as long whoever it is, and whether there is somebody.
     @Sendable func signIn(_ call: Call) async throws(Problem) -> Reply {
-        let request = try call.body { SignIn(&$0) }
+        let request = try call.body { PasswordSignIn(&$0) }
         let loginHash = SecretDigest(of: request.login).bytes
         let attempt = try await asking { () throws(StoreError) in
             try await store.attemptSignIn(login: request.login, loginHash: loginHash, address: call.address)
@@ -155,7 +206,7 @@ struct SessionHandlers: Sendable {
 }
 
 /// A login and a password.
-struct SignIn {
+struct PasswordSignIn {
     let login: String
     let password: String
 

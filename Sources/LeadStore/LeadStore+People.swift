@@ -244,6 +244,74 @@ extension LeadStore {
         return try PersonReading.only(changed[0])
     }
 
+    /// Whom the company's provider says somebody is: the person who came by it before, or who was invited by this address, or
+    /// one who is new here and may come by what the provider says of roles.
+    ///
+    /// Who has chosen a password is not taken over by an address alone.
+    /// - Parameters:
+    ///   - subject: what tells one person from all others, for ever.
+    ///   - email: an address that the provider has made sure of; nil without one.
+    ///   - role: what the provider says that the person may do; nil where it does not say.
+    /// - Throws: `StoreError.notAllowed` for somebody who was not invited and has no role, or who is disabled, and others.
+    public func person(
+        subject: String, email: String?, name: String?, role: Role?
+    ) async throws(StoreError) -> Person {
+        // Of an operator it has to be known which one that is.
+        let given = role == .operator ? nil : role
+        return try await transaction { (transaction) throws(StoreError) in
+            let found = try await transaction.run([
+                "select pg_advisory_xact_lock(\(Self.administration))",
+                """
+                update people
+                set subject = \(subject), updated_at = clock_timestamp()
+                where login = \(email?.lowercased()) and subject is null and password is null and not is_disabled
+                    and not exists (select from people where subject = \(subject))
+                """,
+                """
+                insert into people (login, name, role, subject)
+                select \(email?.lowercased() ?? subject), \(name ?? email ?? "?"), \(given?.rawValue), \(subject)
+                where \(given?.rawValue) is not null and not exists (
+                    select from people where subject = \(subject) or login = \(email?.lowercased() ?? subject))
+                """,
+                "select \(unsafe: PersonReading.columns) from people p where p.subject = \(subject) and not p.is_disabled",
+            ])
+            guard !found[3].isEmpty else { throw .notAllowed }
+            let person = try PersonReading.only(found[3])
+            let isNew = found[2].affectedRows > 0
+            // What the provider says of roles holds, but the last who may administer stays one.
+            let changed = try await transaction.finish(with: [
+                """
+                with before as (
+                    select id, role from people where id = \(person.id)
+                ),
+                changed as (
+                    update people p
+                    set role = coalesce(\(given?.rawValue), p.role)
+                    from before b
+                    where p.id = b.id and p.role is distinct from coalesce(\(given?.rawValue), p.role)
+                        and (p.role <> 'admin' or exists (
+                            select from people o where o.role = 'admin' and o.id <> p.id and not o.is_disabled))
+                    returning p.id, p.login, b.role as former, p.role
+                ),
+                told as (
+                    \(AccessEvents.record(.personChanged, by: .system, """
+                        jsonb_build_object(
+                            'person_id', id, 'login', login, 'role', jsonb_build_object('from', former, 'to', role))
+                        """, from: "changed"))
+                ),
+                met as (
+                    \(AccessEvents.record(.personSignedUp, by: .system, """
+                        jsonb_build_object('person_id', id, 'login', login)
+                        """, from: "people where id = \(person.id) and \(isNew)"))
+                )
+                select count(*) from changed
+                """,
+                "select \(unsafe: PersonReading.columns) from people p where p.id = \(person.id)",
+            ])
+            return try PersonReading.only(changed[1])
+        }
+    }
+
     /// Whether anybody may have been told who may ask: from then on access is closed.
     /// - Throws: `StoreError`.
     public func hasPeopleOrKeys() async throws(StoreError) -> Bool {

@@ -9,6 +9,7 @@ import LeadStore
 import Logging
 import NIOCore
 import NIOPosix
+import OpenID
 import Postgres
 import ServiceLifecycle
 
@@ -65,11 +66,13 @@ struct Serve: AsyncParsableCommand {
             observation.faultInBackground(error)
         }
         let readiness = Readiness()
+        let provider = settings.openID.map { OpenIDProvider($0) }
         let authentication = Authentication(
             store: store, mode: settings.accessMode, isSecure: settings.publicURL.hasPrefix("https://"))
         do {
             try await AccessWatch.begin(authentication, store, settings, logger)
         } catch {
+            await provider?.shutDown()
             await pool.close()
             throw error
         }
@@ -82,7 +85,7 @@ struct Serve: AsyncParsableCommand {
                 swaggerUI: SwaggerUI(directory: Setting.swaggerUI.value), dashboard: Dashboard.site,
                 origins: settings.origins, bounds: settings.bounds, authentication: authentication,
                 trustedProxies: settings.trustedProxies, publicURL: settings.publicURL,
-                opensMetrics: settings.opensMetrics))
+                opensMetrics: settings.opensMetrics, provider: provider))
         var services: [any Service] = [
             Sweeper(
                 store: store, interval: settings.sweepInterval, decisionDays: settings.decisionDays,
@@ -104,12 +107,15 @@ struct Serve: AsyncParsableCommand {
         do {
             try await group.run()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            await provider?.shutDown()
             await pool.close()
             throw SettingError("port \(settings.port) on \(host) is already in use; choose another with --port")
         } catch {
+            await provider?.shutDown()
             await pool.close()
             throw error
         }
+        await provider?.shutDown()
         await pool.close()
     }
 
@@ -158,6 +164,7 @@ struct ServeSettings {
     let publicURL: String
     let trustedProxies: TrustedProxies
     let opensMetrics: Bool
+    let openID: OpenIDConfiguration?
 
     init(host: String, port: String) throws(SettingError) {
         guard let port = Int(port), (1...65535).contains(port) else {
@@ -210,6 +217,7 @@ struct ServeSettings {
             throw SettingError("\(Setting.trustedProxies.name) must be addresses or networks, 10.0.0.0/8")
         }
         opensMetrics = try Setting.metricsOpen.bool()
+        openID = try OpenIDConfiguration.given(redirectPath: Server.providerReturnPath)
         bounds = Bounds(
             connections: try Setting.connections.integer(in: 1...100_000),
             bodyBytes: try Setting.bodyMemory.integer(in: 32...4096) * 1_048_576)

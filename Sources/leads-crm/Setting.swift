@@ -143,6 +143,9 @@ struct Setting: Sendable {
     /// What is given, or the default. An empty variable counts as none.
     var value: String { given?.text ?? fallback }
 
+    /// Nil when it is given nowhere and has no default.
+    var optional: String? { value.isEmpty ? nil : value }
+
     /// Where the value comes from; nil for the default.
     var origin: GivenSettings.Origin? { given?.origin }
 
@@ -162,9 +165,13 @@ struct Setting: Sendable {
 
     /// Its parts between commas, each a key and a value with `=` between them.
     func pairs() throws(SettingError) -> [String: String] {
+        try pairs(of: list)
+    }
+
+    func pairs(of list: [String]) throws(SettingError) -> [String: String] {
         var pairs: [String: String] = [:]
         for part in list {
-            // Keys of directories have that sign in them.
+            // Names of groups in directories have that sign in them.
             guard let sign = part.lastIndex(of: "=") else { throw SettingError("\(name) must be like a=b, c=d") }
             let key = part[..<sign].trimmingCharacters(in: .whitespaces)
             let value = part[part.index(after: sign)...].trimmingCharacters(in: .whitespaces)

@@ -106,7 +106,7 @@ extension Component {
         example: { $0.me(Caller(kind: .person(examplePerson, sessionID: 3)), isOpen: false) })
 
     static let signIn = request(
-        "SignIn", "A login and a password.", { SignIn(&$0) },
+        "SignIn", "A login and a password.", { PasswordSignIn(&$0) },
         ["login": "Of the person, in any case.", "password": "Of the person."],
         example: #"{"login": "anna", "password": "correct horse battery"}"#)
 
@@ -175,6 +175,18 @@ extension Operation {
         """,
         body: .one(.signIn), answers: .ok(.one(.me), "Who one is."),
         problems: [.signInFailed, .tooManyAttempts(seconds: 60)])
+
+    static let beginAtProvider = Operation(
+        "begin_sign_in", .access, "Sign in by the company's provider",
+        "Sends the browser to the OpenID provider, which sends it back. Unknown where none is set up.",
+        answers: .moved("To the provider."), problems: [.unknownPath, .providerUnavailable(cause: "")],
+        isStored: false)
+
+    static let endAtProvider = Operation(
+        "end_sign_in", .access, "Come back from the company's provider",
+        "Whoever came by it before, was invited by the address it has made sure of, or has a role there, is signed in.",
+        answers: .moved("To the dashboard, signed in."),
+        problems: [.unknownPath, .signInFailed, .forbidden, .providerUnavailable(cause: "")])
 
     static let signOut = Operation(
         "sign_out", .access, "Sign out",

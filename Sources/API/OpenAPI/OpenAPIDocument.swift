@@ -68,7 +68,7 @@ struct OpenAPIDocument: Sendable {
             if answer.isPaged {
                 response.append(.init("headers", ["Link": ["$ref": "#/components/headers/Link"]]))
             }
-            response.append(.init("content", content(answer.content)))
+            if let body = answer.content { response.append(.init("content", content(body))) }
             return (answer.status.code, .object(response))
         }
         responses += Dictionary(grouping: problems, by: \.status.code).map { ($0, Self.response($1)) }
@@ -161,7 +161,7 @@ struct OpenAPIDocument: Sendable {
             }
         }
         for operation in operations {
-            for content in operation.answers.map(\.content) + [operation.body].compactMap(\.self) {
+            for content in (operation.answers.map(\.content) + [operation.body]).compactMap(\.self) {
                 collect(content.schema)
             }
         }

@@ -61,7 +61,8 @@ struct Operation: Sendable {
     struct Answer: Sendable {
         let status: HTTPResponse.Status
         let words: String
-        let content: Content
+        /// Nil for one without a body.
+        let content: Content?
         var isPaged = false
 
         static func ok(_ content: Content, _ words: String) -> Answer {
@@ -70,6 +71,10 @@ struct Operation: Sendable {
 
         static func created(_ content: Content, _ words: String) -> Answer {
             Answer(status: .created, words: words, content: content)
+        }
+
+        static func moved(_ words: String) -> Answer {
+            Answer(status: .seeOther, words: words, content: nil)
         }
 
         /// A part of a list, with a link to the next.
