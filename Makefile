@@ -77,6 +77,9 @@ stress: build $(VENV)/.ready ## The guarantee at length, for 4 settings of the i
 mutants: build $(VENV)/.ready ## Break the product on purpose, one thing at a time: the tests must notice each
 	$(VENV)/bin/python Tests/Mutants/run
 
+routes: ## Write into docs/SECURITY.md which role may make which call, as the instance at URL= has it (LEADS_KEY, where it is closed)
+	@deploy/print-routes '$(if $(URL),$(URL),$(error URL= is missing: that of an instance that runs))' --into docs/SECURITY.md
+
 screenshots: setup $(VENV)/.ready ## Take the pictures of README.md anew, in a real browser
 	swift build -c release --product leads-crm
 	LEADS_BINARY=$(CURDIR)/.build/release/leads-crm $(VENV)/bin/python Tests/Acceptance/screenshots.py
@@ -92,4 +95,4 @@ coverage: build $(VENV)/.ready ## Line coverage of the Swift tests, by file
 clean: ## Remove what was built; the data in .leads-crm stays
 	rm -rf .build $(VENV) .swagger-ui
 
-.PHONY: help setup swift run demo release build lint test test-tls stress mutants screenshots bench coverage clean
+.PHONY: help setup swift run demo release build lint test test-tls stress mutants routes screenshots bench coverage clean
