@@ -223,16 +223,11 @@ extension Authentication {
         }
     }
 
-    /// Whether what was good when a stream began is good still, as far as is known; nil when that has to be asked for.
-    func holds(_ credential: Credential) -> Bool? {
-        switch credential {
-        case .key(let id, let secret):
-            let now = ContinuousClock.now
-            return state.withLock { $0.keys[id]?.isProved(by: secret, at: now) ?? false }
-        case .session:
-            if case .caller? = caller(credential) { return true }
-            return nil
-        }
+    /// Whether whoever began a stream sees still what it saw then, as far as is known; nil when that has to be asked for.
+    func holds(_ credential: Credential, seeing viewer: Viewer) -> Bool? {
+        if case .caller(let caller)? = caller(credential) { return caller.viewer == viewer }
+        if case .key = credential { return false }
+        return nil
     }
 
     /// What a request came with, to look at again while its answer goes on.

@@ -104,8 +104,9 @@ final class Conversation: ChannelDuplexHandler {
     private var isFlushing = false
     /// What an answer without an end goes on with.
     private var stream: EventStream?
-    /// What its caller has shown.
+    /// What its caller has shown, and what that one may see of it.
     private var credential: Authentication.Credential?
+    private var viewer = Caller(kind: .nobody).viewer
     /// Whether it comes in chunks.
     private var isChunked = false
     private var isPumping = false
@@ -680,6 +681,7 @@ extension Conversation {
     ) {
         self.stream = stream
         credential = server.authentication.lastingCredential(exchange.headers)
+        viewer = exchange.caller.viewer
         isChunked = exchange.version != .http1_0
         state = .streaming
         discarded = 0
@@ -735,22 +737,24 @@ extension Conversation {
         credential = nil
     }
 
-    /// Ends the stream of a caller whose key or session has ended. What is not known is asked for.
+    /// Ends the stream of a caller whose key or session has ended, or who sees something else by now: it comes back and sees
+    /// that. What is not known is asked for.
     private func lookAtCredential() {
         guard let credential, let context else {
             // It began while access was open.
             if !server.authentication.isOpen { endStream() }
             return
         }
-        switch server.authentication.holds(credential) {
+        switch server.authentication.holds(credential, seeing: viewer) {
         case true?: break
         case false?: endStream()
         case nil:
             let conversation = NIOLoopBound(self, eventLoop: context.eventLoop)
             let authentication = server.authentication
+            let viewer = viewer
             Task(executorPreference: server.taskExecutor) {
                 do throws(StoreError) {
-                    if case .some = try await authentication.ask(credential) { return }
+                    if try await authentication.ask(credential)?.viewer == viewer { return }
                     conversation.eventLoop.execute { conversation.value.endStream() }
                 } catch {
                     // Without the database nothing comes on the stream either.

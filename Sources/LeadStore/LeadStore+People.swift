@@ -256,6 +256,11 @@ extension LeadStore {
     public func person(
         subject: String, email: String?, name: String?, role: Role?
     ) async throws(StoreError) -> Person {
+        let email = email.flatMap { Person.loginLength.contains($0.unicodeScalars.count) ? $0 : nil }
+        let login =
+            email?.lowercased() ?? String(subject.unicodeScalars.suffix(Person.loginLength.upperBound)).lowercased()
+        let name = String(
+            (name ?? email ?? "?").unicodeScalars.filter { $0 != "\0" }.prefix(Person.nameLength.upperBound))
         // Of an operator it has to be known which one that is.
         let given = role == .operator ? nil : role
         return try await transaction { (transaction) throws(StoreError) in
@@ -269,9 +274,9 @@ extension LeadStore {
                 """,
                 """
                 insert into people (login, name, role, subject)
-                select \(email?.lowercased() ?? subject), \(name ?? email ?? "?"), \(given?.rawValue), \(subject)
+                select \(login), \(name.isEmpty ? "?" : name), \(given?.rawValue), \(subject)
                 where \(given?.rawValue) is not null and not exists (
-                    select from people where subject = \(subject) or login = \(email?.lowercased() ?? subject))
+                    select from people where subject = \(subject) or login = \(login))
                 """,
                 "select \(unsafe: PersonReading.columns) from people p where p.subject = \(subject) and not p.is_disabled",
             ])

@@ -65,6 +65,8 @@ public struct NewAccessKey: Sendable, Equatable {
             Set($0).sorted()
         }
         rate = fields.optionalInteger("rate", in: AccessKey.rateRange)
+        // It could make another key, without limits.
+        if role == .admin, sourceIDs != nil { fields.refuse("a key of an admin cannot be limited to sources") }
     }
 }
 

@@ -35,6 +35,9 @@ struct Keys: AsyncParsableCommand {
             guard AccessKey.nameLength.contains(name.unicodeScalars.count) else {
                 throw ValidationError("--name has 1 to 200 characters")
             }
+            guard new.role != .admin || new.sourceIDs == nil else {
+                throw ValidationError("a key of an admin cannot be limited to sources")
+            }
             guard rate.map({ AccessKey.rateRange.contains($0) }) ?? true else {
                 throw ValidationError("--rate must be from 1 to 100000")
             }

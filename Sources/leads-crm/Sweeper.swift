@@ -33,6 +33,9 @@ struct Sweeper: Service {
                 await attempt("drop old decisions' details") { () throws(StoreError) in
                     try await store.removeDecisionDetails(olderThanDays: decisionDays)
                 }
+                await attempt("forget sessions that have run out") { () throws(StoreError) in
+                    try await store.removeOldSessions()
+                }
                 await attempt("forget old idempotency keys") { () throws(StoreError) in
                     try await store.removeIdempotencyKeys()
                 }

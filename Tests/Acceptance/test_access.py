@@ -379,6 +379,26 @@ def test_a_stream_that_began_while_access_was_open_ends_when_it_closes(servers, 
     assert time.monotonic() - began < 5
 
 
+def test_who_is_given_another_role_hears_no_more_than_that_allows(servers, empty_database):
+    access = Access(servers(1)[0], empty_database)
+    cookie = access.person("supervisor")
+    me = access.ask("GET", "/api/v1/me", who=cookie).json
+    stream = Client(access.server.port, timeout=10)
+    stream._connection.request("GET", "/api/v1/events/stream", headers=cookie)
+    answer = stream._connection.getresponse()
+    answer.read1()
+    access.ask("PATCH", f"/api/v1/people/{me['id']}", {"role": "analyst"}).must_be(200)
+    began = time.monotonic()
+    while answer.read1():
+        pass
+    assert time.monotonic() - began < 5
+
+
+def test_a_key_that_could_make_others_has_no_limit_to_get_around(access):
+    refused = access.ask("POST", "/api/v1/keys", {"name": "x", "role": "admin", "source_ids": [1]}).must_be(422)
+    assert "cannot be limited" in refused.text
+
+
 def test_a_key_has_its_rate(servers, empty_database):
     access = Access(servers(1)[0], empty_database)
     key = access.key("analyst", rate=5)["key"]

@@ -37,7 +37,9 @@ extension RolesTests {
                 """
                 select public.fold_contact_tallies(), public.fold_contact_spans(), public.flush_lead_names(),
                     public.remove_decision_details(1), public.oldest_snapshot_seconds(),
-                    public.end_old_report_snapshots(60)
+                    public.end_old_report_snapshots(60);
+                insert into public.access_keys (id, name, role, secret_hash)
+                values ('aaaaaaaa', 'key', 'intake', pg_catalog.decode(pg_catalog.repeat('00', 32), 'hex'))
                 """)
             try await caller.runScript("select * from report.waiting")
             if role == "postgres" {

@@ -274,7 +274,9 @@ import Testing
             let store = LeadStore(pool: pool)
             let source = try await store.createSource(NewSource(name: "source"), for: .everything, by: .api)
             _ = try await Intake(store: store)
-                .register([Intake.Request(contact: NewContact(sourceID: source.id), keys: [], for: .everything, by: .api)])[0].get()
+                .register([
+                    Intake.Request(contact: NewContact(sourceID: source.id), keys: [], for: .everything, by: .api)
+                ])[0].get()
             await pool.close()
 
             try await database.byHand(Schema.roles.sql)
