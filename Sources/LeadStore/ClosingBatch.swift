@@ -169,10 +169,9 @@ extension Contact {
                 id: $0.id, name: $0.name, isActive: $0.isActive, maxLoad: $0.maxLoad, currentLoad: load,
                 createdAt: $0.createdAt, updatedAt: $0.updatedAt)
         }
-        return Contact(
-            id: id, status: status, message: message, priority: priority, sourceEventID: sourceEventID,
-            waitingReason: waitingReason, version: version, createdAt: createdAt, assignedAt: assignedAt,
-            closedAt: closedAt, updatedAt: updatedAt, lead: lead, operator: holder, source: source)
+        var contact = self
+        contact.operator = holder
+        return contact
     }
 }
 

@@ -141,7 +141,7 @@ struct IntakeBatch: Sendable {
                 from unnest(\(events.map(\.sourceID)), \(events.map { $0.sourceEventID ?? "" }))
                     as e (source_id, event_id)
                 join contacts c on c.source_id = e.source_id and c.source_event_id = e.event_id
-                """, shownTo: .everything)
+                """)
     }
 
     /// Whom a returning lead is to go back to: who has or had its latest contact, if that is recent enough. Of a lead with

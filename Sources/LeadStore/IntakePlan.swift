@@ -300,12 +300,10 @@ struct IntakePlan: Sendable {
                 currentLoad: round.load(of: holder.id) ?? holder.currentLoad, createdAt: holder.createdAt,
                 updatedAt: holder.updatedAt)
         }
-        return Contact(
-            id: contact.id, status: contact.status, message: contact.message, priority: contact.priority,
-            sourceEventID: contact.sourceEventID, waitingReason: contact.waitingReason, version: contact.version,
-            createdAt: contact.createdAt, assignedAt: contact.assignedAt, closedAt: contact.closedAt,
-            updatedAt: contact.updatedAt, lead: matching.lead(contact.lead.id) ?? contact.lead, operator: holder,
-            source: contact.source)
+        var left = contact
+        left.lead = matching.lead(contact.lead.id) ?? contact.lead
+        left.operator = holder
+        return left
     }
 
     /// Why newcomers that nobody takes wait, by source, as it is once all members are placed.

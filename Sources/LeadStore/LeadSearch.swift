@@ -47,6 +47,43 @@ enum LeadSearch {
             """
     }
 
+    /// The same of the leads that a viewer sees a part of, all of them: first looked at one by one, and only when that does
+    /// not fill the page, by way of the few contacts that there are then.
+    static func ids(_ page: Page, for viewer: Viewer) -> Statement {
+        let wanted = min(page.skip, 1 << 32) + page.limit + 1
+        let walked = min(wanted * walkedPerLead, walkLimit)
+        let order: Statement = "\(unsafe: page.order.rawValue)"
+        func after(_ id: Statement) -> Statement {
+            page.cursor.map { "\(id) \(unsafe: page.order == .ascending ? ">" : "<") \($0)" } ?? "true"
+        }
+        let isFull: Statement = "(select count(*) from near) >= \(wanted)"
+        let isNext = after("lead_id").and(viewer.contacts(in: "contacts"))
+        return """
+            with near as materialized (
+                select id
+                from (
+                    select id from leads where merged_into is null and \(after("id")) order by id \(order) limit \(walked)
+                ) walked
+                where \(viewer.leads(withID: "walked.id") ?? "true")
+                order by id \(order)
+                limit \(wanted)
+            )
+            select id from (
+                select id from near where \(isFull)
+                union all
+                (
+                    -- With the offset the contacts are those of the viewer's index, not all in the order of leads.
+                    select distinct lead_id
+                    from (select lead_id from contacts where not \(isFull) and \(isNext) offset 0) theirs
+                    order by lead_id \(order)
+                    limit \(wanted)
+                )
+            ) found
+            order by id \(order)
+            offset \(page.skip)
+            """
+    }
+
     /// How the keys begin that are looked for, and the leads that have such keys, if they are not too many.
     static func keys(_ query: LeadQuery) -> Statement {
         """

@@ -41,28 +41,27 @@ extension LeadStore {
     /// It is read for all of them at once, each with what tells who of them may see it.
     /// - Throws: `StoreError`.
     public func newEvents(after position: Int, atMost limit: Int) async throws(StoreError) -> LogPart {
-        try await part(
-            LogPage(after: position, limit: limit), EventReading.entries(LogPage(after: position, limit: limit)))
+        let page = LogPage(after: position, limit: limit)
+        return try await part(page, [EventReading.entries(page)])
     }
 
-    private func part(_ page: LogPage, _ entries: Statement) async throws(StoreError) -> LogPart {
+    /// - Parameter statements: what is to be run; the last one finds the entries.
+    private func part(_ page: LogPage, _ statements: [Statement]) async throws(StoreError) -> LogPart {
         let found = try await storing { () throws(PostgresError) in
             try await pool.withConnection { (connection) throws(PostgresError) in
                 // One transaction, which keeps others from numbering more between the two that read.
-                try await connection.send([
-                    "begin isolation level read committed read write",
-                    "select sequence_events(most => \(Self.sequencingBatch)::bigint::integer)",
-                    entries,
-                    "select coalesce(max(position), 0) from event_log",
-                    "commit",
-                ])
+                try await connection.send(
+                    [
+                        "begin isolation level read committed read write",
+                        "select sequence_events(most => \(Self.sequencingBatch)::bigint::integer)",
+                    ] + statements + ["select coalesce(max(position), 0) from event_log", "commit"])
             }
         }
         return try reading { () throws(PostgresError) in
             LogPart(
-                entries: try found[2].prefix(page.limit).map { (row) throws(PostgresError) in
+                entries: try found[found.count - 3].prefix(page.limit).map { (row) throws(PostgresError) in
                     try EventReading.entry(row)
-                }, limit: page.limit, end: try found[3][0].decode(Int.self))
+                }, limit: page.limit, end: try found[found.count - 2][0].decode(Int.self))
         }
     }
 
@@ -75,7 +74,10 @@ extension LeadStore {
         guard await latecomers.enter() else { throw .tooManyLongReads }
         defer { latecomers.leave() }
         let page = LogPage(after: position, limit: limit)
-        return try await part(page, EventReading.entries(page, for: viewer))
+        let entries = EventReading.entries(page, for: viewer)
+        // Where a part is seen, it depends on whose it is which way to it is short.
+        return try await part(
+            page, viewer.seesAllContacts ? [entries] : [Self.planningForValues, entries.plannedAfresh])
     }
 
     /// What happened to a contact, oldest first, all that had been committed when it was asked for.

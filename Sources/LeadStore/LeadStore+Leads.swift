@@ -34,9 +34,10 @@ extension LeadStore {
     /// Leads in order of id, those merged into others excepted, each with its latest contacts.
     /// - Throws: `StoreError`.
     public func leads(_ page: Page, for viewer: Viewer) async throws(StoreError) -> Listing<LeadWithContacts> {
-        let isSeen = ("merged_into is null" as Statement).and(viewer.leads(withID: "leads.id"))
-        let leads: Statement =
-            "select \(LeadReading.columns(of: "leads", for: viewer)) from leads \(page.rows(where: isSeen))"
+        guard viewer.seesAllContacts else { return try await leads(LeadSearch.ids(page, for: viewer), page, viewer) }
+        let leads: Statement = """
+            select \(LeadReading.columns(of: "leads", for: viewer)) from leads \(page.rows(where: "merged_into is null"))
+            """
         let results = try await readPage([
             leads, LeadReading.contacts(ofLeads: leads, latest: LeadWithContacts.contactsInList, for: viewer),
         ])
@@ -52,7 +53,14 @@ extension LeadStore {
         matching query: LeadQuery, _ page: Page, for viewer: Viewer
     ) async throws(StoreError) -> Listing<LeadWithContacts> {
         guard !viewer.isMasked else { throw .notAllowed }
-        let found = try await readPage([LeadSearch.ids(query, page, for: viewer)])[0]
+        return try await leads(LeadSearch.ids(query, page, for: viewer), page, viewer)
+    }
+
+    /// A page of leads whose ids, and one more, a query finds.
+    private func leads(
+        _ ids: Statement, _ page: Page, _ viewer: Viewer
+    ) async throws(StoreError) -> Listing<LeadWithContacts> {
+        let found = try await readPage([ids])[0]
         let ids = try reading { () throws(PostgresError) in
             try found.map { (row) throws(PostgresError) in try row.decode(Int.self) }
         }
@@ -67,7 +75,7 @@ extension LeadStore {
             leads, LeadReading.contacts(ofLeads: leads, latest: LeadWithContacts.contactsInList, for: viewer),
         ])
         return Listing(
-            elements: try LeadReading.leads(results[0], contacts: results[1]),
+            elements: try LeadReading.leads(results[0], contacts: results[1]).map(viewer.shown),
             nextCursor: ids.count > page.limit ? shown.last : nil)
     }
 
@@ -150,13 +158,13 @@ enum LeadReading {
                 limit \(LeadWithContacts.contactsById)
             ) latest on true
             left join lateral (
-                \(ContactReading.contact(where: "contact_objects.id = latest.id", shownTo: viewer)) offset 0
+                \(ContactReading.contact(where: "contact_objects.id = latest.id", shownTo: .everything)) offset 0
             ) found on true
             order by wanted.id, latest.id
             """
     }
 
-    /// By the ids that were asked for.
+    /// By the ids that were asked for. The contacts' lead is the one they come with, which counts no more than is seen.
     static func leadsByID(_ found: QueryResult) throws(StoreError) -> [Int: LeadWithContacts] {
         try reading { () throws(PostgresError) in
             var leads: [Int: (lead: Lead, contacts: [Contact])] = [:]
@@ -165,7 +173,8 @@ enum LeadReading {
                 let id: Int = try column.next()
                 let lead = try ContactReading.lead(&column)
                 let hasContact: Bool = try column.next()
-                let contacts = hasContact ? [try ContactReading.contact(&column)] : []
+                var contacts = hasContact ? [try ContactReading.contact(&column)] : []
+                for index in contacts.indices { contacts[index].lead = lead }
                 leads[id, default: (lead, [])].contacts += contacts
             }
             return leads.mapValues { LeadWithContacts(lead: $0.lead, contacts: $0.contacts) }
@@ -184,7 +193,7 @@ enum LeadReading {
             lead: try ContactReading.lead(&column), otherLead: try ContactReading.lead(&column))
     }
 
-    /// The latest contacts of each of the leads that a query finds.
+    /// The latest contacts of each of the leads that a query finds, for ``leads(_:contacts:)``.
     static func contacts(ofLeads leads: Statement, latest limit: Int, for viewer: Viewer) -> Statement {
         let isOfLead: Statement = "c.lead_id = l.id"
         return ContactReading.contacts(
@@ -196,9 +205,10 @@ enum LeadReading {
                     order by c.id desc
                     limit \(limit)
                 ) c
-                """, shownTo: viewer)
+                """)
     }
 
+    /// The contacts' lead is the one they come with, which counts no more than is seen.
     static func leads(
         _ leads: QueryResult, contacts: QueryResult
     ) throws(StoreError) -> [LeadWithContacts] {
@@ -211,7 +221,9 @@ enum LeadReading {
             return try leads.map { (row) throws(PostgresError) in
                 var column = row.reader
                 let lead = try ContactReading.lead(&column)
-                return LeadWithContacts(lead: lead, contacts: contactsByLead[lead.id] ?? [])
+                var contacts = contactsByLead[lead.id] ?? []
+                for index in contacts.indices { contacts[index].lead = lead }
+                return LeadWithContacts(lead: lead, contacts: contacts)
             }
         }
     }

@@ -77,7 +77,7 @@ public struct LeadStore: Sendable {
 
     /// For the rest of the transaction, each statement is planned for its values; how, stays as above. To start parallel
     /// workers takes longer than a page does. What PostgreSQL notes about what somebody searches for is nobody's concern.
-    private static let planningForValues: Statement = """
+    static let planningForValues: Statement = """
         select set_config('plan_cache_mode', 'auto', true), set_config('max_parallel_workers_per_gather', '0', true),
             set_config('client_min_messages', 'warning', true)
         """

@@ -24,9 +24,11 @@ extension Viewer {
     }
 
     /// Which leads it sees, those with a contact that it sees, as a condition on an expression for a lead's id; nil for all.
+    ///
+    /// With the offset it is looked at lead by lead: made a join, it would begin with all contacts that the viewer sees.
     func leads(withID id: String) -> Statement? {
         contacts(in: "theirs").map {
-            "exists (select from contacts theirs where theirs.lead_id = \(unsafe: id) and \($0))"
+            "exists (select from contacts theirs where theirs.lead_id = \(unsafe: id) and \($0) offset 0)"
         }
     }
 

@@ -2,18 +2,18 @@
 public struct Contact: Sendable, Equatable {
     public let id: Int
     public let status: ContactStatus
-    public let message: String?
+    public var message: String?
     /// 0…9; a higher one is served first.
     public let priority: Int
-    public let sourceEventID: String?
+    public var sourceEventID: String?
     public let waitingReason: WaitingReason?
     public let version: Int
     public let createdAt: Timestamp
     public let assignedAt: Timestamp?
     public let closedAt: Timestamp?
     public let updatedAt: Timestamp?
-    public let lead: Lead
-    public let `operator`: Operator?
+    public var lead: Lead
+    public var `operator`: Operator?
     public let source: SourceSummary
 
     public static let priorityRange = 0...9

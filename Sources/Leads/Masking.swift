@@ -123,11 +123,11 @@ extension Lead {
 
 extension Contact {
     fileprivate var masked: Contact {
-        Contact(
-            id: id, status: status, message: nil, priority: priority,
-            sourceEventID: sourceEventID.map(Masking.externalID), waitingReason: waitingReason, version: version,
-            createdAt: createdAt, assignedAt: assignedAt, closedAt: closedAt, updatedAt: updatedAt, lead: lead.masked,
-            operator: `operator`, source: source)
+        var masked = self
+        masked.message = nil
+        masked.sourceEventID = sourceEventID.map(Masking.externalID)
+        masked.lead = lead.masked
+        return masked
     }
 }
 
@@ -143,6 +143,6 @@ extension Event {
             position: position, contactID: contactID, kind: kind, fromOperatorID: fromOperatorID,
             toOperatorID: toOperatorID, reason: reason.flatMap { Self.ownReasons.contains($0) ? $0 : nil },
             actor: actor,
-            at: at, data: Kind(rawValue: kind) == nil ? nil : data)
+            at: at, data: Kind(rawValue: kind) == nil || isAboutAccess ? nil : data)
     }
 }
