@@ -38,6 +38,8 @@ final class EventTail: Sendable {
         var size = 0
         /// How often the log was found shorter than it had been.
         var generation = 0
+        /// How often somebody was found to have been erased: what was read of the log before may say more than it does.
+        var erasures = 0
         /// Whether there may be something for those that wait.
         var hasNews = false
         /// Streams that had everything when they asked.
@@ -104,6 +106,9 @@ final class EventTail: Sendable {
 
     /// How many streams are open.
     var streams: Int { state.withLock { $0.streams } }
+
+    /// Goes up when what has been read of the log, and not sent yet, is to be read again.
+    var erasures: Int { state.withLock { $0.erasures } }
 
     /// Where the log ends.
     func end() async throws(StoreError) -> Int {
@@ -225,6 +230,10 @@ extension EventTail {
                 state.generation += 1
             }
             if pieces.isEmpty, state.position != position { state.forgetPieces() }
+            if part.events.contains(where: \.tellsOfErasure) {
+                state.erasures += 1
+                state.forgetPieces()
+            }
             for piece in pieces {
                 state.pieces.append(piece)
                 state.size += piece.size
@@ -245,4 +254,9 @@ extension EventTail {
         }
         if isFirst { observation.streamsInterrupted(cause: Problem(error).cause) }
     }
+}
+
+extension Event {
+    /// Whether events before it have lost what people wrote in them.
+    fileprivate var tellsOfErasure: Bool { kind == "lead_erased" }
 }

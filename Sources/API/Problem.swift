@@ -36,6 +36,8 @@ enum Problem: Error {
     case stopping
     case outcomeUnknown
     case internalError(cause: String)
+    case leadErased
+    case leadHasOpenContacts
 
     init(_ error: StoreError) {
         self =
@@ -65,6 +67,8 @@ enum Problem: Error {
             case .cancelled: .unavailable(cause: nil)
             case .outcomeUnknown: .outcomeUnknown
             case .unexpected(let error): .internalError(cause: "\(error)")
+            case .leadErased: .leadErased
+            case .leadHasOpenContacts: .leadHasOpenContacts
             }
     }
 
@@ -222,6 +226,16 @@ enum Problem: Error {
             Entry(
                 status: .internalServerError, code: "internal_error", english: "Internal server error",
                 russian: "Внутренняя ошибка сервера")
+        case .leadErased:
+            Entry(
+                status: .conflict, code: "lead_erased",
+                english: "The lead has been erased; it takes no new data",
+                russian: "Лид удалён; новые данные он не принимает")
+        case .leadHasOpenContacts:
+            Entry(
+                status: .conflict, code: "lead_has_open_contacts",
+                english: "The lead has open contacts; close them, or repeat with force",
+                russian: "У лида есть открытые обращения; закройте их или повторите с force")
         }
     }
 

@@ -99,6 +99,7 @@ func routes(
         Route(.get, "/api/v1/leads/duplicates", leads.duplicates, .listDuplicates),
         Route(.get, "/api/v1/leads/{lead_id}", leads.show, .showLead),
         Route(.patch, "/api/v1/leads/{lead_id}", leads.change, .changeLead),
+        Route(.delete, "/api/v1/leads/{lead_id}", leads.erase, .eraseLead),
         Route(.post, "/api/v1/leads/{lead_id}/merge", leads.merge, .mergeLead),
         Route(.get, "/api/v1/leads/{lead_id}/contacts", leads.contacts, .listLeadContacts),
 

@@ -11,6 +11,7 @@ enum Events {
         case weightsChanged = "weights_changed"
         case leadChanged = "lead_changed"
         case leadMerged = "lead_merged"
+        case leadErased = "lead_erased"
     }
 
     /// Who made it happen.

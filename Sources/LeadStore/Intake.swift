@@ -22,9 +22,9 @@ public struct Intake: Sendable {
             self.contact = contact
             self.keys = keys
             self.idempotency = idempotency
-            var numbers = keys.map { Locks.number(for: "lead", $0.kind.rawValue, $0.value) }
+            var numbers = keys.map { Locks.number(for: $0) }
             if let event = contact.sourceEventID {
-                numbers.append(Locks.number(for: "event", String(contact.sourceID), event))
+                numbers.append(Locks.number(forEvent: event, ofSource: contact.sourceID))
             }
             if let idempotency { numbers.append(idempotency.lockNumber) }
             lockNumbers = numbers

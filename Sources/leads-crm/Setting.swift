@@ -45,6 +45,9 @@ struct Setting: Sendable {
     static let decisionDays = Setting(
         "LEADS_DECISION_DAYS", "90",
         "how long to keep who was considered in each decision, 1…36500; who got it and by which rule stays for ever")
+    static let personalDataDays = Setting(
+        "LEADS_PERSONAL_DATA_DAYS", "0",
+        "how many days after its last contact was closed a lead is erased, 1…36500; 0 for never")
     static let snapshotSeconds = Setting(
         "LEADS_SNAPSHOT_SECONDS", "60",
         "how long a transaction of leads_report may keep a snapshot, which bloats tables, before its session is ended, 1…86400"
@@ -62,8 +65,7 @@ struct Setting: Sendable {
     static let all = [
         databaseURL, databaseDirectURL, databasePooled, dataDirectory, host, port, language, phoneRegion, poolSize,
         intakeLanes, intakeBatch, intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays,
-        snapshotSeconds, drainSeconds, swaggerUI,
-        logFormat, logLevel,
+        personalDataDays, snapshotSeconds, drainSeconds, swaggerUI, logFormat, logLevel,
     ]
 
     /// The value from the environment, or the default. An empty variable counts as none.

@@ -15,6 +15,10 @@ struct EventTailTests {
         struct State {
             var positions: [Int] = []
             var isAway = false
+            /// What people wrote in every event.
+            var reason: String?
+            /// Which events tell that somebody has been erased.
+            var erasures: Set<Int> = []
             /// How often it was asked, by streams that were behind and in all.
             var readings = (old: 0, all: 0)
         }
@@ -32,7 +36,11 @@ struct EventTailTests {
                 if isOld { state.readings.old += 1 }
                 guard !state.isAway else { return nil }
                 let found = state.positions.drop { $0 <= position }.prefix(isOld ? EventTail.ownPage : EventTail.page)
-                return LogPart(events: found.map(EventTailTests.event), end: state.positions.last ?? 0)
+                let events = found.map { position in
+                    EventTailTests.event(
+                        position, state.erasures.contains(position) ? "lead_erased" : "registered", state.reason)
+                }
+                return LogPart(events: events, end: state.positions.last ?? 0)
             }
             guard let part else { throw .outcomeUnknown }
             return part
@@ -47,10 +55,13 @@ struct EventTailTests {
         }
     }
 
-    private static func event(_ position: Int) -> Event {
+    private static func event(_ position: Int, _ kind: String = "registered", _ reason: String? = nil) -> Event {
         Event(
-            position: position, contactID: position, kind: "registered", actor: Event.Actor(kind: "api"), at: .sample)
+            position: position, contactID: position, kind: kind, reason: reason, actor: Event.Actor(kind: "api"),
+            at: .sample)
     }
+
+    private static func event(_ position: Int) -> Event { event(position, "registered") }
 
     /// Takes what a stream gives until it ends, or as many events as asked for.
     private static func positions(
@@ -135,6 +146,49 @@ struct EventTailTests {
             try await group.waitForAll()
         }
         #expect(tail.streams == 0)
+    }
+
+    @Test func `what people wrote is not sent once they have been erased`() async throws {
+        let log = Log()
+        // A page of one that is behind is several pieces.
+        log.state.withLock { $0.reason = String(repeating: "secret", count: 200) }
+        log.write(1...200)
+        let tail = log.tail(mostKept: 10_000_000)
+        func next(_ stream: EventStream) async -> String {
+            while true {
+                let (wakes, wake) = AsyncStream.makeStream(of: Void.self)
+                switch stream.next(wake: { wake.finish() }) {
+                case .send(let bytes): return String(buffer: bytes)
+                case .wait: for await _ in wakes {}
+                case .end: return ""
+                }
+            }
+        }
+        let following = try tail.stream(after: 200, isCertain: true)
+        let behind = try tail.stream(after: 0, isCertain: false)
+        let lagging = try tail.stream(after: 200, isCertain: true)
+        #expect(await next(behind).contains("secret"))
+        log.write(201...300)
+        var heard = ""
+        while !heard.contains("id: 300\n") { heard = await next(following) }
+        #expect(heard.contains("secret"))
+        log.state.withLock {
+            $0.reason = nil
+            $0.erasures = [301]
+        }
+        log.write([301])
+        while !heard.contains("id: 301\n") { heard = await next(following) }
+        for (stream, first) in [(behind, nil), (lagging, "id: 201\n")] {
+            var rest = ""
+            while !rest.contains("id: 301\n") { rest += await next(stream) }
+            #expect(!rest.contains("secret") && rest.contains("lead_erased"))
+            if let first { #expect(rest.hasPrefix(first)) }
+            let positions = rest.split(separator: "\n").compactMap { line in
+                line.hasPrefix("id: ") ? Int(line.dropFirst(4)) : nil
+            }
+            #expect(positions == Array((positions.first ?? 0)...301))
+        }
+        for stream in [following, behind, lagging] { stream.end() }
     }
 
     @Test func `the log is asked by one for all, and by nobody when nobody listens`() async throws {

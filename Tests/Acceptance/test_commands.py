@@ -23,6 +23,7 @@ def test_settings_name_everything_and_hide_secrets():
 @pytest.mark.parametrize("name, value", [
     ("LEADS_PORT", "0"), ("LEADS_PORT", "http"), ("LEADS_POOL_SIZE", "0"), ("LEADS_LANGUAGE", "fr"),
     ("LEADS_PHONE_REGION", "Narnia"), ("LEADS_LOG_LEVEL", "loud"), ("DATABASE_POOLED", "maybe"),
+    ("LEADS_PERSONAL_DATA_DAYS", "-1"), ("LEADS_PERSONAL_DATA_DAYS", "36501"), ("LEADS_SNAPSHOT_SECONDS", "0"),
 ])
 def test_a_setting_that_makes_no_sense_is_named_and_nothing_starts(database, name, value):
     code, output = run("serve", **({"DATABASE_URL": database.dsn} | {name: value}))

@@ -52,6 +52,11 @@ import Testing
                     and has_function_privilege('leads_app', 'fold_contact_spans()', 'execute')
                     and has_function_privilege('leads_app', 'flush_lead_names()', 'execute')
                     and has_function_privilege('leads_app', 'contact_waiting_reason(bigint, bigint[])', 'execute')
+                    and has_function_privilege('leads_app', 'erase_leads(bigint[], bigint[])', 'execute')
+                    and has_function_privilege('leads_app', 'finish_erasing_leads(bigint[])', 'execute')
+                    and has_function_privilege('leads_app', 'forget_erased_values(integer, timestamptz)', 'execute')
+                    and has_function_privilege('leads_app', 'find_expired_leads(integer, integer)', 'execute')
+                    and has_table_privilege('leads_app', 'lead_erasures', 'select')
                     and has_function_privilege('leads_app', 'oldest_snapshot_seconds()', 'execute')
                     and has_function_privilege('leads_app', 'end_old_report_snapshots(integer)', 'execute')
                 """)
@@ -110,7 +115,7 @@ import Testing
         }
     }
 
-    @Test func `leads_app can change, merge and find leads`() async throws {
+    @Test func `leads_app can change, merge, find and erase leads`() async throws {
         try await withStore { database, store in
             let source = try await store.createSource(NewSource(name: "source"))
             var ids: [Int] = []
@@ -136,6 +141,10 @@ import Testing
             let query = LeadQuery(words: ["lead", "c"], beginnings: [LeadIdentity(kind: .email, value: "1")])
             #expect(try await store.leads(matching: query, Page()).elements.map(\.lead.id) == [ids[2]])
             #expect(try await store.possibleDuplicates(Page()).elements.isEmpty)
+            try await store.eraseLead(id: ids[0], closingContacts: true)
+            #expect(try await store.lead(id: ids[2]).lead.name == nil)
+            #expect(try await store.eraseExpiredLeads(afterDays: 1) == 0)
+            try await store.settleErasures(forgettingAfter: .zero)
         }
     }
 

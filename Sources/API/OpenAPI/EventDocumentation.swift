@@ -20,8 +20,8 @@ extension Component {
         examples: [("registered", { $0.event(.sample) }), ("changed", { $0.event(.changeSample) })])
 
     private static let kindWords =
-        "What happened: `registered`, `assigned`, `transferred`, `released`, `closed`, `reopened`, `lead_changed`, `lead_merged` "
-        + "and others, of which "
+        "What happened: `registered`, `assigned`, `transferred`, `released`, `closed`, `reopened`, `lead_changed`, `lead_merged`, "
+        + "`lead_erased` and others, of which "
         + "there may be more later; pass over those you do not know."
 
     private static let eventActor = answer(
