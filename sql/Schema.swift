@@ -32,6 +32,7 @@ public enum Schema {
         File("migrations/0012_checked.sql", PackageResources._012_checked_sql),
         File("migrations/0013_times.sql", PackageResources._013_times_sql),
         File("migrations/0014_access.sql", PackageResources._014_access_sql),
+        File("migrations/0015_erasure.sql", PackageResources._015_erasure_sql),
         File("migrations/0016_audit.sql", PackageResources._016_audit_sql),
     ]
 
@@ -49,6 +50,7 @@ public enum Schema {
         File("functions/sequence_events.sql", PackageResources.sequence_events_sql),
         File("functions/set_load_ceiling.sql", PackageResources.set_load_ceiling_sql),
         File("functions/snapshots.sql", PackageResources.snapshots_sql),
+        File("functions/erase_leads.sql", PackageResources.erase_leads_sql),
         File("views/contact_objects.sql", PackageResources.contact_objects_sql),
         File("views/contact_counts.sql", PackageResources.contact_counts_sql),
         File("views/contact_times.sql", PackageResources.contact_times_sql),

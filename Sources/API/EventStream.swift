@@ -19,6 +19,8 @@ final class EventStream: Sendable {
         var isCertain: Bool
         /// Of a page that was read for this stream alone.
         var pieces = CircularBuffer<EventPiece>()
+        /// The tail's number of erasures when that page began to be read.
+        var erasures = 0
         var isReading = false
         var isEnded = false
         var wake: (@Sendable () -> Void)?
@@ -64,6 +66,7 @@ final class EventStream: Sendable {
     func next(wake: @escaping @Sendable () -> Void) -> Next {
         state.withLock { state in
             guard !state.isEnded else { return .end }
+            if !state.pieces.isEmpty, state.erasures != tail.erasures { state.pieces.removeAll() }
             if let piece = state.pieces.popFirst() {
                 state.position = piece.last
                 return .send(piece.bytes)
@@ -113,6 +116,7 @@ final class EventStream: Sendable {
     private var isEnded: Bool { state.withLock { $0.isEnded } }
 
     private func read(after position: Int) async {
+        let erasures = tail.erasures
         guard let part = await tail.read(after: position, for: viewer, while: { !isEnded }) else { return }
         let pieces = EventPiece.pieces(of: part.events(for: viewer), after: position, upTo: part.reached)
         let wake = state.withLock { state -> (@Sendable () -> Void)? in
@@ -120,6 +124,7 @@ final class EventStream: Sendable {
             state.isReading = false
             state.isCertain = true
             state.pieces.append(contentsOf: pieces)
+            state.erasures = erasures
             // A caller who says it is beyond the end is at the end. What is missing before it was deleted by hand.
             if pieces.isEmpty { state.position = part.reached }
             defer { state.wake = nil }

@@ -86,6 +86,8 @@ final class EventTail: Sendable {
         var lanes: [Viewer: Lane] = [:]
         /// How often the log was found shorter than it had been.
         var generation = 0
+        /// How often somebody was found to have been erased: what was read of the log before may say more than it does.
+        var erasures = 0
         /// Whether the last attempt to read failed.
         var isInterrupted = false
 
@@ -143,6 +145,9 @@ final class EventTail: Sendable {
 
     /// How many streams are open.
     var streams: Int { state.withLock { $0.streams } }
+
+    /// Goes up when what has been read of the log, and not sent yet, is to be read again.
+    var erasures: Int { state.withLock { $0.erasures } }
 
     /// Where the log ends.
     func end() async throws(StoreError) -> Int {
@@ -293,6 +298,11 @@ extension EventTail {
                 state.generation += 1
             }
             let isElsewhere = part.entries.isEmpty && part.reached != position
+            if let position, part.entries.contains(where: \.event.tellsOfErasure) {
+                // Also of those to whom the erasure is not told.
+                state.erasures += 1
+                for viewer in state.lanes.keys { state.lanes[viewer]?.begin(after: position) }
+            }
             let others = state.lanes.count - (state.lanes[.everything] == nil ? 0 : 1)
             for viewer in state.lanes.keys {
                 if let new = pieces[viewer], !isElsewhere {
@@ -317,4 +327,9 @@ extension EventTail {
         }
         if isFirst { observation.streamsInterrupted(cause: Problem(error).cause) }
     }
+}
+
+extension Event {
+    /// Whether events before it have lost what people wrote in them.
+    fileprivate var tellsOfErasure: Bool { kind == Event.Kind.leadErased.rawValue }
 }

@@ -64,6 +64,14 @@ struct LeadHandlers: Sendable {
         return Reply { $0.lead(lead) }
     }
 
+    @Sendable func erase(_ call: Call) async throws(Problem) -> Reply {
+        let (id, erasure) = try call.idAndQuery("lead_id") { LeadErasure(&$0) }
+        try await asking { () throws(StoreError) in
+            try await store.eraseLead(id: id, closingContacts: erasure.force, for: call.viewer, by: call.actor)
+        }
+        return .message("Lead erased")
+    }
+
     @Sendable func contacts(_ call: Call) async throws(Problem) -> Reply {
         let (id, page) = try call.idAndQuery("lead_id") { Page(&$0) }
         let contacts = try await asking { () throws(StoreError) in

@@ -221,6 +221,13 @@ extension Problem {
             "Lead \(leadID) is recognised by this; change that one first, or merge the two",
             "По этим данным узнаётся лид \(leadID); сначала измените его или объедините обоих")
     }
+
+    static let leadErased = Problem(
+        .conflict, "lead_erased", "The lead has been erased; it takes no new data",
+        "Лид удалён; новые данные он не принимает")
+    static let leadHasOpenContacts = Problem(
+        .conflict, "lead_has_open_contacts", "The lead has open contacts; close them, or repeat with force",
+        "У лида есть открытые обращения; закройте их или повторите с force")
 }
 
 // What the server cannot do right now.
@@ -308,6 +315,8 @@ extension Problem {
             case .lastAdmin: .lastAdmin
             case .accessClosed: .accessClosed
             case .unexpected(let error): .internalError(cause: "\(error)")
+            case .leadErased: .leadErased
+            case .leadHasOpenContacts: .leadHasOpenContacts
             }
     }
 }

@@ -117,6 +117,7 @@ func routes(
         Route(.get, "/api/v1/leads/duplicates", .reading, leads.duplicates, .listDuplicates),
         Route(.get, "/api/v1/leads/{lead_id}", .ownContacts, leads.show, .showLead),
         Route(.patch, "/api/v1/leads/{lead_id}", .supervision, leads.change, .changeLead),
+        Route(.delete, "/api/v1/leads/{lead_id}", .administration, leads.erase, .eraseLead),
         Route(.post, "/api/v1/leads/{lead_id}/merge", .supervision, leads.merge, .mergeLead),
         Route(.get, "/api/v1/leads/{lead_id}/contacts", .ownContacts, leads.contacts, .listLeadContacts),
 

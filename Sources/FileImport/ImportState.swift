@@ -48,7 +48,7 @@ final class StateFile {
     /// - Throws: `inUse` while another process has it.
     init(for path: String) throws(ImportError) {
         self.path = path + Self.suffix
-        descriptor = open(self.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        descriptor = open(self.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .cannotWrite(path: self.path, reason: lastError) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             close(descriptor)

@@ -33,9 +33,9 @@ public struct Intake: Sendable {
             self.keys = keys
             self.actor = actor
             self.idempotency = idempotency
-            var numbers = keys.map { Locks.number(for: "lead", $0.kind.rawValue, $0.value) }
+            var numbers = keys.map { Locks.number(for: $0) }
             if let event = contact.sourceEventID {
-                numbers.append(Locks.number(for: "event", String(contact.sourceID), event))
+                numbers.append(Locks.number(forEvent: event, ofSource: contact.sourceID))
             }
             if let idempotency { numbers.append(idempotency.lockNumber) }
             lockNumbers = numbers

@@ -10,26 +10,28 @@ extension LeadStore {
     /// what is removed is a key no more. What changes nothing leaves the lead and the events alone.
     ///
     /// Of a lead that was merged, the one it was merged into is changed.
-    /// - Throws: `StoreError.leadNotFound`, `.leadKeyTaken`, `.notAllowed` and others; nothing is changed then.
+    /// - Throws: `StoreError.leadNotFound`, `.leadErased`, `.leadKeyTaken`, `.notAllowed` and others; nothing is changed
+    ///   then.
     public func changeLead(
         id: Int, _ change: LeadChange, for viewer: Viewer, by actor: Actor, keys: @escaping KeyReading
     ) async throws(StoreError) -> LeadWithContacts {
         try viewer.requireMoreThanOwn()
         while true {
-            guard let id = try await survivors(of: [id], for: viewer)[id] else { throw .leadNotFound }
-            if let changed = try await changeOnce(id, change, viewer, actor, keys) { return changed }
+            guard let survivor = try await survivors(of: [id], for: viewer)[id] else { throw .leadNotFound }
+            guard !survivor.isErased else { throw .leadErased }
+            if let changed = try await changeOnce(survivor.id, change, viewer, actor, keys) { return changed }
         }
     }
 
-    /// - Returns: nil when the lead has been merged meanwhile.
+    /// - Returns: nil when the lead has been merged or erased meanwhile.
     private func changeOnce(
         _ id: Int, _ change: LeadChange, _ viewer: Viewer, _ actor: Actor, _ keys: @escaping KeyReading
     ) async throws(StoreError) -> LeadWithContacts? {
         let wanted = keys(change.externalID, change.phone, change.email)
-        let isAsked: Statement = "id = \(id) and merged_into is null"
+        let isAsked: Statement = "id = \(id) and merged_into is null and erased_at is null"
         return try await transaction { (transaction) throws(StoreError) -> LeadWithContacts? in
             let found = try await transaction.run([
-                Locks.keys(Set(wanted.map { Locks.number(for: $0) })), LeadMerging.shareKeys,
+                Locks.keys(Set(wanted.map { Locks.number(for: $0) })), LeadKeyLocks.share,
                 """
                 select \(LeadReading.columns(of: "leads", for: viewer)) from leads
                 where \(isAsked.and(viewer.leads(withID: "leads.id")))
@@ -72,7 +74,7 @@ extension LeadStore {
     ///
     /// Leads that were merged before stand for those they were merged into; merging a lead where it is already changes
     /// nothing.
-    /// - Throws: `StoreError.leadNotFound`, `.notAllowed` and others; nothing is changed then.
+    /// - Throws: `StoreError.leadNotFound`, `.leadErased`, `.notAllowed` and others; nothing is changed then.
     public func mergeLead(
         id: Int, into other: Int, for viewer: Viewer, by actor: Actor
     ) async throws(StoreError) -> LeadWithContacts {
@@ -80,21 +82,22 @@ extension LeadStore {
         while true {
             let survivors = try await survivors(of: [id, other], for: viewer)
             guard let merged = survivors[id], let survivor = survivors[other] else { throw .leadNotFound }
-            guard merged != survivor else { return try await lead(id: survivor, for: viewer) }
+            guard merged.id != survivor.id else { return try await lead(id: survivor.id, for: viewer) }
+            guard !merged.isErased, !survivor.isErased else { throw .leadErased }
             let merge = LeadMerging(
-                merged: merged, survivor: survivor, keys: try await keys(of: [merged, survivor]), viewer: viewer,
-                actor: actor)
+                merged: merged.id, survivor: survivor.id,
+                keys: LeadKeyLocks(try await keys(of: [merged.id, survivor.id])), viewer: viewer, actor: actor)
             if let lead = try await mergeOnce(merge) { return lead }
         }
     }
 
-    /// - Returns: nil when one of the leads has been merged or found by another key meanwhile.
+    /// - Returns: nil when one of the leads has been merged, erased or found by another key meanwhile.
     private func mergeOnce(_ merge: LeadMerging) async throws(StoreError) -> LeadWithContacts? {
         try await transaction { (transaction) throws(StoreError) -> LeadWithContacts? in
             let found = try await transaction.run(merge.locks)
             let isAsSeen = try reading { () throws(PostgresError) -> Bool in
-                let keys = try merge.keysToCheck(found[3])
-                return found[2].count == 2 && Set(keys).isSubset(of: merge.keys)
+                let areAll = try merge.keys.areAll(found[3])
+                return areAll && found[2].count == 2
             }
             guard isAsSeen else { return nil }
             while try await transaction.run([merge.moveContacts])[0].affectedRows == LeadMerging.contactBatch {}
@@ -106,28 +109,37 @@ extension LeadStore {
         }
     }
 
+    /// A lead that answers for itself and for those that were merged into it.
+    struct Survivor {
+        let id: Int
+        let isErased: Bool
+    }
+
     /// The leads that answer for others: those themselves, or the ones they were merged into. Unknown ones are left out, as
     /// are those that the viewer does not see.
-    private func survivors(of ids: [Int], for viewer: Viewer) async throws(StoreError) -> [Int: Int] {
-        let isAsked: Statement = "id = any(\(ids))"
+    func survivors(of ids: [Int], for viewer: Viewer) async throws(StoreError) -> [Int: Survivor] {
+        let isAsked: Statement = "l.id = any(\(ids))"
         let found = try await read(
             """
-            select id, coalesce(merged_into, id) from leads
-            where \(isAsked.and(viewer.leads(withID: "coalesce(leads.merged_into, leads.id)")))
+            select l.id, s.id, s.erased_at is not null
+            from leads l
+            join leads s on s.id = coalesce(l.merged_into, l.id)
+            where \(isAsked.and(viewer.leads(withID: "s.id")))
             """)
         return try reading { () throws(PostgresError) in
-            var survivors: [Int: Int] = [:]
+            var survivors: [Int: Survivor] = [:]
             for row in found {
-                let (id, survivor) = try row.decode(Int.self, Int.self)
-                survivors[id] = survivor
+                let (id, survivor, isErased) = try row.decode(Int.self, Int.self, Bool.self)
+                survivors[id] = Survivor(id: survivor, isErased: isErased)
             }
             return survivors
         }
     }
 
-    private func keys(of ids: [Int]) async throws(StoreError) -> Set<LeadIdentity> {
-        let found = try await read("\(LeadMerging.keys(of: ids)) limit \(LeadMerging.keyLimit + 1)")
-        return try reading { () throws(PostgresError) in Set(try LeadMerging.keys(found)) }
+    /// What leads are recognised by; one more than ``LeadKeyLocks/limit`` when there are more than that.
+    func keys(of ids: [Int]) async throws(StoreError) -> Set<LeadIdentity> {
+        let found = try await read("\(LeadKeyLocks.keys(of: ids)) limit \(LeadKeyLocks.limit + 1)")
+        return try reading { () throws(PostgresError) in Set(try LeadKeyLocks.keys(found)) }
     }
 }
 
@@ -215,19 +227,16 @@ private struct LeadEdit {
 
 /// What merging one lead into another takes.
 private struct LeadMerging: Sendable {
-    /// Beyond this many keys the table of keys is locked instead of each of them.
-    static let keyLimit = 1000
     /// How many contacts one statement moves: what stays well within the time a statement has.
     static let contactBatch = 5000
 
     let merged: Int
     let survivor: Int
-    /// Of both leads, as read before the locks; one more than the limit when there are more than that.
-    let keys: Set<LeadIdentity>
+    /// Of both leads.
+    let keys: LeadKeyLocks
     let viewer: Viewer
     let actor: Actor
 
-    private var locksAllKeys: Bool { keys.count > Self.keyLimit }
     private var both: [Int] { [merged, survivor] }
 
     /// Takes every key by which one of the leads is found, so that no registration is about to find it, then the leads.
@@ -235,35 +244,14 @@ private struct LeadMerging: Sendable {
     ///
     /// The leads' keys in the foreign keys' sense stay, so that two merges at once may point to each other's leads.
     var locks: [Statement] {
-        let areAsked: Statement = "id = any(\(both)) and merged_into is null"
-        return [
-            Locks.keys(locksAllKeys ? [] : Set(keys.map { Locks.number(for: $0) })),
-            locksAllKeys ? "lock table lead_identities in access exclusive mode" : Self.shareKeys,
+        let areAsked: Statement = "id = any(\(both)) and merged_into is null and erased_at is null"
+        return keys.locks() + [
             """
             select id from leads where \(areAsked.and(viewer.leads(withID: "leads.id"))) order by id for no key update
             """,
-            locksAllKeys ? "select where false" : Self.keys(of: both),
+            keys.check(both),
             "select from possible_duplicates where lead_id = \(merged) or other_lead_id = \(merged) limit 1",
         ]
-    }
-
-    /// Keeps a merge that locks all keys away. Whoever came to the keys with a lead in its hands would wait for that
-    /// merge, and that merge for the lead.
-    static let shareKeys: Statement = "lock table lead_identities in row exclusive mode"
-
-    func keysToCheck(_ found: QueryResult) throws(PostgresError) -> [LeadIdentity] {
-        locksAllKeys ? [] : try Self.keys(found)
-    }
-
-    static func keys(of leadIDs: [Int]) -> Statement {
-        "select kind::text, value from lead_identities where lead_id = any(\(leadIDs))"
-    }
-
-    static func keys(_ found: QueryResult) throws(PostgresError) -> [LeadIdentity] {
-        try found.map { (row) throws(PostgresError) in
-            let (kind, value) = try row.decode(IdentityKind.self, String.self)
-            return LeadIdentity(kind: kind, value: value)
-        }
     }
 
     /// Another merge may be about the other lead of a pair, and two must not each write a pair with a lead that the other

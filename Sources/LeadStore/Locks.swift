@@ -91,6 +91,11 @@ enum Locks {
         number(for: "lead", key.kind.rawValue, key.value)
     }
 
+    /// The event of a source by which a contact is found: whoever registers it takes it first.
+    static func number(forEvent eventID: String, ofSource sourceID: Int) -> Int {
+        number(for: "event", String(sourceID), eventID)
+    }
+
     /// A number for a key that is the same in every instance: FNV-1a, 64 bits.
     static func number(for parts: String...) -> Int {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325

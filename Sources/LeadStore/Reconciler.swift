@@ -479,6 +479,15 @@ extension Reconciler {
         join leads s on s.id = l.merged_into
         where s.merged_into is not null
         union all
+        select l.id, format('lead %s was erased and still owns keys', l.id)
+        from leads l
+        where l.erased_at is not null and exists (select from lead_identities i where i.lead_id = l.id)
+        union all
+        select l.id, format('lead %s was merged into lead %s, which was erased without it', l.id, l.merged_into)
+        from leads l
+        join leads s on s.id = l.merged_into
+        where s.erased_at is not null and l.erased_at is null
+        union all
         select l.id, format('lead %s has an external id by which it is not found', l.id)
         from leads l
         where l.merged_into is null

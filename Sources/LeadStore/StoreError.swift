@@ -35,6 +35,10 @@ public enum StoreError: Error, Sendable {
     case notAllowed
     /// What a lead is to be recognised by is a key of another one.
     case leadKeyTaken(leadID: Int)
+    /// Who the lead was has been erased: it takes no new data.
+    case leadErased
+    /// Somebody may be talking to the person right now.
+    case leadHasOpenContacts
     /// The database cannot be reached, is too busy or has no room; nothing was changed, trying again soon is right.
     case unavailable(PostgresError)
     /// What is asked for at once is more than this instance reads in time; trying again soon is right.

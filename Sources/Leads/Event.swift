@@ -13,6 +13,7 @@ public struct Event: Sendable, Equatable {
         case weightsChanged = "weights_changed"
         case leadChanged = "lead_changed"
         case leadMerged = "lead_merged"
+        case leadErased = "lead_erased"
         case personInvited = "person_invited"
         case personChanged = "person_changed"
         case personReset = "person_reset"

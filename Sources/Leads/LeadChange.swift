@@ -35,3 +35,18 @@ public struct LeadMerge: Sendable, Equatable {
         into = fields.integer("into")
     }
 }
+
+/// How a lead is to be erased.
+public struct LeadErasure: Sendable, Equatable {
+    /// Whether contacts that are open are closed along with it, whoever has them.
+    public var force: Bool
+
+    public init(force: Bool = false) {
+        self.force = force
+    }
+
+    /// The query of DELETE `/leads/{id}`.
+    public init(_ fields: inout Fields) {
+        force = fields.optionalBool("force", default: false)
+    }
+}

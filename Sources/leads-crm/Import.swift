@@ -20,6 +20,9 @@ struct Import: AsyncParsableCommand {
             says how far it has come. Lines that fail are written with number and reason to a file with .errors before \
             its ending, which can be mended and imported itself.
 
+            Both files hold personal data, as FILE does, and only the account that imports can read them. Delete them with FILE \
+            once all lines are in, or given up: who is erased comes back with a file that is imported again.
+
             Exit codes: 0 all lines are in, 1 some have failed, 2 it could not be finished, 64 it was asked for what makes \
             no sense, 130 it was stopped by a signal.
             """)

@@ -89,7 +89,8 @@ struct Serve: AsyncParsableCommand {
         var services: [any Service] = [
             Sweeper(
                 store: store, interval: settings.sweepInterval, decisionDays: settings.decisionDays,
-                snapshotSeconds: settings.snapshotSeconds, observation: observation, logger: logger),
+                personalDataDays: settings.personalDataDays, snapshotSeconds: settings.snapshotSeconds,
+                observation: observation, logger: logger),
             AccessWatch(authentication: authentication, logger: logger),
         ]
         if let cluster = database.cluster { services.append(ClusterWatch(cluster: cluster, logger: logger)) }
@@ -151,6 +152,7 @@ struct ServeSettings {
     let eventLoops: Int
     let sweepInterval: Duration
     let decisionDays: Int
+    let personalDataDays: Int
     let snapshotSeconds: Int
     let drainDuration: Duration
     let language: Language
@@ -180,6 +182,7 @@ struct ServeSettings {
         eventLoops = try Setting.eventLoops.integer(in: 1...64)
         sweepInterval = .seconds(try Setting.sweepSeconds.integer(in: 1...3600))
         decisionDays = try Setting.decisionDays.integer(in: 1...36_500)
+        personalDataDays = try Setting.personalDataDays.integer(in: 0...36_500)
         snapshotSeconds = try Setting.snapshotSeconds.integer(in: 1...86_400)
         drainDuration = .seconds(try Setting.drainSeconds.integer(in: 0...300))
         guard let language = Language(rawValue: Setting.language.value.lowercased()) else {

@@ -78,6 +78,9 @@ struct Setting: Sendable {
     static let decisionDays = Setting(
         "LEADS_DECISION_DAYS", "90",
         "how long to keep who was considered in each decision, 1…36500; who got it and by which rule stays for ever")
+    static let personalDataDays = Setting(
+        "LEADS_PERSONAL_DATA_DAYS", "0",
+        "how many days after its last contact was closed a lead is erased, 1…36500; 0 for never")
     static let snapshotSeconds = Setting(
         "LEADS_SNAPSHOT_SECONDS", "60",
         "how long a transaction of leads_report may keep a snapshot, which bloats tables, before its session is ended, 1…86400"
@@ -114,12 +117,10 @@ struct Setting: Sendable {
 
     static let all = [
         databaseURL, databaseDirectURL, databasePassword, databasePooled, databaseTLS, dataDirectory, host, port,
-        publicURL, access,
-        published, metricsOpen, trustedProxies, corsOrigins, openIDIssuer, openIDClientID, openIDClientSecret,
-        openIDRoleClaim, openIDRoles, connections, bodyMemory, language, phoneRegion, poolSize, intakeLanes,
-        intakeBatch,
-        intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays, snapshotSeconds, drainSeconds, swaggerUI,
-        logFormat, logLevel, secretsDirectory, key,
+        publicURL, access, published, metricsOpen, trustedProxies, corsOrigins, openIDIssuer, openIDClientID,
+        openIDClientSecret, openIDRoleClaim, openIDRoles, connections, bodyMemory, language, phoneRegion, poolSize,
+        intakeLanes, intakeBatch, intakeQueue, idleSeconds, eventLoops, sweepSeconds, decisionDays, personalDataDays,
+        snapshotSeconds, drainSeconds, swaggerUI, logFormat, logLevel, secretsDirectory, key,
     ]
 
     private static let given = Result { () throws(SettingError) in

@@ -4,8 +4,8 @@ import Logging
 import ServiceLifecycle
 
 /// Now and then looks for contacts left waiting beside free capacity, sums up the counts of contacts, indexes names,
-/// numbers the events, drops the details of old decisions and the answers to old requests, and ends sessions of analysts
-/// whose snapshots are old.
+/// numbers the events, drops the details of old decisions and the answers to old requests, erases leads whose time has
+/// come, and ends sessions of analysts whose snapshots are old.
 ///
 /// The first is a safety net, not the mechanism: it finds something only when a drain in the background failed, an
 /// instance died between two batches of one, or somebody freed capacity by SQL.
@@ -14,6 +14,8 @@ struct Sweeper: Service {
     let interval: Duration
     /// How long the details of decisions are kept.
     let decisionDays: Int
+    /// How long personal data are kept once all contacts of a lead are closed; 0 for ever.
+    let personalDataDays: Int
     /// How long a transaction of an analyst may keep a snapshot.
     let snapshotSeconds: Int
     let observation: Observation
@@ -38,6 +40,14 @@ struct Sweeper: Service {
                 }
                 await attempt("forget old idempotency keys") { () throws(StoreError) in
                     try await store.removeIdempotencyKeys()
+                }
+                await attempt("finish erasing leads") { () throws(StoreError) in try await store.settleErasures() }
+                if personalDataDays > 0 {
+                    await attempt("erase leads whose time has come") { () throws(StoreError) in
+                        let erased = try await store.eraseExpiredLeads(afterDays: personalDataDays)
+                        guard erased > 0 else { return }
+                        logger.info("erased leads whose time has come", metadata: ["leads": "\(erased)"])
+                    }
                 }
                 await attempt("end old snapshots of analysts") { () throws(StoreError) in
                     let ended = try await store.endOldReportSnapshots(olderThanSeconds: snapshotSeconds)

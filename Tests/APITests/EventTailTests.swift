@@ -17,6 +17,10 @@ struct EventTailTests {
             /// Who has the contact of each event; nobody where it is not told.
             var operators: [Int: Int] = [:]
             var isAway = false
+            /// What people wrote in every event.
+            var reason: String?
+            /// Which events tell that somebody has been erased.
+            var erasures: Set<Int> = []
             /// How often it was asked, by streams that were behind and in all.
             var readings = (old: 0, all: 0)
             /// Whose streams were behind.
@@ -57,7 +61,11 @@ struct EventTailTests {
                 } else {
                     found = rest.prefix(limit)
                 }
-                let entries = found.map { LogEntry(EventTailTests.event($0), operatorID: operators[$0]) }
+                let entries = found.map { position in
+                    let kind: Event.Kind = state.erasures.contains(position) ? .leadErased : .registered
+                    return LogEntry(
+                        EventTailTests.event(position, kind, state.reason), operatorID: operators[position])
+                }
                 return LogPart(entries: entries, limit: limit, end: state.positions.last ?? 0)
             }
             guard let part else { throw .outcomeUnknown }
@@ -73,10 +81,13 @@ struct EventTailTests {
         }
     }
 
-    private static func event(_ position: Int) -> Event {
+    private static func event(_ position: Int, _ kind: Event.Kind, _ reason: String? = nil) -> Event {
         Event(
-            position: position, contactID: position, kind: "registered", actor: Event.Actor(kind: "api"), at: .sample)
+            position: position, contactID: position, kind: kind.rawValue, reason: reason,
+            actor: Event.Actor(kind: "api"), at: .sample)
     }
+
+    private static func event(_ position: Int) -> Event { event(position, .registered) }
 
     /// Takes what a stream gives until it ends, or as many events as asked for.
     private static func positions(
@@ -162,6 +173,65 @@ struct EventTailTests {
             try await group.waitForAll()
         }
         #expect(tail.streams == 0)
+    }
+
+    @Test func `what people wrote is not sent once they have been erased`() async throws {
+        let log = Log()
+        // A page of one that is behind is several pieces.
+        log.state.withLock { $0.reason = String(repeating: "secret", count: 200) }
+        log.write(1...200, of: { _ in 1 })
+        let tail = log.tail(mostKept: 10_000_000)
+        func next(_ stream: EventStream) async -> String {
+            while true {
+                let (wakes, wake) = AsyncStream.makeStream(of: Void.self)
+                switch stream.next(wake: { wake.finish() }) {
+                case .send(let bytes): return String(buffer: bytes)
+                case .wait: for await _ in wakes {}
+                case .end: return ""
+                }
+            }
+        }
+        let following = try tail.stream(after: 200, isCertain: true, for: .everything)
+        let behind = try tail.stream(after: 0, isCertain: false, for: .everything)
+        let lagging = try tail.stream(after: 200, isCertain: true, for: .everything)
+        // Who is not told of erasures, behind and at the end.
+        let one = Viewer(reach: .ownContacts(ofOperator: 1))
+        let ownBehind = try tail.stream(after: 0, isCertain: false, for: one)
+        let ownLagging = try tail.stream(after: 200, isCertain: true, for: one)
+        #expect(await next(behind).contains("secret"))
+        #expect(await next(ownBehind).contains("secret"))
+        log.write(201...300, of: { _ in 1 })
+        var heard = ""
+        while !heard.contains("id: 300\n") { heard = await next(following) }
+        #expect(heard.contains("secret"))
+        log.state.withLock {
+            $0.reason = nil
+            $0.erasures = [301]
+        }
+        log.write([301])
+        while !heard.contains("id: 301\n") { heard = await next(following) }
+        for (stream, first) in [(behind, nil), (lagging, "id: 201\n")] {
+            var rest = ""
+            while !rest.contains("id: 301\n") { rest += await next(stream) }
+            #expect(!rest.contains("secret") && rest.contains("lead_erased"))
+            if let first { #expect(rest.hasPrefix(first)) }
+            let positions = rest.split(separator: "\n").compactMap { line in
+                line.hasPrefix("id: ") ? Int(line.dropFirst(4)) : nil
+            }
+            #expect(positions == Array((positions.first ?? 0)...301))
+        }
+        log.write([302], of: { _ in 1 })
+        for (stream, first) in [(ownBehind, nil), (ownLagging, "id: 201\n")] {
+            var rest = ""
+            while !rest.contains("id: 302\n") { rest += await next(stream) }
+            #expect(!rest.contains("secret") && !rest.contains("lead_erased"))
+            if let first { #expect(rest.hasPrefix(first)) }
+            let positions = rest.split(separator: "\n").compactMap { line in
+                line.hasPrefix("id: ") ? Int(line.dropFirst(4)) : nil
+            }
+            #expect(positions == Array((positions.first ?? 0)...300) + [302])
+        }
+        for stream in [following, behind, lagging, ownBehind, ownLagging] { stream.end() }
     }
 
     @Test func `the log is asked by one for all, and by nobody when nobody listens`() async throws {

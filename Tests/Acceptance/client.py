@@ -137,6 +137,10 @@ class Api(Client):
     def change_lead(self, id: int, **fields) -> dict:
         return self.patch(f"/api/v1/leads/{id}", fields).must_be(200).json
 
+    def erase_lead(self, id: int, force: bool = False) -> None:
+        answer = self.delete(f"/api/v1/leads/{id}{'?force=true' if force else ''}").must_be(200)
+        assert answer.json == {"message": "Lead erased"}
+
     def merge_lead(self, id: int, into: int) -> dict:
         return self.post(f"/api/v1/leads/{id}/merge", {"into": into}).must_be(200).json
 

@@ -2,7 +2,11 @@
 
 import itertools
 import os
+import pathlib
+import shutil
 import signal
+import subprocess
+import tempfile
 
 import pytest
 
@@ -14,7 +18,9 @@ from client import Api
 from database import Database
 from instance import BINARY, Instance, migrate
 from postgres import Cluster
+from processes import is_alive
 from record import Record
+from waiting import eventually
 
 SECONDS_PER_TEST = 120
 # How registrations share transactions in tests marked `every_intake`: `LEADS_INTAKES="1x512 4x512 2x1"`, lanes × batch.
@@ -127,6 +133,23 @@ def servers(instances, empty_database, intake):
     yield start
     for instance in mine:
         instance.end()
+
+
+@pytest.fixture
+def embedded_home():
+    """A directory for data of instances that start PostgreSQL themselves; its account can reach it."""
+    home = pathlib.Path(tempfile.mkdtemp(prefix="leads-embedded-", dir="/tmp"))
+    home.chmod(0o755)
+    servers = len(Instance.started)
+    yield home
+    for server in Instance.started[servers:]:
+        server.end()
+    for path in home.rglob("postmaster.pid"):
+        pid = int(path.read_text().split()[0])
+        if is_alive(pid):
+            subprocess.run(["kill", "-QUIT", str(pid)], check=False)
+            eventually(lambda: not is_alive(pid), 20, "PostgreSQL does not end")
+    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 import contextlib
 import datetime
+import hashlib
 from dataclasses import dataclass
 
 import psycopg
+import psycopg.sql
 
 # In one statement, hence in one snapshot: every operator whose stored load is over its limit or not the recount.
 BROKEN_LOADS = """
@@ -165,6 +167,11 @@ analyze
 """
 
 
+def embedded(data, role: str = "postgres") -> "Database":
+    """The one that an instance runs in its data directory."""
+    return Database(f"host={data / 'run'} user={role} dbname=leads")
+
+
 class Database:
     """One database, looked at with connections of the tests' own."""
 
@@ -306,6 +313,89 @@ class Database:
             snapshot = found.setdefault(id, Snapshot(*candidates, decisions=[]))
             snapshot.decisions.append(Decision(operator, rule, draw, excluded))
         return list(found.values())
+
+    def columns_with(self, words: list[str]) -> dict[str, set[str]]:
+        """Where words stand, as `table.column`: in every table there is, PostgreSQL's own and its statistics included. Those
+        that stand nowhere are left out."""
+        found: dict[str, set[str]] = {}
+        looking = "select distinct word from (select {what} as there from {table} it offset 0) row, unnest(%s::text[]) word where "
+        with self.connect() as connection:
+            tables: dict[tuple, list] = {}
+            for schema, table, column, kind in connection.execute("""
+                select c.table_schema, c.table_name, c.column_name, c.data_type
+                from information_schema.columns c
+                join information_schema.tables t using (table_schema, table_name)
+                where t.table_type = 'BASE TABLE'
+            """):
+                tables.setdefault((schema, table), []).append((column, kind))
+            assert len(tables) > 80
+
+            def look(table: tuple, what: str, condition: str, column: str = "") -> set[str]:
+                statement = psycopg.sql.SQL(looking.replace("{what}", what) + condition).format(
+                    table=psycopg.sql.Identifier(*table), column=psycopg.sql.Identifier("it", column))
+                return {word for (word,) in connection.execute(statement, (words,))}
+
+            for table, columns in tables.items():
+                is_here = look(table, "lower(it::text)", "strpos(there, lower(word)) > 0")
+                for column, kind in columns:
+                    # Bytes are looked for as such; of anything else, what it looks like.
+                    here = look(table, "{column}", "position(convert_to(word, 'UTF8') in there) > 0", column) if kind == "bytea" else \
+                        look(table, "lower({column}::text)", "strpos(there, lower(word)) > 0", column) if is_here else set()
+                    for word in here:
+                        found.setdefault(word, set()).add(f"{table[1]}.{column}")
+        return found
+
+    def end_sessions(self, role: str) -> int:
+        """Of everybody who is connected as that role; how many there were."""
+        return self.value("""
+            select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity
+            where datname = current_database() and usename = %s
+        """, role)
+
+    @contextlib.contextmanager
+    def forbidden_name(self, name: str):
+        """A rule the product knows nothing of: PostgreSQL shows whole rows that break it."""
+        with self.connect() as connection:
+            # The rule itself is not to be found as the name.
+            connection.execute("alter table leads add constraint leads_nobody check (md5(name) <> "
+                               f"'{hashlib.md5(name.encode()).hexdigest()}') not valid")
+            yield
+            connection.execute("alter table leads drop constraint leads_nobody")
+
+    def analyse(self) -> None:
+        with self.connect() as connection:
+            connection.execute("analyze")
+
+    def age_closings(self, lead_id: int, days: int) -> None:
+        """As if a lead's contacts had been closed so many days earlier, and all before that too."""
+        with self.connect() as connection:
+            connection.execute("""
+                update contacts
+                set created_at = created_at - d.age, assigned_at = assigned_at - d.age,
+                    first_assigned_at = first_assigned_at - d.age, closed_at = closed_at - d.age
+                from (select make_interval(days => %s) as age) d
+                where lead_id = %s
+            """, (days, lead_id))
+            connection.execute("update leads set created_at = created_at - make_interval(days => %s) where id = %s",
+                               (days, lead_id))
+
+    def words_of_lead(self, id: int) -> int:
+        """In how many rows something of a lead or its contacts can be read."""
+        return self.value("""
+            with lead as (select %s::bigint as id)
+            select (select count(*) from leads join lead using (id) where coalesce(name, phone, email, external_id) is not null)
+                + (select count(*) from lead_identities i join lead l on l.id = i.lead_id)
+                + (select count(*) from contacts c join lead l on l.id = c.lead_id where coalesce(message, source_event_id) is not null)
+                + (select count(*) from contacts c join lead l on l.id = c.lead_id join idempotency_keys k on k.contact_id = c.id)
+        """, id)
+
+    def erased_leads(self) -> list[int]:
+        return [id for (id,) in self.rows("select id from leads where erased_at is not null order by id")]
+
+    def forget_erased_values_at_once(self) -> None:
+        """As if all erasures had been over for long."""
+        with self.connect() as connection:
+            connection.execute("update lead_erasures set finished_at = finished_at - interval '1 hour'")
 
     def owners(self) -> list[tuple]:
         """Of the tables, views, sequences and functions of the product."""

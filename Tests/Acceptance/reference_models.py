@@ -335,6 +335,10 @@ async def merge_lead(lead_id: int, body: LeadMerge):
                                        "msg": "Value error, a lead cannot be merged into itself"}])
 
 
+@beyond.delete("/api/v1/leads/{lead_id}")
+async def erase_lead(lead_id: int, force: bool = False): ...
+
+
 @mini_crm.get("/api/v1/leads/by-external/{external_id}")
 async def one_lead_by_external_id(external_id: str): ...
 

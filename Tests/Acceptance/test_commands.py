@@ -81,6 +81,7 @@ def test_a_name_that_looks_like_a_setting_is_warned_about_without_its_value(inst
     ("LEADS_PORT", "0"), ("LEADS_PORT", "http"), ("LEADS_POOL_SIZE", "0"), ("LEADS_LANGUAGE", "fr"),
     ("LEADS_PHONE_REGION", "Narnia"), ("LEADS_LOG_LEVEL", "loud"), ("DATABASE_POOLED", "maybe"),
     ("LEADS_DATABASE_TLS", "perhaps"),
+    ("LEADS_PERSONAL_DATA_DAYS", "-1"), ("LEADS_PERSONAL_DATA_DAYS", "36501"), ("LEADS_SNAPSHOT_SECONDS", "0"),
 ])
 def test_a_setting_that_makes_no_sense_is_named_and_nothing_starts(database, name, value):
     code, output = run("serve", **({"DATABASE_URL": database.dsn} | {name: value}))

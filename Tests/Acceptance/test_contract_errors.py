@@ -43,7 +43,7 @@ ROUTES = {
     "/api/v1/leads": {"GET", "HEAD"},
     "/api/v1/leads/by-external/{external}": {"GET", "HEAD"},
     "/api/v1/leads/duplicates": {"GET", "HEAD"},
-    "/api/v1/leads/{lead}": {"GET", "HEAD", "PATCH"},
+    "/api/v1/leads/{lead}": {"DELETE", "GET", "HEAD", "PATCH"},
     "/api/v1/leads/{lead}/merge": {"POST"},
     "/api/v1/leads/{lead}/contacts": {"GET", "HEAD"},
     "/api/v1/queue": {"GET", "HEAD"},

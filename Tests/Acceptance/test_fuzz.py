@@ -173,7 +173,8 @@ ENDPOINTS = [
     Endpoint("POST", "/api/v1/operators", frozenset({201, 400, 413, 422}), operator),
     Endpoint("POST", "/api/v1/sources", frozenset({201, 400, 413, 422}), source),
     Endpoint("PATCH", "/api/v1/leads/{lead}", MOVE, lead_change),
-    Endpoint("POST", "/api/v1/leads/{lead}/merge", CHANGE, lambda random, ids: {"into": random.choice(ids["lead"])}),
+    Endpoint("POST", "/api/v1/leads/{lead}/merge", MOVE, lambda random, ids: {"into": random.choice(ids["lead"])}),
+    Endpoint("DELETE", "/api/v1/leads/{lead}", READ | {409}, query=("force",), share=0.02),
     Endpoint("DELETE", "/api/v1/operators/{spare}", READ),
 ]
 

@@ -214,6 +214,14 @@ def test_a_file_of_errors_taken_away_begins_again(files, database, source):
     assert len(taken) + len(imported.rejected()) == NUMBER // FAULTY
 
 
+def test_what_is_written_beside_a_file_is_for_the_eyes_of_the_account_alone(files):
+    imported = files("people.csv", "lead_phone,priority\n+79001234567,1\n+79001234568,x\n")
+    imported.path.chmod(0o644)
+    imported.must(1)
+    assert [path.stat().st_mode & 0o777 for path in (imported.state, imported.errors)] == [0o600, 0o600]
+    assert "personal data" in run("import", "--help")[1]
+
+
 def test_what_stands_in_a_file_is_repeated_nowhere_but_in_the_file_of_errors(files):
     imported = files("people.csv", f"lead_name,priority\n{CANARY},{CANARY}\n\"{CANARY}\" x,1\n{CANARY}\n")
     for options in ((), ("--dry-run",)):

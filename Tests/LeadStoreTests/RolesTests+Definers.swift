@@ -37,11 +37,19 @@ extension RolesTests {
                 """
                 select public.fold_contact_tallies(), public.fold_contact_spans(), public.flush_lead_names(),
                     public.remove_decision_details(1), public.oldest_snapshot_seconds(),
-                    public.end_old_report_snapshots(60);
+                    public.end_old_report_snapshots(60), public.find_expired_leads(1, 1);
                 insert into public.access_keys (id, name, role, secret_hash)
                 values ('aaaaaaaa', 'key', 'intake', pg_catalog.decode(pg_catalog.repeat('00', 32), 'hex'))
                 """)
             try await caller.runScript("select * from report.waiting")
+            try await caller.runScript(
+                """
+                update public.contacts
+                    set status = 'closed', closed_at = now(), waiting_reason = null, waiting_since = null
+                    where status <> 'closed';
+                select public.erase_leads(array[901], array[901, 902, 903, 904]), public.finish_erasing_leads(array[901]);
+                """)
+            try await caller.runScript("select public.forget_erased_values(4, now())")
             if role == "postgres" {
                 try await caller.runScript(
                     """

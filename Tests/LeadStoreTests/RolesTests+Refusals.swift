@@ -50,6 +50,8 @@ extension RolesTests {
             "update public.operator_loads set load = 0", "update public.operator_loads set ceiling = 1000",
             "insert into public.operator_loads (operator_id, load) values (1, 1)",
             "update public.leads set contact_count = 9", "update public.leads set created_at = now()",
+            "update public.leads set erased_at = null", "insert into public.lead_erasures values (1)",
+            "update public.lead_erasures set finished_at = null", "select * from public.lead_expiry",
             "update public.leads set id = default", "delete from public.leads", "truncate public.leads",
             "delete from public.contacts", "truncate public.contacts", "drop table public.contacts",
             "delete from public.operators", "delete from public.operator_loads", "delete from public.sources",
@@ -83,7 +85,7 @@ extension RolesTests {
         private static let reportsAttempts =
             [
                 "leads", "lead_identities", "possible_duplicates", "contacts", "contact_objects", "events", "event_log",
-                "idempotency_keys", "operators", "operator_loads", "sources", "weights", "decisions",
+                "idempotency_keys", "lead_erasures", "operators", "operator_loads", "sources", "weights", "decisions",
                 "decision_snapshots", "contact_counts", "contact_tallies", "schema_migrations",
             ].map { "select * from public.\($0)" } + [
                 "insert into public.sources (name) values ('x')", "update public.contacts set message = 'x'",
@@ -95,6 +97,8 @@ extension RolesTests {
                 "select public.fold_contact_tallies()", "select public.fold_contact_spans()",
                 "select public.flush_lead_names()", "select public.sequence_events()",
                 "select public.remove_decision_details(1)", "select public.recount_loads()",
+                "select public.erase_leads('{1}', '{}')", "select public.finish_erasing_leads('{1}')",
+                "select public.find_expired_leads(1, 1)", "select public.forget_erased_values(4, now())",
                 "select public.end_old_report_snapshots(0)", "select public.oldest_snapshot_seconds()",
                 "alter role leads_report set temp_file_limit = -1", "alter role leads_app password 'x'",
             ]

@@ -52,6 +52,11 @@ import Testing
                     and has_function_privilege('leads_app', 'fold_contact_spans()', 'execute')
                     and has_function_privilege('leads_app', 'flush_lead_names()', 'execute')
                     and has_function_privilege('leads_app', 'contact_waiting_reason(bigint, bigint[])', 'execute')
+                    and has_function_privilege('leads_app', 'erase_leads(bigint[], bigint[])', 'execute')
+                    and has_function_privilege('leads_app', 'finish_erasing_leads(bigint[])', 'execute')
+                    and has_function_privilege('leads_app', 'forget_erased_values(integer, timestamptz)', 'execute')
+                    and has_function_privilege('leads_app', 'find_expired_leads(integer, integer)', 'execute')
+                    and has_table_privilege('leads_app', 'lead_erasures', 'select')
                     and has_function_privilege('leads_app', 'oldest_snapshot_seconds()', 'execute')
                     and has_function_privilege('leads_app', 'end_old_report_snapshots(integer)', 'execute')
                 """)
@@ -123,7 +128,7 @@ import Testing
         }
     }
 
-    @Test func `leads_app can change, merge and find leads`() async throws {
+    @Test func `leads_app can change, merge, find and erase leads`() async throws {
         try await withStore { database, store in
             let source = try await store.createSource(NewSource(name: "source"), for: .everything, by: .api)
             var ids: [Int] = []
@@ -155,6 +160,10 @@ import Testing
             #expect(
                 try await store.leads(matching: query, Page(), for: .everything).elements.map(\.lead.id) == [ids[2]])
             #expect(try await store.possibleDuplicates(Page(), for: .everything).elements.isEmpty)
+            try await store.eraseLead(id: ids[0], closingContacts: true, for: .everything, by: .api)
+            #expect(try await store.lead(id: ids[2], for: .everything).lead.name == nil)
+            #expect(try await store.eraseExpiredLeads(afterDays: 1) == 0)
+            try await store.settleErasures(forgettingAfter: .zero)
         }
     }
 
@@ -273,10 +282,10 @@ import Testing
                         connectionString: "\(database.connectionString) user=leads_app")))
             let store = LeadStore(pool: pool)
             let source = try await store.createSource(NewSource(name: "source"), for: .everything, by: .api)
-            _ = try await Intake(store: store)
-                .register([
-                    Intake.Request(contact: NewContact(sourceID: source.id), keys: [], for: .everything, by: .api)
-                ])[0].get()
+            let contact = NewContact(sourceID: source.id)
+            _ = try await Intake(store: store).register([
+                Intake.Request(contact: contact, keys: [], for: .everything, by: .api)
+            ])[0].get()
             await pool.close()
 
             try await database.byHand(Schema.roles.sql)

@@ -74,7 +74,20 @@ extension Operation {
         "A new phone number, e-mail address or external id is one more by which the lead is recognised, and the one that is "
             + "shown; the former stay. What is removed is forgotten.",
         body: .one(.leadUpdate), answers: .ok(.one(.leadWithContacts), "The lead after the change."),
-        problems: [.leadNotFound, .leadKeyTaken(leadID: 2)])
+        problems: [.leadNotFound, .leadKeyTaken(leadID: 2), .leadErased])
+
+    static let eraseLead = Operation(
+        "erase_lead", .leads, "Erase a lead",
+        "For ever: its name and all by which it was recognised, the messages and source event ids of its contacts, stored "
+            + "answers, and what people wrote in their history; also of leads that were merged into it. The contacts stay "
+            + "closed, with their numbers, times and decisions, under a lead that shows nothing. The same person is a new "
+            + "lead afterwards. Erasing again changes nothing.",
+        query: .fields([
+            "force": "Whether open contacts are closed along with it. Otherwise they are a reason to refuse."
+        ]) {
+            LeadErasure(&$0)
+        },
+        answers: .ok(.message("Lead erased"), "What was done."), problems: [.leadNotFound, .leadHasOpenContacts])
 
     static let mergeLead = Operation(
         "merge_lead", .leads, "Merge a lead into another",
@@ -82,7 +95,7 @@ extension Operation {
             + "id what it lacks itself. From then on whoever asks for the merged lead is shown the other. This cannot be "
             + "undone. Merging what has been merged already changes nothing.",
         body: .one(.leadMerge), answers: .ok(.one(.leadWithContacts), "The lead that stays."),
-        problems: [.leadNotFound])
+        problems: [.leadNotFound, .leadErased])
 
     static let listDuplicates = Operation(
         "list_duplicate_leads", .leads, "List leads that may be the same",

@@ -14,7 +14,7 @@ const pauseAfter = 5000;
 
 const kinds = [
   "registered", "assigned", "transferred", "released", "closed", "reopened", "priority_changed", "message_changed",
-  "operator_changed", "operator_archived", "weights_changed", "lead_changed", "lead_merged",
+  "operator_changed", "operator_archived", "weights_changed", "lead_changed", "lead_merged", "lead_erased",
 ];
 
 /** Calls the listener with each event, for as long as a page is open if its scope is given. */
