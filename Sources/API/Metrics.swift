@@ -8,19 +8,17 @@ struct Metrics {
 
     init(
         version: String, totals: Observation.Totals, pool: PoolUse, intake: LaneUse, closings: LaneUse,
-        streams: Int, isDatabaseUp: Bool, waitingContacts: Int?, oldestSnapshotSeconds: Int?
+        streams: Int, isDatabaseUp: Bool, gauges: LeadStore.Gauges?
     ) {
         gauge("leads_build_info", "Always 1; the label tells the version.", [([("version", version)], 1)])
         gauge(
             "leads_database_up", "Whether the database answered this scrape.", [([], isDatabaseUp ? 1 : 0)])
-        if let waitingContacts {
-            gauge("leads_contacts_waiting", "Contacts that wait for an operator.", [([], waitingContacts)])
-        }
-        if let oldestSnapshotSeconds {
+        if let gauges {
+            gauge("leads_contacts_waiting", "Contacts that wait for an operator.", [([], gauges.waitingContacts)])
             gauge(
                 "leads_oldest_snapshot_seconds",
                 "Age of the oldest transaction of any session: what it can still see keeps dead rows in every table.",
-                [([], oldestSnapshotSeconds)])
+                [([], gauges.oldestSnapshotSeconds)])
         }
         counter(
             "leads_registrations_total", "Contacts sent to be registered, by what became of them.",

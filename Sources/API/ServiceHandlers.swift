@@ -43,12 +43,10 @@ struct ServiceHandlers: Sendable {
     /// For Prometheus. Answers also while the database does not.
     @Sendable func metrics(_ call: Call) async throws(Problem) -> Reply {
         let isUp = await store.databaseAnswers()
-        let waiting = isUp ? try? await store.waitingContacts() : nil
-        let oldestSnapshot = isUp ? try? await store.oldestSnapshotSeconds() : nil
+        let gauges = isUp ? try? await store.gauges() : nil
         let metrics = Metrics(
             version: version, totals: observation.totals, pool: await store.poolUse, intake: intake.use,
-            closings: store.closingsUse, streams: tail.streams, isDatabaseUp: isUp, waitingContacts: waiting,
-            oldestSnapshotSeconds: oldestSnapshot)
+            closings: store.closingsUse, streams: tail.streams, isDatabaseUp: isUp, gauges: gauges)
         return Reply(contentType: "text/plain; version=0.0.4; charset=utf-8", metrics.bytes)
     }
 }

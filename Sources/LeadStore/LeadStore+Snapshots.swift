@@ -2,14 +2,6 @@ import Postgres
 
 /// Old snapshots, which keep the space of dead rows.
 extension LeadStore {
-    /// How long the oldest transaction of any other session has lasted, in whole seconds; 0 without one. Sessions that the
-    /// schema's owner may not look at are not seen; see ``rightsLeftOpen``.
-    /// - Throws: `StoreError`.
-    public func oldestSnapshotSeconds() async throws(StoreError) -> Int {
-        let found = try await read("select oldest_snapshot_seconds()::bigint")
-        return try reading { () throws(PostgresError) in try found[0].decode(Int.self) }
-    }
-
     /// Ends the sessions of analysts whose transaction has lasted longer and keeps a snapshot.
     /// - Returns: how many.
     /// - Throws: `StoreError`.

@@ -118,11 +118,28 @@ extension LeadStore {
         }
     }
 
-    /// How many contacts wait for an operator.
+    /// What somebody who watches an instance is told of the database.
+    public struct Gauges: Sendable {
+        /// Contacts that wait for an operator.
+        public let waitingContacts: Int
+        /// How long the oldest transaction of any other session has lasted, in whole seconds; 0 without one. Sessions that
+        /// the schema's owner may not look at are not seen; see ``LeadStore/rightsLeftOpen``.
+        public let oldestSnapshotSeconds: Int
+    }
+
+    /// Asks for all of them at once.
     /// - Throws: `StoreError`.
-    public func waitingContacts() async throws(StoreError) -> Int {
-        let found = try await readReport(["select coalesce(sum(waiting_contacts), 0)::bigint from contact_counts"])
-        return try reading { () throws(PostgresError) in try found[0][0].decode(Int.self) }
+    public func gauges() async throws(StoreError) -> Gauges {
+        let found = try await readReport([
+            """
+            select coalesce(sum(waiting_contacts), 0)::bigint, (select oldest_snapshot_seconds()::bigint)
+            from contact_counts
+            """
+        ])
+        return try reading { () throws(PostgresError) in
+            let (waiting, seconds) = try found[0][0].decode(Int.self, Int.self)
+            return Gauges(waitingContacts: waiting, oldestSnapshotSeconds: seconds)
+        }
     }
 
     /// Sums up the counts of contacts and the spans of their times, which otherwise take a little longer to read with every

@@ -246,7 +246,7 @@ import Testing
             _ = try await administrator.send([kept, "select count(*) from contacts"])
 
             #expect(try await store.endOldReportSnapshots(olderThanSeconds: 60) == 0)
-            #expect(try await eventually { try await store.oldestSnapshotSeconds() >= 1 })
+            #expect(try await eventually { try await store.gauges().oldestSnapshotSeconds >= 1 })
             #expect(try await store.endOldReportSnapshots(olderThanSeconds: 0) == 1)
             await #expect(throws: PostgresError.self) { try await analyst.execute("select 1") }
             for connection in [waiting, instance, administrator] {

@@ -38,8 +38,9 @@ begin
     ) free
     where k.owner = free.owner and k.key = free.key;
     perform from public.contacts where id = any (mine) order by id for no key update;
+    -- Whoever has read them and wants to change them is to read them again.
     update public.contacts
-    set message = null, source_event_id = null
+    set message = null, source_event_id = null, version = version + 1, updated_at = clock_timestamp()
     where id = any (mine) and (message is not null or source_event_id is not null);
     -- A reason is a word of ours where nobody was found, and somebody's own words elsewhere.
     update public.events
