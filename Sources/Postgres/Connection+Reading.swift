@@ -114,7 +114,7 @@ extension Connection: EventLoop.Resident {
                 complete(requests)
             } else if result.isCopy {
                 // libpq would offer it for ever.
-                if case .result(let request) = next { request.fail(.copyIsNotSpoken) }
+                if case .result(let request, _) = next { request.fail(.copyIsNotSpoken) }
                 return fail(PostgresError(.connectionLost))
             } else {
                 current = result
@@ -126,15 +126,17 @@ extension Connection: EventLoop.Resident {
 
     private func take(_ result: QueryResult, for item: Expected) {
         switch item {
-        case .preparation(let statement):
+        case .preparation(let statement, let preparation):
             guard result.isSkipped || result.error != nil else { return }
-            if result.error?.sqlState != .duplicatePreparedStatement { prepared.forget(statement) }
+            if result.error?.sqlState != .duplicatePreparedStatement { prepared.forget(statement, by: preparation) }
             // A statement that cannot be prepared fails its execution too, but only as «skipped»: keep the reason.
-            if let error = result.error, !result.isSkipped, case .result(let request)? = expected.first {
+            if let error = result.error, !result.isSkipped, case .result(let request, _)? = expected.first {
                 request.fail(error)
             }
-        case .result(let request):
-            if result.error?.sqlState == .invalidStatementName { prepared.forget(request.nextStatement) }
+        case .result(let request, let preparation):
+            if let preparation, result.error?.sqlState == .invalidStatementName {
+                prepared.forget(request.nextStatement, by: preparation)
+            }
             request.take(result)
         case .sync:
             break

@@ -20,8 +20,9 @@ public actor Connection {
 
     /// What the server still owes, in the order it will come.
     enum Expected {
-        case preparation(Statement)
-        case result(Request)
+        case preparation(Statement, PreparedStatements.Preparation)
+        /// Of a statement sent by its name, unless the preparation is nil.
+        case result(Request, PreparedStatements.Preparation?)
         case sync([Request])
     }
 
@@ -217,19 +218,21 @@ public actor Connection {
         let parameters = statement.parameters
         let count = Int32(parameters.count)
         let use = configuration.isPooled || statement.isPlannedAfresh ? .nameless : prepared.use(of: statement)
+        let preparation: PreparedStatements.Preparation?
         switch use {
-        case .prepared: break
+        case .prepared(_, let by): preparation = by
         case .toPrepare(let name):
             let types = parameters.types.map(\.oid)
             guard PQsendPrepare(handle, name, statement.sql, count, types) == 1 else { return false }
-            prepared.add(statement, name: name)
-            expected.append(.preparation(statement))
-        case .nameless: break
+            let by = prepared.add(statement, name: name)
+            expected.append(.preparation(statement, by))
+            preparation = by
+        case .nameless: preparation = nil
         }
-        expected.append(.result(request))
+        expected.append(.result(request, preparation))
         return parameters.withPointers { values, lengths, formats in
             switch use {
-            case .prepared(let name), .toPrepare(let name):
+            case .prepared(let name, _), .toPrepare(let name):
                 PQsendQueryPrepared(handle, name, count, values, lengths, formats, 1)
             case .nameless:
                 PQsendQueryParams(

@@ -5,8 +5,11 @@ import Glibc
 /// A name is made of the statement's text and types. A pooler may hand a client's next statement to another session:
 /// under a name that only counts, that would run another statement; under this one it runs the same, or none.
 struct PreparedStatements {
+    /// One sending of a preparation. What is heard of an earlier one says nothing about a later one.
+    typealias Preparation = Int
+
     enum Use: Equatable {
-        case prepared(name: String)
+        case prepared(name: String, by: Preparation)
         case toPrepare(name: String)
         /// Another statement has its name: it is sent with its text each time.
         case nameless
@@ -40,7 +43,8 @@ struct PreparedStatements {
         }
     }
 
-    private var names: [Content: String] = [:]
+    private var prepared: [Content: (name: String, by: Preparation)] = [:]
+    private var lastPreparation = 0
     private var contents: [String: Content] = [:]
     private var generation = 0
     private let hash: @Sendable (Statement) -> UInt64
@@ -51,27 +55,32 @@ struct PreparedStatements {
 
     func use(of statement: Statement) -> Use {
         let content = Content(statement)
-        if let name = names[content] { return .prepared(name: name) }
+        if let (name, preparation) = prepared[content] { return .prepared(name: name, by: preparation) }
         let digits = String(hash(statement), radix: 16)
         var name = "s" + String(repeating: "0", count: 16 - digits.count) + digits
         if generation > 0 { name += "_\(generation)" }
         return contents[name] == nil ? .toPrepare(name: name) : .nameless
     }
 
-    mutating func add(_ statement: Statement, name: String) {
+    mutating func add(_ statement: Statement, name: String) -> Preparation {
         let content = Content(statement)
-        names[content] = name
+        lastPreparation += 1
+        prepared[content] = (name, lastPreparation)
         contents[name] = content
+        return lastPreparation
     }
 
-    /// The session does not hold the statement after all.
-    mutating func forget(_ statement: Statement) {
-        if let name = names.removeValue(forKey: Content(statement)) { contents[name] = nil }
+    /// The session does not hold the statement after all, unless it was prepared again meanwhile.
+    mutating func forget(_ statement: Statement, by preparation: Preparation) {
+        let content = Content(statement)
+        guard let (name, latest) = prepared[content], latest == preparation else { return }
+        prepared[content] = nil
+        contents[name] = nil
     }
 
     /// What was prepared is of no use any more, although the session holds it: all is prepared again, under other names.
     mutating func renew() {
-        names = [:]
+        prepared = [:]
         contents = [:]
         generation += 1
     }

@@ -93,7 +93,7 @@ def test_a_database_that_is_not_there_is_named_without_its_password():
     assert code != 0 and "127.0.0.1" in output and CANARY not in output
 
 
-@pytest.mark.parametrize("url", [f"postgresql://leads:{CANARY}@127.0.0.1:port/leads", f"postgresql://leads:%{CANARY}@127.0.0.1/leads",
+@pytest.mark.parametrize("url", [f"postgresql://leads:{CANARY}@127.0.0.1:port/leads", f"postgresql://leads:%zz{CANARY}@127.0.0.1/leads",
                                  f"host=127.0.0.1 password='{CANARY}", f"postgresql://leads:1/{CANARY}@127.0.0.1/leads"])
 def test_a_database_that_cannot_be_read_is_told_of_without_its_password(url):
     for name in ("DATABASE_URL", "DATABASE_DIRECT_URL"):

@@ -15,20 +15,29 @@ struct PreparedStatementsTests {
         var prepared = PreparedStatements(hash: { _ in 7 })
         let name = "s0000000000000007"
         #expect(prepared.use(of: "select 1") == .toPrepare(name: name))
-        prepared.add("select 1", name: name)
-        #expect(prepared.use(of: "select 1") == .prepared(name: name))
+        let first = prepared.add("select 1", name: name)
+        #expect(prepared.use(of: "select 1") == .prepared(name: name, by: first))
         #expect(prepared.use(of: "select 2") == .nameless)
-        prepared.forget("select 2")
-        #expect(prepared.use(of: "select 1") == .prepared(name: name))
-        prepared.forget("select 1")
+        prepared.forget("select 2", by: first)
+        #expect(prepared.use(of: "select 1") == .prepared(name: name, by: first))
+        prepared.forget("select 1", by: first)
         #expect(prepared.use(of: "select 2") == .toPrepare(name: name))
+    }
+
+    @Test func `late news of a preparation says nothing about the one that followed`() {
+        var prepared = PreparedStatements()
+        let first = prepared.add("select 1", name: "s1")
+        prepared.forget("select 1", by: first)
+        let second = prepared.add("select 1", name: "s1")
+        prepared.forget("select 1", by: first)
+        #expect(prepared.use(of: "select 1") == .prepared(name: "s1", by: second))
     }
 
     @Test func `types and bytes tell statements apart`() {
         var prepared = PreparedStatements()
         let known: Statement = "select \(1), '\u{e9}'"
-        prepared.add(known, name: "s1")
-        #expect(prepared.use(of: "select \(2), '\u{e9}'") == .prepared(name: "s1"))
+        let preparation = prepared.add(known, name: "s1")
+        #expect(prepared.use(of: "select \(2), '\u{e9}'") == .prepared(name: "s1", by: preparation))
         for other: Statement in ["select \("1"), '\u{e9}'", "select \(1), 'e\u{301}'"] {
             guard case .toPrepare = prepared.use(of: other) else {
                 Issue.record("\(other.sql)")
@@ -39,7 +48,7 @@ struct PreparedStatementsTests {
 
     @Test func `what is renewed is prepared under another name`() {
         var prepared = PreparedStatements()
-        prepared.add("foobar", name: "s85944171f73967e8")
+        _ = prepared.add("foobar", name: "s85944171f73967e8")
         prepared.renew()
         #expect(prepared.use(of: "foobar") == .toPrepare(name: "s85944171f73967e8_1"))
     }
@@ -70,7 +79,7 @@ struct PreparedStatementsTests {
             let answers = try await withThrowingTaskGroup(of: Int.self) { group in
                 for number in 1...300 {
                     group.addTask {
-                        if number % 10 == 0 { _ = try await database.pool.read("deallocate all") }
+                        if number % 50 == 0 { _ = try await database.pool.read("deallocate all") }
                         return try await database.pool.read("select \(number)")[0].decode(Int.self)
                     }
                 }

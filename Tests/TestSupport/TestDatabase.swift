@@ -45,8 +45,10 @@ public struct TestDatabase: Sendable {
                 connectionString: connectionString,
                 // The product's own, with time for a busy machine.
                 sessionSettings: LeadStore.sessionSettings.merging(
-                    ["statement_timeout": "20s", "lock_timeout": "10s"], uniquingKeysWith: { $1 })),
+                    ["statement_timeout": "20s", "lock_timeout": "10s"], uniquingKeysWith: { $1 }),
+                statementDeadline: .seconds(30)),
             maximumConnections: 4, leaseTimeout: .seconds(60))
+        configuration.connection.silenceLimit = .seconds(60)
         configure(&configuration)
         let pool = Pool(configuration)
         let result: Result<Void, any Error>
