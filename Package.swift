@@ -119,6 +119,7 @@ let package = Package(
             name: "Dashboard",
             dependencies: ["API"],
             resources: [
+                .embedInCode("assets/access.js"),
                 .embedInCode("assets/account.js"),
                 .embedInCode("assets/api.js"),
                 .embedInCode("assets/audit.js"),

@@ -8,6 +8,7 @@ public enum Dashboard {
         dashboard: String(decoding: PackageResources.index_html, as: UTF8.self),
         files: shared + [
             script("main.js", PackageResources.main_js),
+            script("access.js", PackageResources.access_js),
             script("account.js", PackageResources.account_js),
             script("audit.js", PackageResources.audit_js),
             script("contacts.js", PackageResources.contacts_js),

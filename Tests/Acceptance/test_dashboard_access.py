@@ -118,7 +118,7 @@ def test_from_open_access_to_a_colleague_who_sees_no_more_than_what_is_theirs(op
         for path in ["/dashboard", "/dashboard/contacts", "/dashboard/people"]:
             browser.open(address(open_server, path))
             browser.find(".open", "Anybody who reaches this server can change everything")
-            assert not browser.is_there(".who")
+            assert not browser.is_there(".me")
         browser.click(".open button", "Protect it now")
         browser.type("dialog input[autocomplete=name]", "Anna Petrova")
         browser.type("dialog input[autocomplete=username]", "Anna@Example.com")
@@ -131,7 +131,7 @@ def test_from_open_access_to_a_colleague_who_sees_no_more_than_what_is_theirs(op
         assert browser.find("input[name=login]").get_attribute("value") == "anna@example.com"
         assert api.get("/api/v1/contacts").status == 401
         choose_password(browser)
-        browser.find(".who", "Anna Petrova")
+        browser.find(".me", "Anna Petrova")
         assert path_of(browser) == "/dashboard"
         assert not browser.is_there(".open")
         # A colleague is invited.
@@ -154,7 +154,7 @@ def test_from_open_access_to_a_colleague_who_sees_no_more_than_what_is_theirs(op
         other.open(link)
         other.find("h1", "Welcome, Boris Sidorov")
         choose_password(other)
-        other.find(".who", "Boris Sidorov")
+        other.find(".me", "Boris Sidorov")
         other.until(lambda: path_of(other) == "/dashboard/contacts", "to be where an operator begins")
         assert [each.text for each in other.driver.find_elements("css selector", ".shell nav a")] == ["Contacts", "Leads", "API"]
         shown = lambda: {int(each) for each in other.run("return [...document.querySelectorAll('main tbody tr')].map((each) => each.dataset.key)")}
@@ -184,7 +184,7 @@ def test_a_key_is_shown_once_works_and_is_revoked(staff):
         browser.click("dialog button[type=submit]")
         browser.find("dialog .fault", "Choose a source")
         browser.click("dialog .boxes input")
-        browser.type("dialog .field:nth-of-type(4) input", "50")
+        browser.type("dialog input[inputmode=numeric]", "50")
         browser.click("dialog button[type=submit]")
         browser.find("dialog h2", "The key Telegram bot")
         secret = shown_link(browser)
@@ -257,7 +257,7 @@ def test_whoever_signs_in_stays_here_whatever_the_address_says(staff, to, shown)
         browser.until(lambda: not path_of(browser).startswith("/sign-in"), "to be signed in")
         assert browser.run("return location.origin") == address(staff.server)
         if shown is not None:
-            browser.find(".who")
+            browser.find(".me")
             assert path_of(browser) == shown
 
 
@@ -379,7 +379,9 @@ def test_what_was_typed_stays_while_one_signs_in_again(staff):
 def test_signing_out_leaves_nothing_to_go_back_to(staff):
     with Browser(refused=REFUSED) as browser:
         sign_in(browser, staff.server, "anna", "/dashboard/contacts")
-        browser.click(".who")
+        browser.click("nav a", "Leads")
+        browser.find("h1", "Leads")
+        browser.click(".me")
         browser.click(".items button", "Sign out")
         browser.find("input[name=password]")
         assert path_of(browser) == "/sign-in"
@@ -390,7 +392,7 @@ def test_signing_out_leaves_nothing_to_go_back_to(staff):
 def test_the_password_is_changed_by_whoever_knows_it(staff):
     with Browser(refused=REFUSED) as browser:
         sign_in(browser, staff.server, "anna")
-        browser.click(".who")
+        browser.click(".me")
         browser.click(".items button", "Change password")
         browser.type("dialog input[name=current-password]", "not the password")
         choose_password(browser, "another horse battery")
@@ -511,7 +513,7 @@ def test_the_audit_tells_who_did_what_and_what_it_was_before(staff):
         staff.call("POST", f"/contacts/{contact['id']}/close").must_be(200)
         browser.find("aside .history", "Anna Petrova closed it")
         browser.open(address(staff.server, "/dashboard"))
-        browser.find(".who")
+        browser.find(".me")
         staff.call("POST", f"/contacts/{contact['id']}/reopen").must_be(200)
         browser.find(".feed", "Anna Petrova reopened it → Boris")
 
@@ -548,7 +550,7 @@ def test_the_pages_are_readable_on_a_phone_and_to_a_checker_of_accessibility_in_
             browser.open(address(staff.server, f"/dashboard{path}"))
             assert not browser.is_there("[role=alert]"), browser.text()
             check(path)
-        browser.click(".who")
+        browser.click(".me")
         check("the menu")
         browser.open(address(staff.server, "/dashboard/people"))
         browser.click("main header button")
@@ -562,7 +564,7 @@ def test_the_pages_are_readable_on_a_phone_and_to_a_checker_of_accessibility_in_
         browser.find("dialog .copyable textarea")
         check("its secret")
         browser.click("dialog button[type=submit]")
-        browser.click(".who")
+        browser.click(".me")
         browser.click(".items button:last-child")
         browser.find("input[name=password]")
         check("the way in")

@@ -20,7 +20,7 @@ export function accountMenu() {
       changePassword();
     } }, t("changePassword")),
     h("button", { type: "button", onclick: signOut }, t("signOut")));
-  const button = h("button", { type: "button", class: "who", "aria-expanded": "false", "aria-controls": "account-items",
+  const button = h("button", { type: "button", class: "me", "aria-expanded": "false", "aria-controls": "account-items",
     "aria-label": `${me.name}, ${t(`role_${me.role}`)}`, title: me.name, onclick: () => (items.hidden ? open() : close()) },
     h("span", { class: "initial", "aria-hidden": "true" }, [...me.name][0].toLocaleUpperCase()),
     h("span", { class: "named" }, me.name, h("small", null, t(`role_${me.role}`))));
