@@ -123,6 +123,10 @@ class Browser:
     def press(self, *keys: str) -> None:
         webdriver.ActionChains(self.driver).send_keys(*keys).perform()
 
+    def cookie(self, name: str) -> str:
+        """The value of a cookie, also of one that scripts do not see."""
+        return self.driver.get_cookie(name)["value"]
+
     def console(self) -> list[str]:
         """What the console has said since it was asked last."""
         return [entry["message"] for entry in self.driver.get_log("browser")]

@@ -32,6 +32,11 @@ class Staff:
         answer = self.api.post("/api/v1/session/password", {"token": url.partition("#")[2], "password": password}).must_be(200)
         return answer.headers["Set-Cookie"].partition(";")[0]
 
+    def sign_in(self, login: str) -> str:
+        """The cookie of another session."""
+        answer = self.api.post("/api/v1/session", {"login": login, "password": PASSWORD}).must_be(200)
+        return answer.headers["Set-Cookie"].partition(";")[0]
+
     def call(self, method: str, path: str, *body, cookie: str | None = None):
         return self.api.request(method, f"/api/v1{path}", *body, headers={"Cookie": cookie or self.cookie})
 
@@ -178,7 +183,7 @@ def test_a_key_is_shown_once_works_and_is_revoked(staff):
     with Browser(refused=REFUSED) as browser:
         sign_in(browser, staff.server, "anna", "/dashboard/keys")
         browser.find(".empty h2", "No keys yet")
-        browser.click(".empty button", "Make a key")
+        browser.click("main button", "Make a key")
         browser.type("dialog .field:nth-of-type(1) input", "Telegram bot")
         browser.choose("dialog .field:nth-of-type(3) select", "some")
         browser.click("dialog button[type=submit]")
@@ -374,6 +379,23 @@ def test_what_was_typed_stays_while_one_signs_in_again(staff):
         assert browser.find(f"tr[data-key='{boris['id']}'] input").get_attribute("value") == "7"
         browser.click(".unsaved button", "Save")
         browser.find("#messages", "Weights saved")
+        # The same of what is typed into a dialog, which says itself where to sign in.
+        browser.click("main button", "Edit")
+        browser.type("dialog .field:nth-of-type(1) input", "Another name")
+        staff.call("DELETE", f"/sessions?person_id={staff.admin['id']}", cookie=staff.sign_in("anna")).must_be(200)
+        browser.until(lambda: staff.api.get("/api/v1/me", headers={"Cookie": f"leads={browser.cookie('leads')}"}).status == 401, "the session to end")
+        browser.click("dialog button[type=submit]")
+        browser.find("dialog .fault", "You are signed out")
+        browser.click("dialog .fault a", "Sign in")
+        browser.until(lambda: len(browser.driver.window_handles) == 2, "a second tab")
+        browser.driver.switch_to.window(browser.driver.window_handles[1])
+        browser.find("input[name=login]")
+        fill(browser, "anna")
+        browser.find("h1", source["name"])
+        browser.driver.close()
+        browser.driver.switch_to.window(first)
+        browser.click("dialog button[type=submit]")
+        browser.find("h1", "Another name")
 
 
 def test_signing_out_leaves_nothing_to_go_back_to(staff):
@@ -414,7 +436,7 @@ def test_each_role_is_offered_what_it_may_do(staff):
     (boris, vera), source = staff.team("Boris", "Vera")
     contact = staff.contact(source, lead_name="Lead")
     staff.person("analyst", "ines", "Ines")
-    staff.person("supervisor", "olga", "Olga")
+    olga = staff.person("supervisor", "olga", "Olga")
     staff.person("operator", "boris", "Boris", contact["operator_id"])
     sections = lambda browser: browser.run("return [...document.querySelectorAll('.shell nav a')].map((each) => each.textContent)")
     with Browser(refused=REFUSED) as browser:
@@ -436,6 +458,12 @@ def test_each_role_is_offered_what_it_may_do(staff):
         assert "Access" not in sections(browser)
         browser.open(address(staff.server, f"/dashboard/contacts?contact={contact['id']}"))
         browser.find("aside button", "Transfer")
+        # With another role the first refusal makes the page anew.
+        staff.call("PATCH", f"/people/{olga['id']}", {"role": "analyst"}).must_be(200)
+        browser.click("aside button", "Close")
+        browser.until_gone("aside button", "Close")
+        browser.find("aside h2", f"Contact {contact['id']}")
+        assert staff.call("GET", f"/contacts/{contact['id']}").json["status"] == "active"
     with Browser(refused=REFUSED) as browser:
         sign_in(browser, staff.server, "boris", f"/dashboard/contacts?contact={contact['id']}")
         browser.find("aside h2", f"Contact {contact['id']}")
@@ -495,7 +523,7 @@ def test_the_audit_tells_who_did_what_and_what_it_was_before(staff):
         assert "Limit: 50 → 70" in line("Changed operator Boris")
         assert "Boris: 1 → 3" in line(f"Changed the weights of {source['name']}\nBoris: 1")
         assert "Role: intake" in line("Made the key Telegram bot") and "Sources: all sources" in line("Made the key Telegram bot")
-        assert "key Telegram bot" in line(f"№ {contact['id']}")
+        assert browser.find("tbody tr").text.endswith("Signed in")
         assert key["key"] not in browser.run("return document.documentElement.outerHTML")
         browser.choose("[data-filter=kind]", "people")
         browser.choose("[data-filter=who]", f"person:{staff.admin['id']}")
@@ -503,10 +531,22 @@ def test_the_audit_tells_who_did_what_and_what_it_was_before(staff):
         assert path_of(browser) == f"/dashboard/audit?kind=people&who=person%3A{staff.admin['id']}&from=2020-01-01"
         browser.driver.refresh()
         browser.wait_until_shown()
+        deeds = lambda: browser.run("return [...document.querySelectorAll('.deed')].map((each) => each.firstChild.textContent)")
+        assert deeds() == ["Changed vera", "Invited vera", "Chose a password"]
         assert browser.find("[data-filter=kind]").get_attribute("value") == "people"
         assert browser.find("[data-filter=who]").get_attribute("value") == f"person:{staff.admin['id']}"
         browser.click("main button", "Clear filters")
         browser.find("tbody tr", "Changed operator Boris")
+        browser.choose("[data-filter=kind]", "operators")
+        for limit in range(60):
+            staff.call("PATCH", f"/operators/{boris['id']}", {"max_load": 100 + limit}).must_be(200)
+        browser.driver.refresh()
+        browser.wait_until_shown()
+        assert len(deeds()) == 50
+        assert browser.find("tbody tr small").text == "Limit: 158 → 159"
+        browser.click("button.more")
+        browser.until(lambda: len(deeds()) == 62, "all that was done to operators")
+        browser.until_gone("button.more")
         # The history of the contact names the key, and the feed of the overview does.
         browser.open(address(staff.server, f"/dashboard/contacts?contact={contact['id']}"))
         browser.find("aside .history", "Key Telegram bot registered it → Boris")
@@ -580,12 +620,32 @@ def test_the_notice_of_open_access_is_on_each_page_and_closes_it(open_server, la
         browser.click(".open button")
         browser.find("dialog")
         assert browser.accessibility() == []
+        browser.press(Keys.ESCAPE)
+        # The first person and the first key close access: it has to be somebody who gets in afterwards.
+        for path in ("people", "keys"):
+            browser.open(address(open_server, f"/dashboard/{path}"))
+            browser.find(".empty h2", "Сначала защитите сервер" if language == "ru" else "First protect this server")
+            assert not browser.is_there("main header button")
+            assert browser.accessibility() == []
         # Somebody else is quicker.
+        browser.click(".empty button")
+        browser.find("dialog")
         open_server.client().post("/api/v1/people/first", {"login": "x", "name": "X"}).must_be(201)
         browser.type("dialog input[autocomplete=name]", "Anna")
         browser.type("dialog input[autocomplete=username]", "anna")
         browser.click("dialog button[type=submit]")
         browser.find("dialog .fault", "Доступ уже закрыт" if language == "ru" else "Access is closed already")
+        browser.press(Keys.ESCAPE)
+        browser.click("nav a", "Лиды" if language == "ru" else "Leads")
+        browser.until(lambda: path_of(browser) == "/sign-in?to=%2Fdashboard%2Fleads", "to be led to the sign-in page")
+
+
+def test_a_page_that_is_open_when_access_is_closed_elsewhere_leads_to_the_sign_in_page(open_server):
+    with Browser(refused=REFUSED) as browser:
+        browser.open(address(open_server, "/dashboard/contacts"))
+        browser.find(".open")
+        Staff(open_server)
+        browser.until(lambda: path_of(browser) == "/sign-in?to=%2Fdashboard%2Fcontacts", "to be led to the sign-in page", within=15)
 
 
 @pytest.mark.parametrize("page", ["/sign-in", "/dashboard/people"])

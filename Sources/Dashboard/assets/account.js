@@ -2,21 +2,23 @@
 
 import { Refusal, get, send } from "./api.js";
 import { h, put } from "./dom.js";
-import { mayLeave } from "./router.js";
 import { newPassword, refusalOfPassword } from "./passwords.js";
-import { ask, complain, field, nameIn, tell, when } from "./widgets.js";
+import { mayLeave } from "./router.js";
+import { people } from "./staff.js";
 import { isOpen, isPerson, viewer } from "./viewer.js";
+import { ask, complain, empty, field, nameIn, tell, when } from "./widgets.js";
 import { t } from "./words.js";
 
 /** A button with the name and the role, and what can be done about oneself; null where nobody is signed in. */
 export function accountMenu() {
   if (!isPerson()) return null;
   const me = viewer();
-  const items = h("div", { class: "items", id: "account-items", hidden: true },
+  const items = h("div", { class: "items", id: "account-items", hidden: true, tabindex: -1 },
     h("p", null, h("strong", null, me.name), h("small", null, `${me.login} · ${t(`role_${me.role}`)}`)),
     h("a", { href: "/dashboard/sessions", onclick: () => close() }, t("mySessions")),
     h("button", { type: "button", onclick: () => {
       close();
+      button.focus();
       changePassword();
     } }, t("changePassword")),
     h("button", { type: "button", onclick: signOut }, t("signOut")));
@@ -63,15 +65,17 @@ async function changePassword() {
   const current = h("input", { name: "current-password", type: "password", required: true, maxlength: 200, autocomplete: "current-password" });
   const login = h("input", { name: "login", autocomplete: "username", value: viewer().login, readonly: true, hidden: true });
   const { fields, password } = newPassword();
-  const done = await ask({ title: t("changePassword"), text: t("changePasswordText"), action: t("changePassword"), fields: [login, field(t("presentPassword"), current), fields], act: async () => {
-    const chosen = password();
-    try {
-      return await send("PUT", "/me/password", { current_password: current.value, password: chosen });
-    } catch (error) {
-      const isWrong = error.code === "sign_in_failed" || (error.status === 422 && current.value.length < 10);
-      throw isWrong ? new Refusal(error.status, t("presentPasswordWrong"), error.code) : refusalOfPassword(error);
-    }
-  } });
+  const done = await ask({
+    title: t("changePassword"), text: t("changePasswordText"), action: t("changePassword"), fields: [login, field(t("presentPassword"), current), fields],
+    act: async () => {
+      const chosen = password();
+      try {
+        return await send("PUT", "/me/password", { current_password: current.value, password: chosen });
+      } catch (error) {
+        throw error.code === "sign_in_failed" ? new Refusal(error.status, t("presentPasswordWrong"), error.code) : refusalOfPassword(error);
+      }
+    },
+  });
   if (done) tell(t("passwordChanged"));
 }
 
@@ -127,6 +131,12 @@ export async function sessions() {
 export function openNotice() {
   if (!isOpen()) return null;
   return h("div", { class: "open", role: "note" }, h("p", null, t("openToAll")), h("button", { type: "button", class: "small", onclick: protect }, t("protect")));
+}
+
+/** While nobody could sign in afterwards nobody is invited and no key is made: either closes access. Null where somebody can. */
+export async function protectFirst() {
+  if (!isOpen() || (await people({ fresh: true })).length > 0) return null;
+  return empty(t("protectFirst"), t("protectFirstText"), h("button", { type: "button", class: "primary", onclick: protect }, t("protect")));
 }
 
 /** Makes whoever asks the first admin, on the spot: the link is followed at once, at the name by which this browser knows the server. */

@@ -31,10 +31,10 @@ export function onReachability(listener) {
   tellReachable = listener;
 }
 
-/** Told when it turns out that nobody is signed in any more. */
-let tellSignedOut = () => {};
-export function onSignedOut(listener) {
-  tellSignedOut = listener;
+/** Told of refusals that are about who asks: whoever that is is signed in no more, or may not do it. */
+let tellDenied = () => {};
+export function onDenied(listener) {
+  tellDenied = listener;
 }
 
 /** Where one signs in, and comes back from to the present address. */
@@ -71,7 +71,7 @@ export async function call(method, path, { body, version, signal } = {}) {
   }
   const refusal = answer.ok ? null : refusalOf(answer, decoded);
   tellReachable(!refusal?.isTemporary);
-  if (refusal?.isSignedOut) tellSignedOut();
+  if (refusal?.isSignedOut || refusal?.code === "forbidden") tellDenied(refusal);
   if (refusal) throw refusal;
   return { value: decoded, headers: answer.headers };
 }

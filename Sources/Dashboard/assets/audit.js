@@ -1,9 +1,9 @@
-// What was changed, by whom and when, with what it was before.
+// Who changed what is everybody's, and when, with what it was before. What was done to a contact is told by the contact's history.
 
 import { accessTabs } from "./access.js";
 import { get, page, query } from "./api.js";
 import { h, put } from "./dom.js";
-import { deed, differences, kinds, reason, who } from "./events.js";
+import { deed, differences, kinds, who } from "./events.js";
 import { adjust, go, parameters } from "./router.js";
 import { people } from "./staff.js";
 import { complain, empty, option, table, when } from "./widgets.js";
@@ -38,8 +38,8 @@ export async function audit() {
     const [actorKind, actorID] = (at.get("who") ?? "").split(":");
     const end = at.get("to") ? new Date(`${at.get("to")}T00:00`) : null;
     if (end) end.setDate(end.getDate() + 1);
-    return `/events${query({
-      order: "desc", limit: pageSize, kind: kinds[at.get("kind")]?.join(","), actor_kind: actorKind, actor_id: actorID,
+    return `/audit${query({
+      limit: pageSize, kind: kinds[at.get("kind")]?.join(","), actor_kind: actorKind, actor_id: actorID,
       from: at.get("from") ? new Date(`${at.get("from")}T00:00`).toISOString() : null, to: end ? new Date(end - 1).toISOString() : null,
     })}`;
   }
@@ -78,11 +78,9 @@ export async function audit() {
 }
 
 async function row(event) {
-  const why = reason(event);
   const lines = await differences(event);
   const filter = event.actor.id === null ? event.actor.kind : `${event.actor.kind}:${event.actor.id}`;
   return h("tr", { "data-key": event.id }, h("td", null, when(event.at)),
     h("td", null, h("a", { href: `/dashboard/audit?who=${encodeURIComponent(filter)}` }, who(event.actor))),
-    h("td", { class: "deed" }, event.contact_id !== null && [h("a", { href: `/dashboard/contacts?contact=${event.contact_id}` }, `№ ${event.contact_id}`), " "],
-      await deed(event), why && h("em", null, ` — ${why}`), lines.map((line) => h("small", null, line))));
+    h("td", { class: "deed" }, await deed(event), lines.map((line) => h("small", null, line))));
 }

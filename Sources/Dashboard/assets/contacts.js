@@ -177,7 +177,8 @@ export function contactTable({ scope, fixed = {}, without = [], filters: shownFi
         may("work") && h("td", null, box), h("th", { scope: "row" }, link), h("td", { class: "minor" }, when(fresh.created_at)),
         h("td", null, h("a", { href: `/dashboard/leads/${fresh.lead_id}`, title: leadName(fresh.lead) }, leadName(fresh.lead))),
         shows("source") && h("td", { class: "minor" }, linkIf(may("sources"), `/dashboard/sources/${fresh.source_id}`, fresh.source.name)),
-        shows("operator") && h("td", { class: "minor" }, fresh.operator ? linkIf(may("operators"), `/dashboard/operators/${fresh.operator.id}`, fresh.operator.name) : t("none")),
+        shows("operator") && h("td", { class: "minor" },
+          fresh.operator ? linkIf(may("operators"), `/dashboard/operators/${fresh.operator.id}`, fresh.operator.name) : t("none")),
         h("td", null, status(fresh), fresh.status === "new" && h("small", { class: "why" }, t(`reason_${fresh.waiting_reason}`))),
         h("td", { class: "text minor" }, fresh.message ?? ""),
         may("work") && h("td", null, fresh.status === "closed" ? null : closing));
@@ -424,7 +425,8 @@ async function perform(one, action, options) {
     const reason = h("input", { maxlength: 200 });
     const fresh = await ask({ title: `${t("contact", { id: one.id })}: ${t("release")}`, action: t("release"), fields: [field(t("reasonField"), reason)],
       act: () => send("POST", `${path}/release`, { reason: reason.value || null }, at) });
-    if (fresh) tell(t("releasedX", { id: one.id }), { undo: may("assign") && (() => send("POST", `${path}/assign`, { operator_id: one.operator_id }, { version: fresh.version })) });
+    const undo = () => send("POST", `${path}/assign`, { operator_id: one.operator_id }, { version: fresh.version });
+    if (fresh) tell(t("releasedX", { id: one.id }), { undo: may("assign") && undo });
     return fresh;
   }
   case "priority": {

@@ -3,9 +3,8 @@
 import { nameOf, personName, sourceName } from "./staff.js";
 import { duration, has, number, t } from "./words.js";
 
-/** The kinds there are, by what they are about. */
+/** The kinds of what is done to no contact, by what they are about. */
 export const kinds = {
-  contacts: ["registered", "assigned", "transferred", "released", "closed", "reopened", "priority_changed", "message_changed"],
   leads: ["lead_changed", "lead_merged"],
   operators: ["operator_created", "operator_changed", "operator_archived"],
   sources: ["source_created", "source_changed", "weights_changed"],
@@ -99,7 +98,9 @@ export async function differences(event) {
     // Of what may tell of somebody the log has only that it is another.
     else lines.push(t("anotherX", { field: label }));
   }
-  for (const one of (data.weights ?? []).slice(0, mostWeights)) lines.push(`${await nameOf(one.operator_id)}: ${await valueInWords("weight", one.from)} → ${await valueInWords("weight", one.to)}`);
+  for (const one of (data.weights ?? []).slice(0, mostWeights)) {
+    lines.push(`${await nameOf(one.operator_id)}: ${await valueInWords("weight", one.from)} → ${await valueInWords("weight", one.to)}`);
+  }
   const more = Math.max(0, (data.weights?.length ?? 0) - mostWeights) + (data.more_weights ?? 0);
   if (more > 0) lines.push(t("more_n", { n: more }));
   if (data.fields) lines.push(data.fields.map((field) => t({ phone: "phone", email: "email", external_id: "externalID" }[field] ?? "name")).join(", "));

@@ -1,6 +1,7 @@
 // What programs prove themselves by: made, given another secret, revoked. A secret is shown once.
 
 import { accessTabs } from "./access.js";
+import { protectFirst } from "./account.js";
 import { Refusal, get, send } from "./api.js";
 import { h, keep, put, whenChanged } from "./dom.js";
 import { adjust, parameters } from "./router.js";
@@ -17,13 +18,20 @@ export async function keys() {
   const body = h("tbody", null);
   walkable(body);
   const list = table(t("keysTitle"), [t("name"), `~${t("sources")}`, `~${t("rate")}`, `~${t("made")}`, ""], body);
-  const revoked = h("input", { type: "checkbox", checked: parameters().has("revoked"), onchange: () => adjust({ revoked: revoked.checked ? "1" : null }, { replace: true }) });
+  const revoked = h("input", { type: "checkbox", checked: parameters().has("revoked"),
+    onchange: () => adjust({ revoked: revoked.checked ? "1" : null }, { replace: true }) });
   const filters = h("div", { class: "filters" }, h("label", { class: "check" }, revoked, t("showRevoked")));
   const place = h("div");
-  const element = h("div", { class: "page" }, accessTabs("keys"),
-    h("header", { class: "head" }, h("h1", null, t("keysTitle")), h("button", { type: "button", class: "primary", onclick: add }, t("makeKey"))), filters, place);
+  const making = h("button", { type: "button", class: "primary", onclick: add }, t("makeKey"));
+  const element = h("div", { class: "page" }, accessTabs("keys"), h("header", { class: "head" }, h("h1", null, t("keysTitle")), making), filters, place);
 
   async function read() {
+    const first = await protectFirst();
+    making.hidden = filters.hidden = first !== null;
+    if (first) {
+      put(place, first);
+      return;
+    }
     const found = await get("/keys");
     everything = await Promise.all(found.map(async (one) => ({ ...one,
       sources: one.source_ids === null ? t("allSources") : (await Promise.all(one.source_ids.map(sourceName))).join(", ") })));
@@ -35,7 +43,7 @@ export async function keys() {
     filters.hidden = !everything.some((one) => one.revoked_at);
     const shown = everything.filter((one) => !one.revoked_at || revoked.checked);
     if (shown.length === 0) {
-      put(place, empty(t("noKeys"), t("noKeysText"), h("button", { type: "button", class: "primary", onclick: add }, t("makeKey"))));
+      put(place, empty(t("noKeys"), t("noKeysText")));
       return;
     }
     keep(body, shown, (one) => one.id, (one) => row(one, read));
@@ -118,7 +126,8 @@ async function rotate(key) {
 }
 
 async function revoke(key) {
-  const done = await ask({ title: t("revokeAsk", { name: key.name }), text: t("revokeText"), action: t("revoke"), isDangerous: true, act: () => send("DELETE", `/keys/${key.id}`) });
+  const done = await ask({ title: t("revokeAsk", { name: key.name }), text: t("revokeText"), action: t("revoke"), isDangerous: true,
+    act: () => send("DELETE", `/keys/${key.id}`) });
   if (done) tell(t("revokedX", { name: key.name }));
   return done;
 }

@@ -2,7 +2,7 @@
 
 import { accessPages } from "./access.js";
 import { accountMenu, openNotice, sessions } from "./account.js";
-import { onReachability, onSignedOut, query, signInAddress } from "./api.js";
+import { onDenied, onReachability, query, signInAddress } from "./api.js";
 import { audit } from "./audit.js";
 import { contacts } from "./contacts.js";
 import { h, put } from "./dom.js";
@@ -127,7 +127,7 @@ function bannerText() {
 /** Looks whether the same one may do the same as before; if not, the page is made for whoever that is. */
 async function meetAgain() {
   try {
-    if (await meet() && !isUnsaved()) location.reload();
+    if (await meet() && !holdsSomething()) location.reload();
     if (!isSignedOut) return;
     isSignedOut = false;
     banner.hidden = true;
@@ -208,7 +208,8 @@ function guarded([pattern, page, right]) {
 
 async function open() {
   const app = document.getElementById("app");
-  onSignedOut(leadToSignIn);
+  // What is offered should not be refused: somebody may have been given another role.
+  onDenied((refusal) => (refusal.isSignedOut ? leadToSignIn() : meetAgain()));
   try {
     await meet();
   } catch (error) {

@@ -1,7 +1,7 @@
 // The staff who sign in: what each may do, how they come in and how they are kept out.
 
 import { accessTabs } from "./access.js";
-import { sessionList } from "./account.js";
+import { protectFirst, sessionList } from "./account.js";
 import { get, send } from "./api.js";
 import { h, keep, put, whenChanged } from "./dom.js";
 import { forget, nameOf, operators, people as listPeople } from "./staff.js";
@@ -15,15 +15,20 @@ export async function people() {
   const body = h("tbody", null);
   walkable(body);
   const list = table(t("people"), [t("name"), t("role"), `~${t("operator")}`, t("state"), `~${t("invited")}`], body);
-  const element = h("div", { class: "page" }, accessTabs("people"),
-    h("header", { class: "head" }, h("h1", null, t("people")), h("button", { type: "button", class: "primary", onclick: add }, t("invite"))));
+  const inviting = h("button", { type: "button", class: "primary", onclick: add }, t("invite"));
   const place = h("div");
-  element.append(place);
+  const element = h("div", { class: "page" }, accessTabs("people"), h("header", { class: "head" }, h("h1", null, t("people")), inviting), place);
 
   async function read() {
+    const first = await protectFirst();
+    inviting.hidden = first !== null;
+    if (first) {
+      put(place, first);
+      return;
+    }
     const found = await listPeople({ fresh: true });
     if (found.length === 0) {
-      put(place, empty(t("noPeople"), t("noPeopleText"), h("button", { type: "button", class: "primary", onclick: add }, t("invite"))));
+      put(place, empty(t("noPeople"), t("noPeopleText")));
       return;
     }
     const named = await Promise.all(found.map(async (one) => ({ ...one, operator: one.operator_id === null ? null : await nameOf(one.operator_id) })));
@@ -62,7 +67,8 @@ function stateOf(one) {
 async function personFields(one) {
   const everybody = await operators({ fresh: true });
   const name = h("input", { required: true, maxlength: 200, value: one?.name ?? "" });
-  const role = h("select", { onchange: explain }, roles.map((each) => option(each, t(`role_${each}`), each === (one?.role ?? "operator"))));
+  const present = one?.role ?? (everybody.length > 0 ? "operator" : "supervisor");
+  const role = h("select", { onchange: explain }, roles.map((each) => option(each, t(`role_${each}`), each === present)));
   const about = h("small", { class: "about" });
   const operator = h("select", null);
   const isAlready = (each) => each.id === one?.operator_id;
@@ -96,7 +102,8 @@ async function invite() {
 }
 
 function showLink({ person, url, expires_at: end }) {
-  return ask({ title: t("linkFor", { name: person.name }), text: t("linkText", { time: fullTime(end) }), action: t("done"), isShownOnce: true, fields: [copyable(t("link"), url)] });
+  return ask({ title: t("linkFor", { name: person.name }), text: t("linkText", { time: fullTime(end) }), action: t("done"), isShownOnce: true,
+    fields: [copyable(t("link"), url)] });
 }
 
 export async function person(scope, id) {

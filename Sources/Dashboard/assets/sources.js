@@ -71,7 +71,8 @@ export async function source(scope, id) {
   const editor = weightEditor(scope, id);
   const radios = strategies.map((each) => h("input", { type: "radio", name: "strategy", value: each, onchange: () => { apply.hidden = each === one.strategy; } }));
   const apply = h("button", { type: "button", class: "primary", hidden: true, onclick: () => save({ strategy: radios.find((each) => each.checked).value }) }, t("applyStrategy"));
-  const choices = h("fieldset", { class: "strategies", disabled: !may("changeSources") }, h("legend", null, t("strategy")), radios.map((radio, index) => h("label", { class: "choice" }, radio,
+  const choices = h("fieldset", { class: "strategies", disabled: !may("changeSources") },
+    h("legend", null, t("strategy")), radios.map((radio, index) => h("label", { class: "choice" }, radio,
     h("span", null, h("strong", null, t(strategies[index])), h("small", null, t(`about_${strategies[index]}`))))));
   const sticky = h("input", { class: "number", inputmode: "numeric", size: 4, readonly: !may("changeSources"), onchange: () => {
     try {
