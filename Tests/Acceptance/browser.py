@@ -17,8 +17,9 @@ AXE = (resources.files("axe_core_python") / "axe.min.js").read_text()
 
 class Browser:
     def __init__(self, language: str = "en", width: int = 1280, height: int = 800, dark: bool = False, time_zone: str | None = None,
-                 resolving: dict[str, str] | None = None):
-        """`resolving` says to which addresses names lead."""
+                 resolving: dict[str, str] | None = None, refused: tuple[int, ...] = ()):
+        """`resolving` says to which addresses names lead; `refused` with which statuses a server may refuse what is asked, beside the usual."""
+        self.refused = (404, 409, 422, 502, 503, *refused)
         options = webdriver.ChromeOptions()
         if resolving:
             options.add_argument("--host-resolver-rules=" + ", ".join(f"MAP {name} {address}" for name, address in resolving.items()))
@@ -122,13 +123,18 @@ class Browser:
     def press(self, *keys: str) -> None:
         webdriver.ActionChains(self.driver).send_keys(*keys).perform()
 
+    def cookie(self, name: str) -> str:
+        """The value of a cookie, also of one that scripts do not see."""
+        return self.driver.get_cookie(name)["value"]
+
     def console(self) -> list[str]:
         """What the console has said since it was asked last."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def complaints(self) -> list[str]:
         """The same but for a server that is away and what one refused: both are shown to the viewer."""
-        return [line for line in self.console() if not re.search(r"net::ERR_|status of (404|409|422|502|503)", line)]
+        expected = "|".join(str(status) for status in self.refused)
+        return [line for line in self.console() if not re.search(rf"net::ERR_|status of ({expected})\b", line)]
 
     def accessibility(self) -> list[str]:
         """What axe-core calls serious or critical."""

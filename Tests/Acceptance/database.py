@@ -593,6 +593,10 @@ class Database:
                 "update idempotency_keys set created_at = created_at - make_interval(hours => %s) where key = %s",
                 (hours, key))
 
+    def expire_links(self) -> None:
+        """As if those who were invited had waited too long."""
+        self.rows("update person_links set expires_at = clock_timestamp() returning true")
+
     def set_read_only(self, is_read_only: bool) -> None:
         """For sessions that begin from now on; those there are have to begin again."""
         with self.connect() as connection:

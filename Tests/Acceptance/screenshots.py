@@ -1,6 +1,6 @@
 """Takes the pictures of README.md: `make screenshots`.
 
-Starts an instance on a PostgreSQL of its own, lets the demonstration fill it, and looks at it as a supervisor would.
+Starts an instance on a PostgreSQL of its own, lets the demonstration fill it, protects it, and looks at it as its admin would.
 """
 
 import pathlib
@@ -40,7 +40,9 @@ def main() -> int:
             demonstration = subprocess.Popen([BINARY, "demo", "--url", f"http://127.0.0.1:{port}", "--rate", "6", "--for", "4m", "--seed", "7"],
                                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(90)
-            take(api, f"http://127.0.0.1:{port}/dashboard")
+            # From the moment on that access is closed the demonstration does nothing more: a queue is worth seeing.
+            eventually(lambda: api.get("/api/v1/contacts?status=new&limit=1").json, 60, "nobody waits")
+            take(api, f"http://127.0.0.1:{port}")
         finally:
             for process in (demonstration, server):
                 if process:
@@ -53,25 +55,50 @@ def main() -> int:
 
 
 def take(api: Api, base: str) -> None:
-    waits = lambda: [each["id"] for each in api.get("/api/v1/contacts?status=new&limit=1").json]
+    placed = api.get("/api/v1/contacts?status=active&limit=3&order=desc").json[-1]["id"]
+    link = api.post("/api/v1/people/first", {"login": "anna@example.com", "name": "Anna Petrova"}).must_be(201).json["url"]
+    picture("sign-in", Browser(width=760, height=560), link, "input[name=new-password]")
+    answer = api.post("/api/v1/session/password", {"token": link.partition("#")[2], "password": "correct horse battery"}).must_be(200)
+    cookie = answer.headers["Set-Cookie"].partition(";")[0]
+    staff(api, {"Cookie": cookie})
     views = [("overview", "en", False, 1280, 800, "", None), ("overview-ru-dark", "ru", True, 1280, 800, "", None),
-             ("source", "en", False, 1280, 800, "/sources/1", ".band"), ("contact", "en", False, 1280, 800, "/contacts?contact={id}", "aside .candidates"),
-             ("phone", "ru", False, 360, 740, "", None)]
+             ("source", "en", False, 1280, 800, "/sources/1", ".band"), ("contact", "en", False, 1280, 800, f"/contacts?contact={placed}", "aside .candidates"),
+             ("people", "en", False, 1280, 560, "/people", "tbody tr"), ("keys", "en", False, 1280, 560, "/keys", "tbody tr"),
+             ("audit", "en", False, 1280, 800, "/audit", "tbody tr"), ("phone", "ru", False, 360, 740, "", None)]
     for name, language, dark, width, height, path, awaited in views:
         browser = Browser(language, width, height, dark)
-        try:
-            if path == "" and "phone" not in name:
-                # A queue is worth seeing.
-                eventually(waits, 60, "nobody waits")
-            placed = [each["id"] for each in api.get("/api/v1/contacts?status=active&limit=3&order=desc").json]
-            browser.open(base + path.format(id=placed[-1]))
-            if awaited:
-                browser.find(awaited)
-            time.sleep(2)  # what flashed has calmed down
-            browser.screenshot(PICTURES / f"{name}.png")
-            print(f"{name}.png: {(PICTURES / f'{name}.png').stat().st_size} bytes")
-        finally:
-            browser.quit()
+        # A cookie can be given to a browser once it is there.
+        browser.open(f"{base}/sign-in")
+        key, _, value = cookie.partition("=")
+        browser.driver.add_cookie({"name": key, "value": value})
+        picture(name, browser, f"{base}/dashboard{path}", awaited)
+
+
+def staff(api: Api, headers: dict) -> None:
+    """Colleagues and keys, so that there is something to see."""
+    operators = api.get("/api/v1/operators?limit=3", headers=headers).json
+    people = [("boris@example.com", "operator"), ("vera@example.com", "operator"), ("olga@example.com", "supervisor"), ("reports@example.com", "analyst")]
+    for n, (login, role) in enumerate(people):
+        operator = operators[n] if role == "operator" else None
+        link = api.post("/api/v1/people", {"login": login, "name": operator["name"] if operator else {"supervisor": "Olga Smirnova"}.get(role, "Ines Sanchez"),
+                                           "role": role, "operator_id": operator and operator["id"]}, headers=headers).must_be(201).json
+        if n < 2:
+            api.post("/api/v1/session/password", {"token": link["url"].partition("#")[2], "password": "correct horse battery"}).must_be(200)
+    api.patch(f"/api/v1/people/{link['person']['id']}", {"role": "supervisor"}, headers=headers).must_be(200)
+    for name, role, sources in [("Telegram bot", "intake", [1]), ("Website", "intake", [2]), ("Weekly report", "analyst", None)]:
+        api.post("/api/v1/keys", {"name": name, "role": role, "source_ids": sources}, headers=headers).must_be(201)
+
+
+def picture(name: str, browser: Browser, url: str, awaited: str | None) -> None:
+    try:
+        browser.open(url)
+        if awaited:
+            browser.find(awaited)
+        time.sleep(2)  # what flashed has calmed down
+        browser.screenshot(PICTURES / f"{name}.png")
+        print(f"{name}.png: {(PICTURES / f'{name}.png').stat().st_size} bytes")
+    finally:
+        browser.quit()
 
 
 if __name__ == "__main__":

@@ -6,10 +6,17 @@ const patience = 15000;
 
 /** What the server answered instead of what was asked for, in words for people; `status` is 0 when there was no answer. */
 export class Refusal extends Error {
-  constructor(status, message, code) {
+  constructor(status, message, code, retryAfter = null) {
     super(message);
     this.status = status;
     this.code = code;
+    /** In how many seconds the same may be asked again; null where that was not said. */
+    this.retryAfter = retryAfter;
+  }
+
+  /** Whoever asked is signed in no more. A password that is wrong is something else. */
+  get isSignedOut() {
+    return this.status === 401 && this.code === "unauthenticated";
   }
 
   /** Nobody answered; a 503 is an answer, and shown to whoever asked. */
@@ -22,6 +29,17 @@ export class Refusal extends Error {
 let tellReachable = () => {};
 export function onReachability(listener) {
   tellReachable = listener;
+}
+
+/** Told of refusals that are about who asks: whoever that is is signed in no more, or may not do it. */
+let tellDenied = () => {};
+export function onDenied(listener) {
+  tellDenied = listener;
+}
+
+/** Where one signs in, and comes back from to the present address. */
+export function signInAddress() {
+  return `/sign-in${query({ to: location.pathname + location.search })}`;
 }
 
 /** The decoded answer with its headers. Throws a `Refusal`. */
@@ -51,10 +69,18 @@ export async function call(method, path, { body, version, signal } = {}) {
     tellReachable(false);
     throw new Refusal(0, t("unreachable"));
   }
-  const refusal = answer.ok ? null : new Refusal(answer.status, words(decoded?.detail, answer.status), decoded?.code);
+  const refusal = answer.ok ? null : refusalOf(answer, decoded);
   tellReachable(!refusal?.isTemporary);
+  if (refusal?.isSignedOut || refusal?.code === "forbidden") tellDenied(refusal);
   if (refusal) throw refusal;
   return { value: decoded, headers: answer.headers };
+}
+
+/** The server speaks to programs, too; what concerns who is signed in is said in words for people. */
+function refusalOf(answer, decoded) {
+  const ownWords = { unauthenticated: "signedOut", forbidden: "forbidden" }[decoded?.code];
+  return new Refusal(answer.status, ownWords ? t(ownWords) : words(decoded?.detail, answer.status), decoded?.code,
+    Number(answer.headers.get("Retry-After")) || null);
 }
 
 function words(detail, status) {

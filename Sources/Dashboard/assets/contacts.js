@@ -2,11 +2,13 @@
 
 import { Refusal, get, page, query, send } from "./api.js";
 import { h, keep, put, whenChanged } from "./dom.js";
+import { reason, sentence } from "./events.js";
 import { gently, onEvent } from "./live.js";
 import { adjust, go, parameters } from "./router.js";
-import { nameOf, operators, sentence, sources } from "./staff.js";
+import { nameOf, operators, sources } from "./staff.js";
+import { may, viewer } from "./viewer.js";
 import {
-  ask, candidateChart, complain, empty, field, focusRow, operatorPicker, option, since, status, table, tell, tick, walkable, when, wholeNumber,
+  ask, candidateChart, complain, empty, field, focusRow, linkIf, operatorPicker, option, since, status, table, tell, tick, walkable, when, wholeNumber,
 } from "./widgets.js";
 import { has, t } from "./words.js";
 
@@ -14,7 +16,7 @@ const pageSize = 50;
 const filters = ["status", "source_id", "operator_id", "q", "from", "to", "order"];
 
 export async function contacts(scope) {
-  const list = contactTable({ scope, filters: true });
+  const list = contactTable({ scope, filters: true, without: may("operators") ? [] : ["operator"] });
   const element = h("div", { class: "page" }, h("header", { class: "head" }, h("h1", null, t("contacts"))), list.element);
   await list.begin();
   return { title: t("contacts"), element, moved: list.moved, shown: list.shown, refresh: list.refresh };
@@ -47,8 +49,8 @@ export function contactTable({ scope, fixed = {}, without = [], filters: shownFi
     for (const row of body.children) row.show();
     showBulk();
   } });
-  const frame = table(t("contacts"), [selectAll, "№", `~${t("created")}`, t("lead"), shows("source") && `~${t("source")}`,
-    shows("operator") && `~${t("operator")}`, t("status"), `~${t("message")}`, ""].filter((head) => head !== false), body);
+  const frame = table(t("contacts"), [may("work") && selectAll, "№", `~${t("created")}`, t("lead"), shows("source") && `~${t("source")}`,
+    shows("operator") && `~${t("operator")}`, t("status"), `~${t("message")}`, may("work") && ""].filter((head) => head !== false), body);
   const pill = h("button", { type: "button", class: "pill", hidden: true, onclick: () => {
     scrollTo(0, 0);
     read().catch(complain);
@@ -126,7 +128,7 @@ export function contactTable({ scope, fixed = {}, without = [], filters: shownFi
       const isFiltered = shownFilters && filters.some((name) => name !== "order" && parameters().has(name));
       put(place, isFiltered
         ? empty(t(parameters().get("status") === "new" ? "nobodyWaits" : "noMatch"), null, h("button", { type: "button", onclick: () => go(location.pathname) }, t("clearFilters")))
-        : empty(t("noContacts"), t("noContactsText"), h("a", { class: "button", href: "/docs", target: "_blank", rel: "noopener" }, t("howToSend"))));
+        : empty(t("noContacts"), t("noContactsText"), may("changeSources") && h("a", { class: "button", href: "/docs", target: "_blank", rel: "noopener" }, t("howToSend"))));
       return;
     }
     keep(body, items, (one) => one.id, row);
@@ -172,13 +174,14 @@ export function contactTable({ scope, fixed = {}, without = [], filters: shownFi
     const fillCells = whenChanged(() => {
       const fresh = current;
       put(line,
-        h("td", null, box), h("th", { scope: "row" }, link), h("td", { class: "minor" }, when(fresh.created_at)),
+        may("work") && h("td", null, box), h("th", { scope: "row" }, link), h("td", { class: "minor" }, when(fresh.created_at)),
         h("td", null, h("a", { href: `/dashboard/leads/${fresh.lead_id}`, title: leadName(fresh.lead) }, leadName(fresh.lead))),
-        shows("source") && h("td", { class: "minor" }, h("a", { href: `/dashboard/sources/${fresh.source_id}`, title: fresh.source.name }, fresh.source.name)),
-        shows("operator") && h("td", { class: "minor" }, fresh.operator ? h("a", { href: `/dashboard/operators/${fresh.operator.id}` }, fresh.operator.name) : t("none")),
+        shows("source") && h("td", { class: "minor" }, linkIf(may("sources"), `/dashboard/sources/${fresh.source_id}`, fresh.source.name)),
+        shows("operator") && h("td", { class: "minor" },
+          fresh.operator ? linkIf(may("operators"), `/dashboard/operators/${fresh.operator.id}`, fresh.operator.name) : t("none")),
         h("td", null, status(fresh), fresh.status === "new" && h("small", { class: "why" }, t(`reason_${fresh.waiting_reason}`))),
         h("td", { class: "text minor" }, fresh.message ?? ""),
-        h("td", null, fresh.status === "closed" ? null : closing));
+        may("work") && h("td", null, fresh.status === "closed" ? null : closing));
     });
     line.update(one);
     return line;
@@ -202,6 +205,7 @@ export function contactTable({ scope, fixed = {}, without = [], filters: shownFi
       if (!fresh) return;
       replace(fresh);
       panel?.changed(fresh);
+      if (!isSeen(fresh)) drop(fresh.id);
     } catch (error) {
       if (foreseen && items.includes(foreseen)) replace(one, { isCertain: true });
       panel?.reset();
@@ -220,7 +224,20 @@ export function contactTable({ scope, fixed = {}, without = [], filters: shownFi
       panel?.changed(fresh);
     } catch (error) {
       if (error.status !== 404) throw error;
+      drop(id);
     }
+  }
+
+  /** An operator sees what it has: what went to somebody else is gone. */
+  function isSeen(one) {
+    return viewer().role !== "operator" || one.operator_id === viewer().operator_id;
+  }
+
+  function drop(id) {
+    items = items.filter((one) => one.id !== id);
+    selected.delete(id);
+    if (panel?.id === id) adjust({ contact: null });
+    show();
   }
 
   function showBulk() {
@@ -254,6 +271,7 @@ export function contactTable({ scope, fixed = {}, without = [], filters: shownFi
     if (!results) return;
     const refused = results.filter((one) => one.status >= 300);
     for (const one of results) if (one.contact) replace(one.contact);
+    for (const one of results) if (one.contact && !isSeen(one.contact)) drop(one.contact.id);
     selected.clear();
     for (const one of refused) selected.add(one.id);
     for (const each of body.children) each.show();
@@ -261,7 +279,7 @@ export function contactTable({ scope, fixed = {}, without = [], filters: shownFi
     if (refused.length < results.length) tell(t("bulkDone", { n: results.length - refused.length }));
     if (refused.length > 0) {
       await ask({
-        title: t("bulkFailed", { n: refused.length }), action: t("ok"),
+        title: t("bulkFailed", { n: refused.length }), action: t("ok"), isOnlyRead: true,
         fields: [h("ul", { class: "refused" }, [...Map.groupBy(refused, reasonOf)].map(([reason, those]) =>
           h("li", null, h("strong", null, those.map((one) => `№ ${one.id}`).join(", ")), ` ${reason}`)))],
       });
@@ -273,7 +291,7 @@ export function contactTable({ scope, fixed = {}, without = [], filters: shownFi
       const picker = operatorPicker(await operators({ fresh: true }));
       const force = h("input", { type: "checkbox" });
       await change("assign", t("transfer"), () => ({ operator_id: Number(picker.value), force: force.checked }),
-        [field(t("operator"), picker), h("label", { class: "check" }, force, t("force"))], t("assignMany", { n: selected.size }));
+        [field(t("operator"), picker), may("force") && h("label", { class: "check" }, force, t("force"))], t("assignMany", { n: selected.size }));
     } catch (error) {
       complain(error);
     }
@@ -407,7 +425,8 @@ async function perform(one, action, options) {
     const reason = h("input", { maxlength: 200 });
     const fresh = await ask({ title: `${t("contact", { id: one.id })}: ${t("release")}`, action: t("release"), fields: [field(t("reasonField"), reason)],
       act: () => send("POST", `${path}/release`, { reason: reason.value || null }, at) });
-    if (fresh) tell(t("releasedX", { id: one.id }), { undo: () => send("POST", `${path}/assign`, { operator_id: one.operator_id }, { version: fresh.version }) });
+    const undo = () => send("POST", `${path}/assign`, { operator_id: one.operator_id }, { version: fresh.version });
+    if (fresh) tell(t("releasedX", { id: one.id }), { undo: may("assign") && undo });
     return fresh;
   }
   case "priority": {
@@ -421,7 +440,7 @@ async function perform(one, action, options) {
     const reason = h("input", { maxlength: 200 });
     const fresh = await ask({
       title: t(action === "assign" ? "assignTo" : "transferTo", { id: one.id }), action: t(action),
-      fields: [field(t("operator"), picker), field(t("reasonField"), reason), h("label", { class: "check" }, force, t("force"))],
+      fields: [field(t("operator"), picker), field(t("reasonField"), reason), may("force") && h("label", { class: "check" }, force, t("force"))],
       act: async () => {
         try {
           return await send("POST", `${path}/${action}`, { operator_id: Number(picker.value), force: force.checked, reason: reason.value || null }, at);
@@ -433,8 +452,7 @@ async function perform(one, action, options) {
     if (!fresh) return null;
     // Who waited cannot be put back: a contact that is given back does not return to the same operator.
     tell(t("assignedX", { id: one.id, name: fresh.operator?.name ?? t("waitsAgain") }), {
-      undo: one.operator_id === null ? undefined
-        : () => send("POST", `${path}/transfer`, { operator_id: one.operator_id }, { version: fresh.version }),
+      undo: one.operator_id !== null && may("assign") && (() => send("POST", `${path}/transfer`, { operator_id: one.operator_id }, { version: fresh.version })),
     });
     return fresh;
   }
@@ -485,24 +503,25 @@ function contactPanel(id, act) {
   function fill() {
     const button = (action) => h("button", { type: "button", class: action === "close" ? "primary" : null, onclick: () => act(contact, action) },
       t(action === "close" ? "closeContact" : action));
-    const actions = { new: ["assign", "close"], active: ["close", "transfer", "release"], closed: ["reopen"] }[contact.status];
+    const actions = { new: ["assign", "close"], active: ["close", "transfer", "release"], closed: ["reopen"] }[contact.status]
+      .filter((action) => may(action === "assign" ? "assign" : "work"));
     const priority = h("select", { "aria-label": t("priority"), onchange: () => act(contact, "priority", { priority: Number(priority.value) }) },
       [...Array(10).keys()].map((value) => option(value, String(value), value === contact.priority)));
     const line = (label, value) => value && [h("dt", null, label), h("dd", null, value)];
     put(head, closeButton(),
       h("h2", null, t("contact", { id })), h("p", null, status(contact), " ",
-        contact.operator ? h("a", { href: `/dashboard/operators/${contact.operator.id}` }, contact.operator.name) : null,
+        contact.operator ? linkIf(may("operators"), `/dashboard/operators/${contact.operator.id}`, contact.operator.name) : null,
         contact.status === "new" && h("span", { class: "why" }, t("waitingBecause", { reason: t(`reason_${contact.waiting_reason}`) }))),
       contact.message && h("blockquote", null, contact.message),
       h("div", { class: "buttons" }, actions.map(button)),
       h("dl", null,
         line(t("lead"), h("a", { href: `/dashboard/leads/${contact.lead_id}` }, leadName(contact.lead))),
         line(t("phone"), contact.lead_phone), line(t("email"), contact.lead_email), line(t("externalID"), contact.lead_external_id),
-        line(t("source"), h("a", { href: `/dashboard/sources/${contact.source_id}` }, contact.source.name)),
+        line(t("source"), linkIf(may("sources"), `/dashboard/sources/${contact.source_id}`, contact.source.name)),
         line(t("created"), [when(contact.created_at), contact.status === "new" && [" · ", since(contact.created_at)]]),
         line(t("assignedAt"), contact.assigned_at && when(contact.assigned_at)), line(t("closedAt"), contact.closed_at && when(contact.closed_at)),
         line(t("sourceEvent"), contact.source_event_id),
-        contact.status === "closed" ? line(t("priority"), String(contact.priority)) : line(t("priority"), priority)));
+        contact.status === "closed" || !may("work") ? line(t("priority"), String(contact.priority)) : line(t("priority"), priority)));
   }
 
   async function readWhy() {
@@ -521,8 +540,7 @@ function contactPanel(id, act) {
   async function readHistory() {
     const events = await get(`/contacts/${id}/history`);
     const lines = await Promise.all(events.map(async (event) => h("li", null, when(event.at), h("span", null, await sentence(event),
-      event.reason && h("em", null, ` — ${has(`reason_${event.reason}`) ? t(`reason_${event.reason}`) : event.reason}`)),
-      h("small", null, event.actor?.name ?? (event.actor?.kind === "system" ? t("by_system") : t("by_api"))))));
+      reason(event) && h("em", null, ` — ${reason(event)}`)))));
     put(history, h("h3", null, t("history")), h("ol", { class: "history" }, lines));
   }
 
@@ -562,7 +580,7 @@ function filterBar(scope, isWhole) {
   const clear = h("button", { type: "button", onclick: () => go("/dashboard/contacts") }, t("clearFilters"));
   put(state, option("", t("anyStatus")), option("open", t("open")), ["new", "active", "closed"].map((each) => option(each, t(`status_${each}`))));
   put(order, option("", t("newest")), option("asc", t("oldestFirst")));
-  const element = h("div", { class: "filters" }, isWhole ? [words, state, source, operator,
+  const element = h("div", { class: "filters" }, isWhole ? [may("search") && words, state, may("sources") && source, may("operators") && operator,
     h("label", null, t("from"), from), h("label", null, t("to"), to), order, clear] : state);
 
   function show() {
@@ -577,7 +595,7 @@ function filterBar(scope, isWhole) {
     element,
     show,
     async begin() {
-      if (!isWhole) {
+      if (!isWhole || !may("sources")) {
         show();
         return;
       }

@@ -4,6 +4,7 @@ import { get, page, query, send } from "./api.js";
 import { contactTable, leadName } from "./contacts.js";
 import { h, keep, put } from "./dom.js";
 import { adjust, go, parameters } from "./router.js";
+import { may } from "./viewer.js";
 import { ask, complain, empty, field, table, tell, walkable, when } from "./widgets.js";
 import { number, t } from "./words.js";
 
@@ -25,8 +26,8 @@ export async function leads(scope) {
   } });
   scope.end(() => clearTimeout(typing));
   const element = h("div", { class: "page" },
-    h("header", { class: "head" }, h("h1", null, t("leads")), h("a", { class: "button", href: "/dashboard/leads/duplicates" }, t("duplicates"))),
-    h("div", { class: "filters" }, words), place, more);
+    h("header", { class: "head" }, h("h1", null, t("leads")), may("duplicates") && h("a", { class: "button", href: "/dashboard/leads/duplicates" }, t("duplicates"))),
+    may("search") && h("div", { class: "filters" }, words), place, more);
 
   async function read() {
     const path = `/leads${query({ q: parameters().get("q"), limit: pageSize })}`;
@@ -91,7 +92,7 @@ export async function lead(scope, id) {
   const twins = h("section", { class: "panel" });
   const element = h("div", { class: "page" },
     h("p", { class: "crumbs" }, h("a", { href: "/dashboard/leads" }, t("leads"))),
-    h("header", { class: "head" }, title, h("button", { type: "button", onclick: edit }, t("edit"))),
+    h("header", { class: "head" }, title, may("changeLeads") && h("button", { type: "button", onclick: edit }, t("edit"))),
     h("section", { class: "panel" }, h("h2", null, t("identities")), identities), twins,
     h("h2", null, t("contacts")), contacts.element);
 
@@ -109,7 +110,7 @@ export async function lead(scope, id) {
     put(twins, h("h2", null, t("duplicates")), h("ul", { class: "plain" }, pairs.map((pair) => {
       const other = pair.lead.id === one.id ? pair.other_lead : pair.lead;
       return h("li", null, h("a", { href: `/dashboard/leads/${other.id}` }, leadName(other)), ` · ${t("sameX", { kind: t(`kind_${pair.kind}`) })} `,
-        h("button", { type: "button", class: "small", onclick: () => merge(one, other) }, t("mergeInto", { id: other.id })));
+        may("changeLeads") && h("button", { type: "button", class: "small", onclick: () => merge(one, other) }, t("mergeInto", { id: other.id })));
     })));
   }
 
@@ -141,7 +142,7 @@ export async function lead(scope, id) {
   show();
   twins.hidden = true;
   await contacts.begin();
-  readTwins().catch(complain);
+  if (may("duplicates")) readTwins().catch(complain);
   return { title: leadName(one), element, moved: contacts.moved, shown: contacts.shown, refresh() {
     reread().catch(() => {});
     contacts.refresh();
@@ -181,7 +182,7 @@ export async function duplicates() {
   function pair({ lead: one, other_lead: other, kind, found_at: found }) {
     const side = (each, into) => h("div", { class: "side" }, h("a", { href: `/dashboard/leads/${each.id}` }, leadName(each)),
       h("small", null, [each.phone, each.email, each.external_id].filter(Boolean).join(" · ")), h("small", null, t("n_contacts", { n: each.contact_count })),
-      h("button", { type: "button", class: "small", onclick: () => merge(into, each) }, t("mergeInto", { id: each.id })));
+      may("changeLeads") && h("button", { type: "button", class: "small", onclick: () => merge(into, each) }, t("mergeInto", { id: each.id })));
     return h("li", null, side(one, other), h("span", { class: "same" }, t("sameX", { kind: t(`kind_${kind}`) }), " · ", when(found)), side(other, one));
   }
 

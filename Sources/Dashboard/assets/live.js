@@ -1,6 +1,6 @@
 // What happens, as it happens: the log of events as a stream that any instance serves.
 
-import { Refusal } from "./api.js";
+import { Refusal, get } from "./api.js";
 
 const listeners = new Set();
 let source = null;
@@ -14,7 +14,8 @@ const pauseAfter = 5000;
 
 const kinds = [
   "registered", "assigned", "transferred", "released", "closed", "reopened", "priority_changed", "message_changed",
-  "operator_changed", "operator_archived", "weights_changed", "lead_changed", "lead_merged", "lead_erased",
+  "operator_created", "operator_changed", "operator_archived", "source_created", "source_changed", "weights_changed", "lead_changed",
+  "lead_merged", "lead_erased",
 ];
 
 /** Calls the listener with each event, for as long as a page is open if its scope is given. */
@@ -45,8 +46,11 @@ function open() {
   source.onopen = () => tellState(true);
   source.onerror = () => {
     tellState(false);
-    // The browser tries again by itself, unless it was refused: then it never does.
-    if (source?.readyState === EventSource.CLOSED) retry = setTimeout(open, 2000);
+    // The browser tries again by itself, unless it was refused: then it never does, and does not tell why.
+    if (source?.readyState === EventSource.CLOSED) {
+      get("/me").catch(() => {});
+      retry = setTimeout(open, 2000);
+    }
   };
   for (const kind of kinds) source.addEventListener(kind, take);
 }

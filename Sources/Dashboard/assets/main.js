@@ -1,90 +1,89 @@
-// The shell around the pages: sections, search, language, light and dark, keys, and whether the server is there.
+// The shell around the pages: sections, search, who is signed in, language, light and dark, keys, and whether the server is there.
 
-import { onReachability, query } from "./api.js";
+import { accessPages } from "./access.js";
+import { accountMenu, openNotice, sessions } from "./account.js";
+import { onDenied, onReachability, query, signInAddress } from "./api.js";
+import { audit } from "./audit.js";
 import { contacts } from "./contacts.js";
 import { h, put } from "./dom.js";
+import { keys as accessKeys } from "./keys.js";
 import { duplicates, lead, leads } from "./leads.js";
 import { follow } from "./live.js";
+import { memory, recall } from "./memory.js";
 import { operator, operators } from "./operators.js";
 import { overview } from "./overview.js";
-import { go, mayLeave, reopen, start } from "./router.js";
+import { people, person } from "./people.js";
+import { go, isUnsaved, mayLeave, reopen, start, trouble } from "./router.js";
 import { source, sources } from "./sources.js";
+import { home, isPerson, may, meet } from "./viewer.js";
 import { ask, tell } from "./widgets.js";
 import { language, speak, t } from "./words.js";
 
-const sections = [
-  ["/dashboard", "overview", "o"], ["/dashboard/contacts", "contacts", "c"], ["/dashboard/leads", "leads", "l"],
-  ["/dashboard/operators", "operators", "p"], ["/dashboard/sources", "sources", "s"],
+/** `[address, text, key, right]` */
+const allSections = [
+  ["/dashboard", "overview", "o", "overview"], ["/dashboard/contacts", "contacts", "c", "contacts"], ["/dashboard/leads", "leads", "l", "leads"],
+  ["/dashboard/operators", "operators", "p", "operators"], ["/dashboard/sources", "sources", "s", "sources"],
+  ["/dashboard/people", "access", "a", "people"],
 ];
+let sections = [];
 
+/** `[pattern, page, right]` */
 const pages = [
-  [/^\/dashboard$/, overview], [/^\/dashboard\/contacts$/, contacts],
-  [/^\/dashboard\/leads$/, leads], [/^\/dashboard\/leads\/duplicates$/, duplicates], [/^\/dashboard\/leads\/(\d+)$/, lead],
-  [/^\/dashboard\/operators$/, operators], [/^\/dashboard\/operators\/(\d+)$/, operator],
-  [/^\/dashboard\/sources$/, sources], [/^\/dashboard\/sources\/(\d+)$/, source],
+  [/^\/dashboard$/, overview, "overview"], [/^\/dashboard\/contacts$/, contacts, "contacts"],
+  [/^\/dashboard\/leads$/, leads, "leads"], [/^\/dashboard\/leads\/duplicates$/, duplicates, "duplicates"], [/^\/dashboard\/leads\/(\d+)$/, lead, "leads"],
+  [/^\/dashboard\/operators$/, operators, "operators"], [/^\/dashboard\/operators\/(\d+)$/, operator, "operators"],
+  [/^\/dashboard\/sources$/, sources, "sources"], [/^\/dashboard\/sources\/(\d+)$/, source, "sources"],
+  [/^\/dashboard\/people$/, people, "people"], [/^\/dashboard\/people\/(\d+)$/, person, "people"],
+  [/^\/dashboard\/keys$/, accessKeys, "keys"], [/^\/dashboard\/audit$/, audit, "audit"],
 ];
-
-/** What is remembered of the viewer, only here in the browser. Without storage, nothing is. */
-const memory = {
-  get(name) {
-    try {
-      return localStorage.getItem(`leads.${name}`);
-    } catch {
-      return null;
-    }
-  },
-  set(name, value) {
-    try {
-      localStorage.setItem(`leads.${name}`, value);
-    } catch {
-      // Then it holds for this page.
-    }
-  },
-};
 
 let currentPage = null;
 let currentPath = "/dashboard";
 const main = h("main", { id: "content", tabindex: -1 });
 const nav = h("nav");
 const banner = h("div", { id: "banner", role: "alert", hidden: true });
+const openPlace = h("div");
 const header = h("header", { class: "shell" });
 
 function build() {
-  document.documentElement.dataset.theme = memory.get("theme") ?? "auto";
   const search = h("input", { id: "search", type: "search", placeholder: t("search"), "aria-label": t("search"), autocomplete: "off" });
   const themes = ["auto", "light", "dark"];
+  const other = language() === "ru" ? "en" : "ru";
   put(nav, sections.map(([path, name]) => h("a", { href: path }, t(name))), h("a", { href: "/docs", class: "docs" }, t("api")));
   nav.setAttribute("aria-label", t("menu"));
-  put(header, h("a", { class: "brand", href: "/dashboard" }, "Leads CRM"), nav,
-    h("form", { role: "search", onsubmit: (event) => {
-      event.preventDefault();
-      go(`/dashboard/contacts${query({ q: search.value.trim() })}`);
-      search.blur();
-    } }, search, h("kbd", { "aria-hidden": "true" }, "/")),
+  put(header, h("a", { class: "brand", href: home() }, "Leads CRM"), nav,
     h("div", { class: "tools" },
-      h("button", { type: "button", lang: language() === "ru" ? "en" : "ru", onclick: async () => {
+      may("search") && h("form", { role: "search", onsubmit: (event) => {
+        event.preventDefault();
+        go(`/dashboard/contacts${query({ q: search.value.trim() })}`);
+        search.blur();
+      } }, search, h("kbd", { "aria-hidden": "true" }, "/")),
+      h("button", { type: "button", class: "icon", lang: other, title: other === "ru" ? "Русский" : "English", onclick: async () => {
         if (!await mayLeave()) return;
-        const chosen = language() === "ru" ? "en" : "ru";
-        memory.set("language", chosen);
-        speak(chosen);
+        memory.set("language", other);
+        speak(other);
         build();
         reopen();
-      } }, language() === "ru" ? "English" : "Русский"),
+      } }, other.toUpperCase()),
       h("button", { type: "button", class: "icon", "aria-label": t("theme"), title: t("theme"), onclick: () => {
         const next = themes[(themes.indexOf(document.documentElement.dataset.theme) + 1) % themes.length];
         document.documentElement.dataset.theme = next;
         memory.set("theme", next);
       } }, "◐"),
-      h("button", { type: "button", class: "icon", "aria-label": t("keys"), title: t("keys"), onclick: showKeys }, "?")));
+      h("button", { type: "button", class: "icon", "aria-label": t("keys"), title: t("keys"), onclick: showKeys }, "?"),
+      accountMenu()));
   document.getElementById("skip").textContent = t("skip");
-  put(banner, t("offline"));
+  put(banner, bannerText());
+  put(openPlace, openNotice());
   mark(currentPath);
 }
 
 function mark(path) {
+  const isBelow = (section) => path === section || path.startsWith(`${section}/`);
   for (const link of nav.querySelectorAll("a")) {
     const section = new URL(link.href).pathname;
-    const isHere = section === "/dashboard" ? path === section : path === section || path.startsWith(`${section}/`);
+    const isHere = section === "/dashboard" ? path === section
+      : section === "/dashboard/people" ? accessPages.some(([name]) => isBelow(`/dashboard/${name}`)) : isBelow(section);
     if (isHere) {
       link.setAttribute("aria-current", "page");
       nav.scrollLeft = link.offsetLeft - nav.offsetLeft - nav.clientWidth / 3;
@@ -95,8 +94,48 @@ function mark(path) {
 
 function showKeys() {
   const line = (keys, words) => h("li", null, h("span", null, keys.map((key) => h("kbd", null, key))), h("span", null, words));
-  ask({ title: t("shortcuts"), action: t("ok"), fields: [h("ul", { class: "keys" }, line(["/"], t("key_search")), line(["↑", "↓"], t("key_rows")),
-    line(["Enter"], t("key_enter")), line(["Esc"], t("key_escape")), line(["g", sections.map(([, , key]) => key).join(" ")], t("key_go")), line(["?"], t("key_help")))] });
+  ask({ title: t("shortcuts"), action: t("ok"), isOnlyRead: true, fields: [h("ul", { class: "keys" }, may("search") && line(["/"], t("key_search")),
+    line(["↑", "↓"], t("key_rows")), line(["Enter"], t("key_enter")), line(["Esc"], t("key_escape")),
+    line(["g", sections.map(([, , key]) => key).join(" ")], sections.map(([, name]) => t(name).toLocaleLowerCase()).join(", ")), line(["?"], t("key_help")))] });
+}
+
+// Who is signed in no more signs in again, and comes back to the same address.
+let isLeaving = false;
+let isSignedOut = false;
+
+/** What was typed stays: then one signs in elsewhere and comes back. */
+function holdsSomething() {
+  return isUnsaved() || document.querySelector("dialog[open] :is(input, textarea, select)") !== null;
+}
+
+function leadToSignIn() {
+  if (isLeaving || isSignedOut) return;
+  if (holdsSomething()) {
+    isSignedOut = true;
+    put(banner, bannerText());
+    banner.hidden = false;
+    return;
+  }
+  isLeaving = true;
+  location.assign(signInAddress());
+}
+
+function bannerText() {
+  return isSignedOut ? [t("signedOutHere"), " ", h("a", { href: signInAddress(), target: "_blank", rel: "noopener" }, t("signIn"))] : t("offline");
+}
+
+/** Looks whether the same one may do the same as before; if not, the page is made for whoever that is. */
+async function meetAgain() {
+  try {
+    if (await meet() && !holdsSomething()) location.reload();
+    if (!isSignedOut) return;
+    isSignedOut = false;
+    banner.hidden = true;
+    put(banner, bannerText());
+    currentPage?.refresh?.();
+  } catch {
+    // Whoever is away or signed out is told already.
+  }
 }
 
 // The server is there as long as calls are answered and the stream is open; both have to fail for it to be gone for long.
@@ -109,12 +148,12 @@ function judge() {
   if (isCallable && isOpen) {
     clearTimeout(complaint);
     complaint = null;
-    if (!banner.hidden) {
+    if (!banner.hidden && !isSignedOut) {
       banner.hidden = true;
       tell(t("online"));
       currentPage?.refresh?.();
     }
-  } else {
+  } else if (!isSignedOut) {
     // A stream that an instance ends as it stops is open again in a moment, at another.
     complaint ??= setTimeout(() => { banner.hidden = false; }, isCallable ? 2500 : 300);
     // Nobody else may be asking.
@@ -147,7 +186,7 @@ function keys(event) {
   } else if (isKey(event, "g")) leader = performance.now();
   else if (event.key === "/" || (event.code === "Slash" && !event.shiftKey)) {
     event.preventDefault();
-    document.getElementById("search").focus();
+    document.getElementById("search")?.focus();
   } else if (event.key === "?" || (event.code === "Slash" && event.shiftKey)) showKeys();
   else if ((event.key === "ArrowDown" || event.key === "ArrowUp") 
     && (document.activeElement === document.body || document.activeElement === main) && !main.querySelector("aside")) {
@@ -159,24 +198,52 @@ function keys(event) {
   }
 }
 
-speak(memory.get("language") ?? (navigator.languages ?? [navigator.language]).map((each) => each.slice(0, 2)).find((each) => each === "en" || each === "ru") ?? "en");
-build();
-put(document.getElementById("app"), header, banner, main);
-document.addEventListener("keydown", keys);
-onReachability((isAnswered) => {
-  isCallable = isAnswered;
-  judge();
-});
-let openings = 0;
-follow((isStreaming) => {
-  isOpen = isStreaming;
-  // An open stream is an answer, too. What was missed before it was open again is read anew.
-  if (isStreaming) isCallable = true;
-  judge();
-  if (isStreaming && openings++ > 0) currentPage?.refresh?.();
-});
-start(main, pages, (path, page) => {
-  currentPath = path;
-  currentPage = page;
-  mark(path);
-});
+/** Pages that are not for whoever looks lead to the first one that is. */
+function guarded([pattern, page, right]) {
+  return [pattern, may(right) ? page : () => {
+    if (location.pathname !== "/dashboard") tell(t("notForRole"));
+    go(home(), { replace: true });
+  }];
+}
+
+async function open() {
+  const app = document.getElementById("app");
+  // What is offered should not be refused: somebody may have been given another role.
+  onDenied((refusal) => (refusal.isSignedOut ? leadToSignIn() : meetAgain()));
+  try {
+    await meet();
+  } catch (error) {
+    if (!isLeaving) put(app, h("main", null, trouble(error, () => location.reload())));
+    return;
+  }
+  sections = allSections.filter(([, , , right]) => may(right));
+  build();
+  put(app, header, openPlace, banner, main);
+  document.addEventListener("keydown", keys);
+  onReachability((isAnswered) => {
+    isCallable = isAnswered;
+    judge();
+  });
+  let openings = 0;
+  follow((isStreaming) => {
+    isOpen = isStreaming;
+    // An open stream is an answer, too. What was missed before it was open again is read anew.
+    if (isStreaming) isCallable = true;
+    judge();
+    if (!isStreaming || openings++ === 0) return;
+    meetAgain();
+    currentPage?.refresh?.();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && isSignedOut) meetAgain();
+  });
+  const own = isPerson() ? [[/^\/dashboard\/sessions$/, sessions]] : [];
+  start(main, [...pages.map(guarded), ...own], (path, page) => {
+    currentPath = path;
+    currentPage = page;
+    mark(path);
+  });
+}
+
+recall();
+open();

@@ -7,6 +7,7 @@ import { readOverview } from "./overview.js";
 import { adjust, go, parameters } from "./router.js";
 import { contactTable } from "./contacts.js";
 import { forget, operators as listOperators } from "./staff.js";
+import { may } from "./viewer.js";
 import { ask, complain, empty, field, focusRow, loadBar, nameIn, table, tell, toggle, walkable, wholeNumber } from "./widgets.js";
 import { number, t } from "./words.js";
 
@@ -24,7 +25,7 @@ export async function operators(scope) {
   const list = table(t("operators"), [t("name"), t("active"), t("load"), `~${t("limit")}`, `#${t("today")}`], body);
   const element = h("div", { class: "page" },
     h("header", { class: "head" }, h("h1", null, t("operators")),
-      h("button", { type: "button", class: "primary", onclick: add }, t("addOperator"))),
+      may("changeOperators") && h("button", { type: "button", class: "primary", onclick: add }, t("addOperator"))),
     h("div", { class: "filters" }, filter, h("label", { class: "check" }, onlyActive, t("onlyActive"))), place);
 
   async function read() {
@@ -38,7 +39,7 @@ export async function operators(scope) {
     const wanted = (parameters().get("name") ?? "").toLocaleLowerCase();
     const shown = everybody.filter((one) => one.name.toLocaleLowerCase().includes(wanted) && (one.is_active || !parameters().has("active")));
     if (everybody.length === 0) {
-      put(place, empty(t("noOperators"), t("noOperatorsText"), h("button", { type: "button", class: "primary", onclick: add }, t("addOperator"))));
+      put(place, empty(t("noOperators"), t("noOperatorsText"), may("changeOperators") && h("button", { type: "button", class: "primary", onclick: add }, t("addOperator"))));
       return;
     }
     if (shown.length === 0) {
@@ -82,7 +83,7 @@ function row(one, changed) {
   const bar = loadBar(one);
   const today = h("td", { class: "figure" });
   let current = one;
-  const active = toggle("", one.is_active, (isOn) => setActive(current, isOn).then(changed));
+  const active = activeSwitch("", one, (isOn) => setActive(current, isOn).then(changed));
   const limit = limitField(() => current, changed);
   const line = h("tr", { tabindex: -1 }, h("th", { scope: "row" }, name), h("td", null, active), h("td", { class: "wide" }, bar), h("td", { class: "minor" }, limit), today);
   line.update = (fresh) => {
@@ -90,7 +91,7 @@ function row(one, changed) {
     name.textContent = fresh.name;
     name.href = `/dashboard/operators/${fresh.id}`;
     bar.update(fresh);
-    if (!active.disabled) active.setAttribute("aria-checked", String(fresh.is_active));
+    if (!active.disabled || !may("changeOperators")) active.setAttribute("aria-checked", String(fresh.is_active));
     active.setAttribute("aria-label", `${fresh.name}: ${t("active")}`);
     if (document.activeElement !== limit) limit.value = String(fresh.max_load);
     limit.setAttribute("aria-label", `${fresh.name}: ${t("limit")}`);
@@ -99,6 +100,13 @@ function row(one, changed) {
   };
   line.update(one);
   return line;
+}
+
+/** Whether an operator is active, to be changed by whoever may. */
+function activeSwitch(label, one, change) {
+  const element = toggle(label, one.is_active, change);
+  element.disabled = !may("changeOperators");
+  return element;
 }
 
 async function setActive(one, isActive) {
@@ -110,7 +118,7 @@ async function setActive(one, isActive) {
 /** A number that is saved when it is left or Enter is pressed, if somebody has changed it. */
 function limitField(current, changed) {
   let entered = null;
-  const input = h("input", { class: "number", inputmode: "numeric", value: String(current().max_load), size: 6,
+  const input = h("input", { class: "number", inputmode: "numeric", value: String(current().max_load), size: 6, readonly: !may("changeOperators"),
     onkeydown: (event) => {
       if (event.key === "Enter") {
         input.blur();
@@ -152,12 +160,12 @@ export async function operator(scope, id) {
   const bar = loadBar(one);
   const bySource = h("ul", { class: "plain" });
   const contacts = contactTable({ scope, fixed: { operator_id: one.id }, without: ["operator"], filters: "status" });
-  const active = toggle(t("active"), one.is_active, (isOn) => setActive(one, isOn).then(() => reread()));
+  const active = activeSwitch(t("active"), one, (isOn) => setActive(one, isOn).then(() => reread()));
   const limit = limitField(() => one, () => reread());
   limit.setAttribute("aria-label", t("limit"));
   const element = h("div", { class: "page" },
     h("p", { class: "crumbs" }, h("a", { href: "/dashboard/operators" }, t("operators"))),
-    h("header", { class: "head" }, name, h("div", { class: "buttons" },
+    h("header", { class: "head" }, name, may("changeOperators") && h("div", { class: "buttons" },
       h("button", { type: "button", onclick: rename }, t("edit")),
       h("button", { type: "button", onclick: requeue }, t("requeue")),
       h("button", { type: "button", class: "danger", onclick: archive }, t("archive")))),
@@ -173,7 +181,7 @@ export async function operator(scope, id) {
     one = fresh;
     name.textContent = one.name;
     bar.update(one);
-    if (!active.disabled) active.setAttribute("aria-checked", String(one.is_active));
+    if (!active.disabled || !may("changeOperators")) active.setAttribute("aria-checked", String(one.is_active));
     if (document.activeElement !== limit) limit.value = String(one.max_load);
     put(bySource, statistics.by_source.map((each) => h("li", null, h("a", { href: `/dashboard/sources/${each.source_id}` }, each.source_name), ` ${number(each.count)}`)),
       statistics.by_source.length === 0 && h("li", null, t("none")));

@@ -2,8 +2,10 @@
 
 import { get, query } from "./api.js";
 import { h, keep, put, whenChanged } from "./dom.js";
+import { deed, sentence } from "./events.js";
 import { gently, onEvent } from "./live.js";
-import { operators as listOperators, sentence } from "./staff.js";
+import { operators as listOperators } from "./staff.js";
+import { isOpen, may } from "./viewer.js";
 import { columns, empty, loadBar, since, tick, when } from "./widgets.js";
 import { duration, number, t } from "./words.js";
 
@@ -179,7 +181,8 @@ function feedOf(list, scope) {
   }, scope, 400);
 
   async function add(event, isNew) {
-    const words = await sentence(event);
+    // While access is open nobody is told from anybody, and the page says so already.
+    const words = await (isOpen() && event.actor.kind === "api" ? deed : sentence)(event);
     const item = h("li", { class: isNew ? "fresh" : null, "data-contact": event.contact_id },
       when(event.at),
       h("span", null, event.contact_id === null ? words
@@ -193,7 +196,7 @@ function feedOf(list, scope) {
     /** Until something happens, what came last. */
     async begin() {
       for (const one of (await get(`/contacts?order=desc&limit=${shownEvents}`)).reverse()) {
-        await add({ kind: "registered", contact_id: one.id, from_operator_id: null, to_operator_id: null, at: one.created_at }, false);
+        await add({ kind: "registered", contact_id: one.id, from_operator_id: null, to_operator_id: null, actor: { kind: "system" }, at: one.created_at }, false);
       }
       if (list.children.length === 0) put(list, h("li", { class: "none" }, t("nothingYet")));
     },
@@ -208,8 +211,8 @@ function feedOf(list, scope) {
 function beginning(operators, sources) {
   return empty(t("startTitle"), t("startText"),
     h("div", { class: "buttons" },
-      operators === 0 && h("a", { class: "button primary", href: "/dashboard/operators" }, t("addOperator")),
-      sources === 0 && h("a", { class: "button", href: "/dashboard/sources" }, t("addSource")),
+      operators === 0 && may("changeOperators") && h("a", { class: "button primary", href: "/dashboard/operators" }, t("addOperator")),
+      sources === 0 && may("changeSources") && h("a", { class: "button", href: "/dashboard/sources" }, t("addSource")),
       h("a", { class: "button", href: "/docs", target: "_blank", rel: "noopener" }, t("howToSend"))));
 }
 

@@ -51,9 +51,14 @@ export async function go(target, { replace = false } = {}) {
   return show();
 }
 
-/** Whether the page may go away: somebody may have something unsaved there. */
+/** Whether somebody has something on the page that is not saved. */
+export function isUnsaved() {
+  return current?.page?.isUnsaved?.() ?? false;
+}
+
+/** Whether the page may go away. */
 export async function mayLeave() {
-  if (!current?.page?.isUnsaved?.()) return true;
+  if (!isUnsaved()) return true;
   return await ask({ title: t("leave"), text: t("leaveText"), action: t("leaveNow"), isDangerous: true }) === true;
 }
 
@@ -137,15 +142,15 @@ function open(path, scope) {
   }
   return {
     title: t("noSuchPage"),
-    element: h("section", { class: "empty" }, h("h1", null, t("noSuchPage")), h("a", { href: "/dashboard" }, t("toOverview"))),
+    element: h("section", { class: "empty" }, h("h1", null, t("noSuchPage")), h("a", { href: "/dashboard" }, t("toStart"))),
   };
 }
 
 /** What went wrong, with a way to try again. */
-export function trouble(error) {
+export function trouble(error, again = reopen) {
   if (!error.status && error.status !== 0) console.error(error);
   return h("section", { class: "empty", role: "alert" },
-    h("h1", null, t(error.status === 404 ? "notThere" : "failed")),
+    h("h1", null, t({ 403: "notAllowed", 404: "notThere" }[error.status] ?? "failed")),
     h("p", null, error.message),
-    h("button", { type: "button", onclick: reopen }, t("tryAgain")));
+    h("button", { type: "button", onclick: () => again() }, t("tryAgain")));
 }

@@ -6,6 +6,7 @@ import { gently, onEvent } from "./live.js";
 import { readOverview } from "./overview.js";
 import { adjust, go, parameters } from "./router.js";
 import { forget, operators } from "./staff.js";
+import { may } from "./viewer.js";
 import { ask, complain, empty, field, nameIn, operatorPicker, option, shareBand, table, tell, walkable, wholeNumber } from "./widgets.js";
 import { number, percentage, t } from "./words.js";
 
@@ -19,12 +20,12 @@ export async function sources(scope) {
   const place = h("div");
   const list = table(t("sources"), [t("name"), `~${t("strategy")}`, `~${t("sticky")}`, `#${t("waitingNow")}`, `#${t("today")}`], body);
   const element = h("div", { class: "page" },
-    h("header", { class: "head" }, h("h1", null, t("sources")), h("button", { type: "button", class: "primary", onclick: add }, t("addSource"))), place);
+    h("header", { class: "head" }, h("h1", null, t("sources")), may("changeSources") && h("button", { type: "button", class: "primary", onclick: add }, t("addSource"))), place);
 
   async function read() {
     const [found, figures] = await Promise.all([get("/sources?limit=1000"), readOverview()]);
     if (found.length === 0) {
-      put(place, empty(t("noSources"), t("noSourcesText"), h("button", { type: "button", class: "primary", onclick: add }, t("addSource"))));
+      put(place, empty(t("noSources"), t("noSourcesText"), may("changeSources") && h("button", { type: "button", class: "primary", onclick: add }, t("addSource"))));
       return;
     }
     const counts = new Map(figures.sources.map((one) => [one.id, one]));
@@ -70,9 +71,10 @@ export async function source(scope, id) {
   const editor = weightEditor(scope, id);
   const radios = strategies.map((each) => h("input", { type: "radio", name: "strategy", value: each, onchange: () => { apply.hidden = each === one.strategy; } }));
   const apply = h("button", { type: "button", class: "primary", hidden: true, onclick: () => save({ strategy: radios.find((each) => each.checked).value }) }, t("applyStrategy"));
-  const choices = h("fieldset", { class: "strategies" }, h("legend", null, t("strategy")), radios.map((radio, index) => h("label", { class: "choice" }, radio,
+  const choices = h("fieldset", { class: "strategies", disabled: !may("changeSources") },
+    h("legend", null, t("strategy")), radios.map((radio, index) => h("label", { class: "choice" }, radio,
     h("span", null, h("strong", null, t(strategies[index])), h("small", null, t(`about_${strategies[index]}`))))));
-  const sticky = h("input", { class: "number", inputmode: "numeric", size: 4, onchange: () => {
+  const sticky = h("input", { class: "number", inputmode: "numeric", size: 4, readonly: !may("changeSources"), onchange: () => {
     try {
       save({ sticky_days: wholeNumber(sticky.value, 0, 3650, t("notANumber")) });
     } catch (error) {
@@ -82,7 +84,7 @@ export async function source(scope, id) {
   } });
   const element = h("div", { class: "page" },
     h("p", { class: "crumbs" }, h("a", { href: "/dashboard/sources" }, t("sources"))),
-    h("header", { class: "head" }, title, h("button", { type: "button", onclick: edit }, t("edit"))), about,
+    h("header", { class: "head" }, title, may("changeSources") && h("button", { type: "button", onclick: edit }, t("edit"))), about,
     editor.element,
     h("section", { class: "panel" }, h("h2", null, t("settings")), choices, apply, field(t("sticky"), sticky, t("stickyHint"))));
 
@@ -143,7 +145,7 @@ export async function source(scope, id) {
 
   const reread = gently(read, scope);
   onEvent((event) => {
-    if (event.kind === "weights_changed" || event.kind.startsWith("operator_")) reread();
+    if (event.kind === "weights_changed" || event.kind === "source_changed" || event.kind.startsWith("operator_")) reread();
   }, scope);
   one = await get(`/sources/${id}`);
   show();
@@ -171,7 +173,7 @@ function weightEditor(scope, id) {
     Object.keys(periods).map((each) => option(each, t(each), each === (parameters().get("period") ?? "week"))));
   const element = h("section", { class: "panel" },
     h("header", { class: "head" }, h("h2", null, t("weights")), h("label", null, t("period"), " ", period)), place, note, state,
-    h("button", { type: "button", onclick: addOperator }, t("addToSource")));
+    may("changeSources") && h("button", { type: "button", onclick: addOperator }, t("addToSource")));
 
   const isChanged = () => JSON.stringify(draft.map(pair)) !== JSON.stringify(saved.map(pair));
   const pair = ({ operator_id: operator, weight }) => [operator, weight];
@@ -219,7 +221,7 @@ function weightEditor(scope, id) {
     let one = first;
     const name = h("a", { href: `/dashboard/operators/${first.operator_id}` });
     const off = h("span", { class: "badge off" }, t("inactive"));
-    const weight = h("input", { class: "number", inputmode: "numeric", size: 7, value: String(first.weight), oninput: () => {
+    const weight = h("input", { class: "number", inputmode: "numeric", size: 7, value: String(first.weight), readonly: !may("changeSources"), oninput: () => {
       const typed = weight.value.replace(/[\s\u00a0]/g, "");
       const found = draft.find((each) => each.operator_id === one.operator_id);
       found.weight = /^\d+$/.test(typed) ? Number(typed) : NaN;
@@ -239,7 +241,8 @@ function weightEditor(scope, id) {
       const { share } = fresh;
       name.textContent = fresh.name;
       off.hidden = !fresh.isListed || fresh.is_active;
-      weight.hidden = remove.hidden = !fresh.isListed;
+      weight.hidden = !fresh.isListed;
+      remove.hidden = !fresh.isListed || !may("changeSources");
       weight.setAttribute("aria-label", t("weightOf", { name: fresh.name }));
       remove.setAttribute("aria-label", t("removeX", { name: fresh.name }));
       if (document.activeElement !== weight && isWhole(fresh.weight)) weight.value = String(fresh.weight);

@@ -1,11 +1,12 @@
-// Who and what contacts refer to: operators and sources, known to all pages.
+// Who and what contacts and events refer to: operators, sources, people. Known to all pages.
 
 import { all } from "./api.js";
 import { onEvent } from "./live.js";
+import { may } from "./viewer.js";
 import { t } from "./words.js";
 
-const known = { operators: null, sources: null };
-const paths = { operators: "/operators?limit=1000", sources: "/sources?limit=1000" };
+const known = { operators: null, sources: null, people: null };
+const paths = { operators: "/operators?limit=1000", sources: "/sources?limit=1000", people: "/people?limit=1000" };
 
 function list(kind, { fresh = false } = {}) {
   if (fresh || !known[kind]) {
@@ -27,12 +28,18 @@ export function sources(options) {
   return list("sources", options);
 }
 
+/** All who sign in, for whoever may know that. */
+export function people(options) {
+  return list("people", options);
+}
+
 export function forget() {
-  known.operators = known.sources = null;
+  known.operators = known.sources = known.people = null;
 }
 
 onEvent((event) => {
-  if (event.kind === "operator_changed" || event.kind === "operator_archived") known.operators = null;
+  if (event.kind.startsWith("operator_")) known.operators = null;
+  if (event.kind.startsWith("source_")) known.sources = null;
 });
 
 /** Operators that are in no list: archived. */
@@ -49,13 +56,12 @@ export async function nameOf(id) {
   return found?.name ?? t("operatorN", { id });
 }
 
-/** What an event says, in a sentence. */
-export async function sentence(event) {
-  const from = event.from_operator_id === null ? null : await nameOf(event.from_operator_id);
-  const to = event.to_operator_id === null ? null : await nameOf(event.to_operator_id);
-  const kind = event.kind === "registered" && to ? "registered_to"
-    : event.kind === "reopened" && to ? "reopened_to"
-    : event.kind === "closed" && !from ? "closed_plain"
-    : event.kind;
-  return t(`event_${kind}`, { from: from ?? t("nobody"), to: to ?? from ?? t("nobody") });
+export async function sourceName(id) {
+  const found = may("sources") ? (await sources()).find((one) => one.id === id) : undefined;
+  return found?.name ?? t("sourceN", { id });
+}
+
+export async function personName(id) {
+  const found = may("people") ? (await people()).find((one) => one.id === id) : undefined;
+  return found?.name ?? t("who_person", { id });
 }

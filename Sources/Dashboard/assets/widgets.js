@@ -1,7 +1,7 @@
 // The parts pages are made of.
 
 import { h, put, svg } from "./dom.js";
-import { Refusal } from "./api.js";
+import { Refusal, signInAddress } from "./api.js";
 import { duration, fullTime, number, percentage, t, time, age } from "./words.js";
 
 // Messages
@@ -48,9 +48,10 @@ export function complain(error) {
 
 /**
  * Shows a form in a dialog. `fields` are elements; `act` is called on submitting and what it throws is shown in the dialog, which
- * stays open. Resolves to what `act` returned, or null when it was given up.
+ * stays open. Resolves to what `act` returned, or null when it was given up. What is only to be read offers nothing to give up, and
+ * what cannot be shown again is not closed by Escape.
  */
-export function ask({ title, text, fields = [], action, isDangerous = false, act = () => true }) {
+export function ask({ title, text, fields = [], action, isDangerous = false, isOnlyRead = false, isShownOnce = false, act = () => true }) {
   return new Promise((resolve) => {
     let result = null;
     const fault = h("p", { class: "fault", role: "alert" });
@@ -68,18 +69,19 @@ export function ask({ title, text, fields = [], action, isDangerous = false, act
           dialog.close();
         } catch (error) {
           if (!(error instanceof Refusal)) console.error(error);
-          put(fault, error.message);
+          // What was typed stays here while one signs in elsewhere.
+          put(fault, error.message, error.isSignedOut && [" ", h("a", { href: signInAddress(), target: "_blank", rel: "noopener" }, t("signIn"))]);
         } finally {
           submit.disabled = cancel.disabled = false;
         }
       },
     },
     h("h2", null, title), text && h("p", null, text), ...fields, fault,
-    h("div", { class: "buttons" }, cancel, submit));
+    h("div", { class: "buttons" }, !isOnlyRead && !isShownOnce && cancel, submit));
     const opener = document.activeElement;
     const dialog = h("dialog", { "aria-label": title }, form);
     dialog.addEventListener("cancel", (event) => {
-      if (submit.disabled) event.preventDefault();
+      if (submit.disabled || isShownOnce) event.preventDefault();
     });
     dialog.addEventListener("close", () => {
       dialog.remove();
@@ -88,7 +90,9 @@ export function ask({ title, text, fields = [], action, isDangerous = false, act
     });
     document.body.append(dialog);
     dialog.showModal();
-    (form.querySelector("[autofocus], input, select, textarea") ?? submit).focus();
+    // Enter must not close what is shown once.
+    const first = form.querySelector("input:not([readonly]), select, textarea:not([readonly])");
+    (first ?? (isShownOnce ? form.querySelector("button") : submit)).focus();
   });
 }
 
@@ -104,12 +108,46 @@ export function option(value, text, isChosen = false) {
   return h("option", { value, selected: isChosen }, text);
 }
 
-/** Chooses one of the operators: those with room first, and how full each is. */
+/** Chooses one of the operators: those with room first, and how full each is. Of colleagues, operators know the names alone. */
 export function operatorPicker(operators, { without } = {}) {
-  const room = (one) => (one.is_active ? one.max_load - one.current_load : -1e9);
+  const isKnown = (one) => one.max_load !== undefined;
+  const room = (one) => (!isKnown(one) ? 0 : one.is_active ? one.max_load - one.current_load : -1e9);
   const sorted = operators.filter((one) => one.id !== without).sort((a, b) => room(b) - room(a) || a.name.localeCompare(b.name));
-  return h("select", { required: true }, sorted.map((one) => option(one.id,
-    `${one.name} · ${number(one.current_load)}/${number(one.max_load)}${one.is_active ? "" : ` · ${t("inactive")}`}`)));
+  return h("select", { required: true }, sorted.map((one) => option(one.id, !isKnown(one) ? one.name
+    : `${one.name} · ${number(one.current_load)}/${number(one.max_load)}${one.is_active ? "" : ` · ${t("inactive")}`}`)));
+}
+
+/** A text to be taken along: a link, a secret, a command. */
+export function copyable(label, text) {
+  const isLong = text.includes("\n");
+  const shown = isLong ? h("textarea", { readonly: true, rows: text.split("\n").length + 3, spellcheck: "false", value: text })
+    : h("input", { readonly: true, spellcheck: "false", value: text });
+  shown.addEventListener("focus", () => shown.select());
+  shown.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") event.preventDefault();
+  });
+  const button = h("button", { type: "button", class: "small", onclick: async () => {
+    try {
+      // Browsers have a clipboard for pages that came by TLS or from this machine.
+      if (navigator.clipboard) await navigator.clipboard.writeText(text);
+      else {
+        shown.select();
+        document.execCommand("copy");
+      }
+      put(button, t("copied"));
+    } catch {
+      shown.select();
+    }
+  } }, t("copy"));
+  button.setAttribute("aria-label", `${t("copy")}: ${label}`);
+  const id = `copyable-${Math.random().toString(36).slice(2)}`;
+  shown.id = id;
+  return h("div", { class: "copyable" }, h("label", { for: id }, label), button, shown);
+}
+
+/** A link for whoever sees where it leads, and the text alone for others. */
+export function linkIf(isSeen, href, text) {
+  return isSeen ? h("a", { href, title: text }, text) : text;
 }
 
 /** The name typed into a field, or throws what is wrong with it. */
