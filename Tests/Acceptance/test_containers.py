@@ -185,7 +185,7 @@ def test_what_an_instance_is_tuned_by_may_stand_in_the_environment(services):
 
 
 def test_with_passwords_from_files_none_is_in_an_environment():
-    composed = composition("docker-compose.secrets.yml", LEADS_SECRETS="/etc/leads", LEADS_OWNER_PASSWORD="owner-pw",
+    composed = composition("deploy/docker-compose.secrets.yml", LEADS_SECRETS="/etc/leads", LEADS_OWNER_PASSWORD="owner-pw",
                            LEADS_APP_PASSWORD="app-pw")
     files = {name: each["file"] for name, each in composed["secrets"].items()}
     assert files == {"owner-password": "/etc/leads/owner-password", "app-password": "/etc/leads/app-password"}
@@ -285,7 +285,7 @@ def guarded(request, tmp_path_factory):
     for account, password in PASSWORDS.items():
         (secrets / f"{account}-password").write_text(password + "\n")
     if request.param == "files":
-        composed = composition("docker-compose.secrets.yml")
+        composed = composition("deploy/docker-compose.secrets.yml")
     else:
         composed = composition(LEADS_OWNER_PASSWORD=PASSWORDS["owner"], LEADS_APP_PASSWORD=PASSWORDS["app"])
     services = composed["services"]
