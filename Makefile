@@ -57,16 +57,19 @@ $(VENV)/.ready: Tests/Acceptance/requirements.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/Acceptance/requirements.txt
 	@touch $@
 
-test: lint build $(VENV)/.ready ## Run all tests, or FILTER=… for one file or test
+test: lint build $(VENV)/.ready ## Run all tests, or FILTER=… for one file or test; TIMES=1 lists the slow ones
 ifdef FILTER
 	.ci/run-filtered-tests '$(FILTER)' $(PYTEST)
 else
 	swift test --skip-build
-	$(PYTEST) Tests/Acceptance
+	$(PYTEST) $(if $(TIMES),--durations=50) Tests/Acceptance
 endif
 
 test-tls: build ## The libpq wrapper and every statement over TLS, certificate and host name verified
 	LEADS_TEST_TLS=1 swift test --skip-build --filter 'PostgresTests|LeadStoreTests'
+
+prove: test-tls stress mutants ## Everything at length: TLS, histories, 64 bodies of 32 MiB at once, the product broken on purpose
+	LEADS_BODIES=64 $(PYTEST) -s Tests/Acceptance/test_bounds.py
 
 stress: build $(VENV)/.ready ## The guarantee at length, for 4 settings of the intake: histories of 20 000 and 7 000 commits, shares, a long queue; 500 sequences
 	LEADS_INTAKES="1x512 2x512 4x512 2x1" LEADS_COMMITS=27000 LEADS_CONTACTS=20000 LEADS_MODEL_SEQUENCES=500 LEADS_KEYS=1000 \
@@ -95,4 +98,4 @@ coverage: build $(VENV)/.ready ## Line coverage of the Swift tests, by file
 clean: ## Remove what was built; the data in .leads-crm stays
 	rm -rf .build $(VENV) .swagger-ui
 
-.PHONY: help setup swift run demo release build lint test test-tls stress mutants routes screenshots bench coverage clean
+.PHONY: help setup swift run demo release build lint test test-tls prove stress mutants routes screenshots bench coverage clean

@@ -70,6 +70,8 @@ public final class Authentication: Sendable {
     private static let sessionFreshness: Duration = .seconds(60)
     /// How many sessions are kept in mind; beyond that, all are forgotten and asked for again.
     private static let mostSessions = 100_000
+    /// How often the database is asked about a session while rights change.
+    private static let mostAttempts = 10
 
     /// - Parameter isSecure: whether browsers come by TLS, so that they send the cookie no other way.
     public init(store: LeadStore, mode: AccessMode, isSecure: Bool = false) {
@@ -83,6 +85,9 @@ public final class Authentication: Sendable {
 
     /// Whether anybody may do anything.
     public var isOpen: Bool { state.withLock { $0.isOpen } }
+
+    /// Whether access is open, and the first person or key closes it.
+    var isAboutToClose: Bool { mode == .untilClosed && isOpen }
 
     /// Reads what is to be known; without it nobody is known.
     /// - Throws: `StoreError`.
@@ -199,28 +204,37 @@ extension Authentication {
             if case .caller(let caller)? = caller(credential) { return caller }
             return nil
         case .session(let token):
-            try await sessionQuestions.ask(about: token) { (tokens) throws(StoreError) in
-                try await self.loadSessions(tokens)
+            while true {
+                let version = state.withLock { $0.version }
+                try await sessionQuestions.ask(about: token) { (tokens) throws(StoreError) in
+                    try await self.loadSessions(tokens)
+                }
+                if case .caller(let caller)? = caller(credential) { return caller }
+                // What was learnt may have been forgotten again, because rights changed meanwhile.
+                if state.withLock({ $0.version }) == version { return nil }
             }
-            if case .caller(let caller)? = caller(credential) { return caller }
-            return nil
         }
     }
 
     private func loadSessions(_ tokens: [SecretDigest]) async throws(StoreError) {
-        let asked = ContinuousClock.now
-        let version = state.withLock { $0.version }
-        let found = try await store.checkedSessions(tokens.map(\.bytes))
-        state.withLock { state in
-            // What was taken away meanwhile must not be remembered.
-            guard state.version == version else { return }
-            if state.sessions.count > Self.mostSessions { state.sessions.removeAll() }
-            for token in tokens {
-                state.sessions[token] = found[token.bytes].map { session, person in
-                    KnownSession(caller: Caller(kind: .person(person, sessionID: session.id)), askedAt: asked)
+        for _ in 0..<Self.mostAttempts {
+            let asked = ContinuousClock.now
+            let version = state.withLock { $0.version }
+            let found = try await store.checkedSessions(tokens.map(\.bytes))
+            let isCertain = state.withLock { state in
+                // What was taken away meanwhile must not be remembered, and what was not must not be refused.
+                guard state.version == version else { return false }
+                if state.sessions.count > Self.mostSessions { state.sessions.removeAll() }
+                for token in tokens {
+                    state.sessions[token] = found[token.bytes].map { session, person in
+                        KnownSession(caller: Caller(kind: .person(person, sessionID: session.id)), askedAt: asked)
+                    }
                 }
+                return true
             }
+            if isCertain { return }
         }
+        throw .tooManyLongReads
     }
 
     /// Whether whoever began a stream sees still what it saw then, as far as is known; nil when that has to be asked for.

@@ -22,6 +22,7 @@ struct KeyHandlers: Sendable {
 
     @Sendable func create(_ call: Call) async throws(Problem) -> Reply {
         let new = try call.body { NewAccessKey(&$0) }
+        guard !authentication.isAboutToClose else { throw .adminFirst }
         let credential = KeyCredential()
         let key = try await asking { () throws(StoreError) in
             try await store.createKey(

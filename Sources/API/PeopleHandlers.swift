@@ -25,6 +25,7 @@ struct PeopleHandlers: Sendable {
 
     @Sendable func invite(_ call: Call) async throws(Problem) -> Reply {
         let new = try call.body { NewPerson(&$0) }
+        guard !authentication.isAboutToClose || new.role == .admin else { throw .adminFirst }
         let token = Secret()
         let link = try await asking { () throws(StoreError) in
             try await store.invitePerson(new, tokenHash: token.digest.bytes, by: call.actor)

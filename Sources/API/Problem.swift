@@ -141,6 +141,10 @@ extension Problem {
     static let accessClosed = Problem(
         .conflict, "access_closed", "Access is closed already; ask an admin to invite you",
         "Доступ уже закрыт; попросите администратора пригласить вас")
+    static let adminFirst = Problem(
+        .conflict, "admin_first",
+        "This would close access with nobody left to administer it; invite an admin first, by /api/v1/people/first",
+        "Доступ закрылся бы, а управлять им было бы некому; сначала пригласите администратора: /api/v1/people/first")
     static let personNotFound = Problem(
         .notFound, "person_not_found", "Person not found", "Сотрудник не найден")
     static let keyNotFound = Problem(.notFound, "key_not_found", "Key not found", "Ключ не найден")

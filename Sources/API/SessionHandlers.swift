@@ -141,8 +141,8 @@ struct SessionHandlers: Sendable {
 
     /// Chooses another password; the present one proves that it is not somebody at an abandoned desk.
     @Sendable func changePassword(_ call: Call) async throws(Problem) -> Reply {
-        guard case .person(let person, let sessionID) = call.caller.kind else { throw .forbidden }
         let request = try call.body { PasswordChange(&$0) }
+        guard case .person(let person, let sessionID) = call.caller.kind else { throw .forbidden }
         let loginHash = SecretDigest(of: person.login).bytes
         let attempt = try await asking { () throws(StoreError) in
             try await store.attemptSignIn(login: person.login, loginHash: loginHash, address: call.address)

@@ -93,8 +93,8 @@ def instances(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(instances, database):
-    """One instance on the module's database."""
-    instance = instances(database)
+    """One instance on the module's database, open whoever is invited there: requests of all kinds make people and keys."""
+    instance = instances(database, LEADS_ACCESS="open")
     yield instance
     instance.end()
 

@@ -93,6 +93,11 @@ class Document:
         return [Operation(method.upper(), path, operation, self)
                 for path, item in self.json["paths"].items() for method, operation in item.items()]
 
+    @property
+    def open_operations(self) -> list[Operation]:
+        """Those that do the same while access is open: not people, keys and sessions, which test_access.py and test_rights.py try."""
+        return [operation for operation in self.operations if operation.json["tags"] != ["Access"]]
+
     def operation(self, method: str, path: str) -> Operation:
         return Operation(method, path, self.json["paths"][path][method.lower()], self)
 

@@ -86,6 +86,15 @@ def test_open_mode_ends_for_good_with_the_first_person(servers):
     assert api.post("/api/v1/people/first", {"login": "b", "name": "B"}).must_be(409).json["code"] == "access_closed"
 
 
+def test_access_is_not_closed_with_nobody_left_to_administer_it(servers):
+    api = servers(1)[0].client()
+    for path, body in (("/api/v1/keys", {"name": "x", "role": "admin"}), ("/api/v1/people", {"login": "a", "name": "A", "role": "supervisor"})):
+        assert api.post(path, body).must_be(409).json["code"] == "admin_first"
+    assert api.get("/readyz").json["access"] == "open"
+    api.post("/api/v1/people", {"login": "a", "name": "A", "role": "admin"}).must_be(201)
+    assert api.get("/api/v1/operators").status == 401
+
+
 def test_of_many_who_close_it_at_once_one_does(servers):
     three = servers(3)
     answers = []

@@ -91,7 +91,8 @@ def ids(server) -> dict:
     # A pair of leads with a phone in common.
     other = api.contact(source["id"], lead_phone="+79001234567", lead_external_id="y")
     return {"source_id": source["id"], "operator_id": operator["id"], "contact_id": contact["id"],
-            "lead_id": contact["lead_id"], "other_lead_id": other["lead_id"], "external_id": "x"}
+            "lead_id": contact["lead_id"], "other_lead_id": other["lead_id"], "external_id": "x",
+            "person_id": 1, "session_id": 1, "key_id": "aaaaaaaa"}
 
 
 def test_the_document_is_valid_openapi(document):
@@ -156,13 +157,13 @@ def test_everything_is_described_in_words(document):
 
 
 def test_path_parameters_are_those_of_the_path(document):
-    for operation in document.operations:
+    for operation in document.open_operations:
         named = [segment[1:-1] for segment in operation.path.split("/") if segment.startswith("{")]
         assert [parameter["name"] for parameter in operation.parameters("path")] == named
 
 
 def test_all_examples_have_their_schema(document):
-    for operation in document.operations:
+    for operation in document.open_operations:
         medias = {str(status): only_media(response)[1] for status, response in operation.responses.items()}
         if operation.body:
             medias["body"] = operation.body
@@ -196,7 +197,7 @@ def test_a_success_is_the_one_documented(document, api, ids, row):
 def test_every_documented_success_is_tried(document):
     tried = {row[:3] for row in SUCCESSES}
     assert tried == {(operation.method, operation.path, status)
-                     for operation in document.operations for status in operation.successes}
+                     for operation in document.open_operations for status in operation.successes}
 
 
 @pytest.mark.parametrize("status", ["new", "active", "closed"])
@@ -216,7 +217,7 @@ def harmless_body(operation) -> list:
 
 def test_what_is_not_there_is_a_documented_404(document, api, ids):
     unknown = dict.fromkeys(ids, 999_999)
-    for operation in document.operations:
+    for operation in document.open_operations:
         if operation.parameters("path"):
             body = harmless_body(operation)
             answer = api.request(operation.method, operation.url(unknown), *body).must_be(404)
@@ -224,7 +225,7 @@ def test_what_is_not_there_is_a_documented_404(document, api, ids):
 
 
 def test_a_422_is_documented_where_anything_is_read_and_nowhere_else(document, api, ids):
-    for operation in document.operations:
+    for operation in document.open_operations:
         attempts = [(operation.url(dict.fromkeys(ids, "%00")), ...)] if operation.parameters("path") else []
         if operation.body:
             attempts.append((operation.url(ids), "no object"))
@@ -236,7 +237,7 @@ def test_a_422_is_documented_where_anything_is_read_and_nowhere_else(document, a
 
 
 def test_bodies_that_are_no_text_or_too_large_are_documented(document, api, ids):
-    for operation in document.operations:
+    for operation in document.open_operations:
         if operation.body:
             answer = api.request(operation.method, operation.url(ids), raw=b'{"\xff": 1}').must_be(400)
             document.check_answer(operation, answer)
@@ -266,7 +267,7 @@ def test_a_503_is_documented_where_the_database_is_needed_and_nowhere_else(docum
         migrate(database.dsn)
         api = instances(database).client()
         cluster.kill()
-        for operation in document.operations:
+        for operation in document.open_operations:
             body = harmless_body(operation)
             answer = api.request(operation.method, operation.url(ids), *body)
             assert (answer.status == 503) == (503 in operation.responses), f"{operation.id}: {answer.status}"
@@ -282,7 +283,7 @@ WRONG, WRONG_IN_URL = {}, "%00"
 def names_anywhere(document: Document) -> set[str]:
     """Every field and parameter that any operation knows."""
     names = {field for schema in document.schemas.values() for field in schema["properties"]}
-    return names | {parameter["name"] for operation in document.operations for parameter in operation.parameters("query")}
+    return names | {parameter["name"] for operation in document.open_operations for parameter in operation.parameters("query")}
 
 
 def faults(answer) -> list[dict]:
@@ -299,7 +300,7 @@ def faulty_locations(api, operation, url, body=...) -> list[tuple]:
 
 def test_the_fields_of_a_body_are_those_documented_and_no_others(document, api, ids):
     """Every name of the whole document is sent with a value of the wrong type: those that are read are faults."""
-    for operation in document.operations:
+    for operation in document.open_operations:
         if not operation.body:
             continue
         fields, url = operation.fields, operation.url(ids)
@@ -319,7 +320,7 @@ def test_the_fields_of_a_body_are_those_documented_and_no_others(document, api, 
 
 
 def test_the_parameters_of_a_query_are_those_documented_and_no_others(document, api, ids):
-    for operation in document.operations:
+    for operation in document.open_operations:
         query = "&".join(f"{name}={WRONG_IN_URL}" for name in names_anywhere(document))
         expected = sorted(("query", parameter["name"]) for parameter in operation.parameters("query"))
         url = f"{operation.url(ids)}?{query}"
@@ -330,7 +331,7 @@ def test_the_parameters_of_a_query_are_those_documented_and_no_others(document, 
 
 
 def test_the_required_fields_are_those_documented(document, api, ids):
-    for operation in document.operations:
+    for operation in document.open_operations:
         if operation.body and operation.fields.get("required"):
             prefix = ("body", 0) if operation.takes_a_list else ("body",)
             expected = [(*prefix, name) for name in operation.fields["required"]]
@@ -339,7 +340,7 @@ def test_the_required_fields_are_those_documented(document, api, ids):
 
 
 def test_null_is_taken_where_it_is_documented_and_nowhere_else(document, api, ids):
-    for operation in document.operations:
+    for operation in document.open_operations:
         if not operation.body or "anyOf" in operation.fields:
             continue
         properties = operation.fields["properties"]
@@ -352,7 +353,7 @@ def test_null_is_taken_where_it_is_documented_and_nowhere_else(document, api, id
 
 def test_bounds_are_those_documented(document, api, ids):
     """Each bound is kept by one field while a step beyond it is a fault of this field."""
-    for operation in document.operations:
+    for operation in document.open_operations:
         if not operation.body or operation.takes_a_list:
             continue
         for name, field in operation.fields["properties"].items():
@@ -400,7 +401,7 @@ def test_without_swagger_ui_the_documentation_is_a_page_of_its_own(api, document
     answer = api.get(path).must_be(200)
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "<script" not in answer.text and "src=" not in answer.text
-    for operation in document.operations:
+    for operation in document.open_operations:
         assert operation.json["summary"] in answer.text and operation.path in answer.text
     for name, schema in document.schemas.items():
         assert f'id="schema-{name}"' in answer.text

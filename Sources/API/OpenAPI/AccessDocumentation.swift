@@ -232,7 +232,7 @@ extension Operation {
     static let invitePerson = Operation(
         "invite_person", .access, "Invite somebody", body: .one(.newPerson),
         answers: .created(.one(.personLink), "The person, and the link by which to choose a password."),
-        problems: [.loginTaken, .operatorNotFound])
+        problems: [.loginTaken, .operatorNotFound, .adminFirst])
 
     static let inviteFirstAdmin = Operation(
         "invite_first_admin", .access, "Close access, as its first admin",
@@ -259,7 +259,7 @@ extension Operation {
     static let createKey = Operation(
         "create_key", .access, "Make a key", body: .one(.newKey),
         answers: .created(.one(.accessKeyWithSecret), "The key, with its secret for the only time."),
-        problems: [.sourceNotFound])
+        problems: [.sourceNotFound, .adminFirst])
 
     static let showKey = Operation(
         "show_key", .access, "Show a key", answers: .ok(.one(.accessKey), "The key."), problems: [.keyNotFound])
