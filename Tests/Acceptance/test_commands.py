@@ -21,7 +21,7 @@ def test_health_tells_a_ready_instance_from_none(server):
 def test_health_asks_where_the_instance_listens(instances, database, host):
     if ":" in host and not socket.has_ipv6:
         pytest.skip("there is no IPv6 here")
-    server = instances(database, LEADS_HOST=host, ready=False)
+    server = instances(database, LEADS_HOST=host, LEADS_ACCESS="open", ready=False)
     try:
         eventually(lambda: run("health", LEADS_HOST=host, LEADS_PORT=server.port) == (0, "ready\n"), 30,
                    lambda: f"it is never ready:\n{server.output()}")

@@ -176,7 +176,7 @@ def test_every_variable_is_a_setting_of_the_program(services):
 
 def test_what_an_instance_is_tuned_by_may_stand_in_the_environment(services):
     """All settings but those that the composition decides itself, or that mean nothing in it."""
-    decided = {"DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_POOLED", "PGPASSWORD", "LEADS_SECRETS_DIRECTORY", "LEADS_DATA_DIRECTORY", "LEADS_HOST", "LEADS_PORT",
+    decided = {"LEADS_PUBLISHED", "DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_POOLED", "PGPASSWORD", "LEADS_SECRETS_DIRECTORY", "LEADS_DATA_DIRECTORY", "LEADS_HOST", "LEADS_PORT",
                "LEADS_DRAIN_SECONDS", "LEADS_IDLE_SECONDS", "LEADS_EVENT_LOOPS", "LEADS_SWEEP_SECONDS", "LEADS_SWAGGER_UI",
                "LEADS_LOG_FORMAT", "LEADS_KEY", "LEADS_DATABASE_TLS"}
     changed = {name: "7" for name in settings() - decided}
