@@ -128,9 +128,10 @@ public final class Authentication: Sendable {
         }
     }
 
-    /// Looks whether what is known still holds. Called once a second.
+    /// Looks whether what is known still holds. Called once a second. Where everybody may do everything nothing is to be known.
     /// - Throws: `StoreError`.
     public func refresh() async throws(StoreError) {
+        guard mode != .open else { return }
         try await load()
     }
 }

@@ -350,9 +350,11 @@ extension Conversation {
                 of: exchange.method, exchange.version == .http1_0 ? .beforeHosts : .current, exchange.headers,
                 authority: exchange.authority, local: { context?.localAddress?.ipAddress })
             exchange.invitedOrigin = sender.invited
-            guard !sender.isBrowser || !exchange.hasBody || exchange.headers.declareJSON(orNothing: false) else {
-                throw .jsonUndeclared
-            }
+            // The body of what only reads is thrown away unread.
+            guard
+                !sender.isBrowser || !exchange.hasBody || Origins.isSafe(exchange.method)
+                    || exchange.headers.declareJSON(orNothing: false)
+            else { throw .jsonUndeclared }
             switch server.authentication.caller(exchange.headers, isInvited: sender.invited != nil) {
             case .caller(let caller): try admit(caller, exchange)
             case .refused: try admit(Caller(kind: .nobody), exchange)

@@ -163,7 +163,7 @@ public struct Origins: Sendable {
         }
         if let site {
             guard site == "same-origin" || site == "none" || isArrival(method, headers) else { throw .crossSite }
-        } else if let origin, !isSafe(method) {
+        } else if let origin, !Self.isSafe(method) {
             guard let parsed = Origin(origin), isOwn(parsed, own) else { throw .crossSite }
         }
         return Sender(invited: nil, isBrowser: true)
@@ -184,10 +184,10 @@ public struct Origins: Sendable {
 
     /// Whether somebody comes here by a link: a page that is opened, not read by another one.
     private func isArrival(_ method: HTTPRequest.Method, _ headers: RequestHeaders) -> Bool {
-        isSafe(method) && headers[.secFetchMode] == "navigate" && headers[.secFetchDest] == "document"
+        Self.isSafe(method) && headers[.secFetchMode] == "navigate" && headers[.secFetchDest] == "document"
     }
 
-    private func isSafe(_ method: HTTPRequest.Method) -> Bool {
+    static func isSafe(_ method: HTTPRequest.Method) -> Bool {
         method == .get || method == .head || method == .options
     }
 

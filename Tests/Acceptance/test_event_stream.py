@@ -245,7 +245,7 @@ def test_silence_is_broken_every_15_seconds_also_behind_haproxy(servers, listen)
 
 
 def test_nothing_is_asked_when_nobody_listens(cluster, servers, empty_database, listen):
-    [server] = servers(1, LEADS_SWEEP_SECONDS=3600)
+    [server] = servers(1, LEADS_SWEEP_SECONDS=3600, LEADS_ACCESS="open")
     name = empty_database.dsn.rpartition("/")[2]
 
     def asked(seconds: float) -> int:

@@ -143,6 +143,21 @@ class Case:
         return f"{self.reference}: {self.method} {self.target} {self.headers} {shortened(self.body)}"
 
 
+def echoed(value):
+    """What of a sent value is sent back: all of it up to a kibibyte, then the beginning of a text, or what stands for the rest."""
+    if len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")) <= 1024:
+        return value
+    if not isinstance(value, str):
+        return "[…]" if isinstance(value, list) else "{…}" if isinstance(value, dict) else "…"
+    room, kept = 1008, ""
+    for character in value:
+        room -= 2 if character in '"\\' else 6 if character < " " else len(character.encode(errors="replace"))
+        if room < 0:
+            break
+        kept += character
+    return kept + "…"
+
+
 # Differences in one fault: what theirs and ours say of the same place; None when one says nothing of it.
 
 
@@ -158,6 +173,8 @@ def of_nul(theirs, ours) -> bool:
 def of_64_bits(theirs, ours) -> bool:
     if theirs is not None or ours is None or ours["type"] not in ("greater_than_equal", "less_than_equal"):
         return False
+    if ours["input"] == "…":
+        return True
     number = int(float(ours["input"])) if isinstance(ours["input"], float) else int(str(ours["input"]).strip().partition(".")[0])
     return (number < -INT64 and ours["ctx"] == {"ge": -INT64}) or (number >= INT64 and ours["ctx"] == {"le": INT64 - 1})
 
@@ -184,7 +201,7 @@ def of_years_in_utc(theirs, ours) -> bool:
 
 def of_message_bytes(theirs, ours) -> bool:
     return theirs is None and is_of("bytes_too_long", ours) and ours["loc"] == ["body", "message"] \
-        and len(ours["input"]) <= 16384 < len(ours["input"].encode())
+        and ours["input"].endswith("…")
 
 
 def of_either_status(theirs, ours) -> bool:
@@ -263,7 +280,7 @@ def of_encoded_slashes(case, theirs, ours) -> bool:
 
 def of_undeclared_bytes(case, theirs, ours) -> bool:
     return theirs.status == 500 and ours.status == 422 and case.headers.get("Content-Type") not in (None, *JSON.values()) \
-        and ours.content["detail"][-1]["input"] == case.body.decode(errors="replace") != case.body.decode(errors="ignore")
+        and ours.content["detail"][-1]["input"] == echoed(case.body.decode(errors="replace")) != echoed(case.body.decode(errors="ignore"))
 
 
 def of_null_status(case, theirs, ours) -> bool:
@@ -405,6 +422,8 @@ class Comparison:
         """What is wrong, or nothing."""
         ours = self.ask_us(case)
         theirs = self.reference.ask(case.reference, case.method, case.target, case.headers, case.body)
+        if theirs.status == 422:
+            theirs = Answer(422, {"detail": [fault | {"input": echoed(fault["input"])} for fault in theirs.content["detail"]]})
         self.requests += 1
         if agree(case, theirs, ours):
             return None

@@ -49,7 +49,7 @@ def measured(cluster, new_database, instances):
     for number in (FEW, MANY):
         database = new_database()
         StatementLog.switch_on(database)
-        server = instances(database, LEADS_SWEEP_SECONDS=3600)
+        server = instances(database, LEADS_SWEEP_SECONDS=3600, LEADS_ACCESS="open")
         made[number] = server, StatementLog(cluster, database), fill(server.client(), number)
     yield made
     for server, _, _ in made.values():
