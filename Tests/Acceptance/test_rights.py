@@ -102,6 +102,8 @@ def test_every_route_lets_in_whom_it_names_and_nobody_else(scene):
                 if not expected and methods != "HEAD":
                     assert answer.json["code"] == "unauthenticated" and answer.headers["WWW-Authenticate"] == "Bearer", (id, who)
             for role, headers in scene.who.items():
+                if id == "sign_out" and "Cookie" in headers:
+                    continue  # it would end the session that all others are tried with
                 answer = scene.access.ask(methods, path, body, headers)
                 tried += 1
                 if roles is None or role in roles:
