@@ -255,6 +255,7 @@ extension Authentication {
 extension Authentication {
     /// Takes a turn of a key's, nil for a key without a limit.
     func takeTurn(of key: AccessKey) -> TokenBucket.Turn? {
+        guard key.rate != nil else { return nil }
         let now = ContinuousClock.now
         return state.withLock { $0.keys[key.id]?.bucket?.take(at: now) }
     }

@@ -17,8 +17,9 @@ struct Call: Sendable {
     let language: Language
     /// Who made it.
     let caller: Caller
-    /// Where it comes from: an address of the network, as far as balancers' words can be trusted.
-    let address: String
+    /// The other end of the connection, and whose word is taken for who is behind it.
+    private let peer: SocketAddress?
+    private let trustedProxies: TrustedProxies
     /// What whoever made it may see and change.
     var viewer: Viewer { caller.viewer }
     /// What whoever made it is called in the log of events.
@@ -26,7 +27,8 @@ struct Call: Sendable {
 
     init(
         path: String, pathValues: PathValues, query: [(name: String, value: String)], headers: RequestHeaders,
-        body: ByteBuffer, valueLimit: Int = .max, language: Language, caller: Caller, address: String
+        body: ByteBuffer, valueLimit: Int = .max, language: Language, caller: Caller, peer: SocketAddress?,
+        trustedProxies: TrustedProxies
     ) {
         self.path = path
         self.pathValues = pathValues
@@ -36,7 +38,8 @@ struct Call: Sendable {
         self.valueLimit = valueLimit
         self.language = language
         self.caller = caller
-        self.address = address
+        self.peer = peer
+        self.trustedProxies = trustedProxies
     }
 
     /// An id from the path.
@@ -157,6 +160,9 @@ struct Call: Sendable {
             return try Fields.decode(json == .null ? .object([]) : json ?? .object([]), read)
         } catch { throw .invalid(error.faults) }
     }
+
+    /// Where it comes from: an address of the network, as far as balancers' words can be trusted.
+    var address: String { trustedProxies.origin(of: headers, peer: peer?.ipAddress ?? "local") }
 
     /// The value of a cookie.
     func cookie(_ name: String) -> String? {

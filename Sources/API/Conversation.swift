@@ -513,8 +513,7 @@ extension Conversation {
             path: exchange.path, pathValues: exchange.match?.pathValues ?? PathValues([]),
             query: Self.parameters(exchange.query), headers: exchange.headers, body: exchange.body,
             valueLimit: route.valueLimit, language: exchange.language, caller: exchange.caller,
-            address: server.trustedProxies.origin(
-                of: exchange.headers, peer: context.remoteAddress?.ipAddress ?? "local"))
+            peer: context.remoteAddress, trustedProxies: server.trustedProxies)
         let place = exchange.place
         let isLong = route.isList || route.isMassive || call.body.readableBytes > Self.largestBodyOnDatabaseThread
         let loop = context.eventLoop
