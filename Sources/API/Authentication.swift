@@ -52,8 +52,12 @@ public final class Authentication: Sendable {
 
     private struct State {
         var isOpen: Bool
-        /// Of the database, when all below was read; nil before the first time.
+        /// Of the database, when all below was read; nil before the first time. It is lower than before where a backup was
+        /// brought back.
         var version: Int?
+        /// How many readings have begun, and which of them is what is known.
+        var readings = 0
+        var reading = 0
         var keys: [String: KnownKey] = [:]
         var sessions: [SecretDigest: KnownSession] = [:]
     }
@@ -92,6 +96,10 @@ public final class Authentication: Sendable {
     /// Reads what is to be known; without it nobody is known.
     /// - Throws: `StoreError`.
     public func load() async throws(StoreError) {
+        let reading = state.withLock { state in
+            state.readings += 1
+            return state.readings
+        }
         let version = try await store.accessVersion()
         guard state.withLock({ $0.version != version }) else { return }
         let keys = try await store.checkedKeys()
@@ -103,8 +111,9 @@ public final class Authentication: Sendable {
         }
         let now = ContinuousClock.now
         state.withLock { state in
-            // Another reading may have been quicker.
-            guard state.version ?? 0 < version else { return }
+            // One that began later may have been quicker.
+            guard state.reading < reading else { return }
+            state.reading = reading
             let buckets = state.keys.mapValues(\.bucket)
             state.keys = Dictionary(
                 uniqueKeysWithValues: keys.map { checked in

@@ -14,6 +14,7 @@ create or replace trigger access_keys_noted
 create or replace trigger people_noted
     after insert or update of role, operator_id, is_disabled, name or delete on people
     for each statement execute function note_access_changes();
+-- For each row, because a statement that ends nobody's session, as those of the sweep mostly do, changes nothing.
 create or replace trigger sessions_noted
     after delete on sessions
-    for each statement execute function note_access_changes();
+    for each row execute function note_access_changes();
