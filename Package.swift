@@ -32,9 +32,10 @@ let package = Package(
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
             name: "Postgres",
-            dependencies: ["CLibPQ", .product(name: "DequeModule", package: "swift-collections")],
+            dependencies: ["CLibPQ", "StableHash", .product(name: "DequeModule", package: "swift-collections")],
             swiftSettings: settings
         ),
+        .target(name: "StableHash", swiftSettings: settings),
         .target(name: "Leads", swiftSettings: settings),
         .target(
             name: "CPhoneNumber",
@@ -94,7 +95,7 @@ let package = Package(
         .target(
             name: "LeadStore",
             dependencies: [
-                "Leads", "Distribution", "Schema", "Postgres",
+                "Leads", "Distribution", "Schema", "Postgres", "StableHash",
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: settings
@@ -110,7 +111,7 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Leads", "JSON", "Identity", "LeadStore", "Credentials", "OpenID", "CZlib",
+                "Leads", "JSON", "Identity", "LeadStore", "Credentials", "OpenID", "StableHash", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -156,6 +157,7 @@ let package = Package(
         .target(
             name: "EmbeddedPostgres",
             dependencies: [
+                "StableHash",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -173,7 +175,7 @@ let package = Package(
         ),
         .target(
             name: "FileImport",
-            dependencies: ["Identity", "JSON", "LeadStore", "Leads"],
+            dependencies: ["Identity", "JSON", "LeadStore", "Leads", "StableHash"],
             swiftSettings: settings
         ),
         .target(
@@ -249,6 +251,7 @@ let package = Package(
             dependencies: ["Distribution", "Leads", "TestSupport"],
             swiftSettings: settings
         ),
+        .testTarget(name: "StableHashTests", dependencies: ["StableHash"], swiftSettings: settings),
         .testTarget(name: "SchemaTests", dependencies: ["Schema"], swiftSettings: settings),
         .testTarget(
             name: "LeadStoreTests",

@@ -1,4 +1,5 @@
 import HTTPTypes
+import StableHash
 
 /// Pages that are clients of the API, and what they load: the dashboard, and where one signs in.
 ///
@@ -87,7 +88,7 @@ private struct Document: Sendable {
         + "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
     init(_ template: String, at address: String, _ files: [Site.File]) {
-        version = StaticResource.hash(files.lazy.flatMap { Array($0.name.utf8) + $0.content })
+        version = FNV1a<UInt64>(files.lazy.flatMap { Array($0.name.utf8) + $0.content }).value.digits
         let assets = "\(address)/assets/\(version)/"
         let scripts = files.filter { $0.contentType.hasPrefix("text/javascript") }
         let preloads = scripts.map { "<link rel=\"modulepreload\" href=\"\(assets)\($0.name)\">\n" }.joined()

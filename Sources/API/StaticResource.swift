@@ -1,4 +1,5 @@
 import HTTPTypes
+import StableHash
 
 /// Something that stays the same for as long as the program runs.
 struct StaticResource: Sendable {
@@ -26,7 +27,7 @@ struct StaticResource: Sendable {
 
     init(_ contentType: String, _ body: [UInt8], _ freshness: Freshness, contentSecurityPolicy: String? = nil) {
         self.contentType = contentType
-        let hash = Self.hash(body)
+        let hash = FNV1a<UInt64>(body).value.digits
         entityTag = "\"\(hash)\""
         var headers: ReplyHeaders = [
             .cacheControl: freshness.rawValue, .eTag: entityTag, .vary: "Accept-Encoding",
@@ -57,13 +58,6 @@ struct StaticResource: Sendable {
             return Reply(.notModified, headers: form.headers)
         }
         return Reply(status, headers: form.headers, contentType: contentType, form.body)
-    }
-
-    /// FNV-1a: not against forgery, only to tell versions apart.
-    static func hash(_ bytes: some Sequence<UInt8>) -> String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return String(hash, radix: 16)
     }
 }
 

@@ -1,4 +1,5 @@
 import Glibc
+import StableHash
 import SystemPackage
 
 /// The directory everything of a cluster lives in, and the account that owns it.
@@ -15,8 +16,13 @@ struct ClusterDirectory: Sendable {
         return [wanted, fallback(for: wanted, configuration)]
     }
 
+    /// Without leading zeros, as directories of earlier versions are called.
+    private static func name(of path: String) -> String {
+        String(FNV1a<UInt64>(path.utf8).value, radix: 16)
+    }
+
     private static func fallback(for wanted: String, _ configuration: Cluster.Configuration) -> String {
-        configuration.fallbackRoot + "/" + stableHash(wanted)
+        configuration.fallbackRoot + "/" + Self.name(of: wanted)
     }
 
     /// Makes the wanted directory, or its substitute when the server's account cannot reach it.
@@ -91,7 +97,7 @@ struct ClusterDirectory: Sendable {
         var socket = path + "/run"
         // The kernel allows 107 bytes, and a comma separates hosts in a connection string.
         if socket.utf8.count + "/.s.PGSQL.5432".utf8.count >= 107 || socket.contains(",") {
-            socket = "/tmp/leads-crm-\(owner.userID)-\(stableHash(path))"
+            socket = "/tmp/leads-crm-\(owner.userID)-\(Self.name(of: path))"
         }
         _ = try await Command(script: #"mkdir -m 700 -- "$1""#, [socket], as: owner).run()
         guard let found = status(socket),

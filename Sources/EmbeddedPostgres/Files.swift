@@ -54,12 +54,6 @@ func resolved(_ path: String) -> String {
     }
 }
 
-/// FNV-1a, because `Hasher` gives other values in every process.
-func stableHash(_ text: String) -> String {
-    let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-    return String(hash, radix: 16)
-}
-
 extension StringProtocol {
     var trimmed: String {
         let start = drop(while: \.isWhitespace)

@@ -1,4 +1,5 @@
 import Glibc
+import StableHash
 
 /// The file to import, as it was when it was opened: what is appended later is not seen.
 final class ImportFile: Sendable {
@@ -82,7 +83,7 @@ final class ImportFile: Sendable {
 
     /// That of the whole content, unless there is no more time for it.
     func fingerprint(unless isCancelled: () -> Bool) throws(ImportError) -> String {
-        var fingerprint = Fingerprint()
+        var fingerprint = FNV1a<UInt128>()
         var offset = 0
         var bytes: [UInt8] = []
         while offset < size && !isCancelled() {
@@ -91,7 +92,7 @@ final class ImportFile: Sendable {
             fingerprint.add(bytes)
             offset += bytes.count
         }
-        return fingerprint.digits
+        return fingerprint.value.digits
     }
 }
 

@@ -1,6 +1,7 @@
 import Glibc
 import JSON
 import Leads
+import StableHash
 
 /// The file beside the imported one with the lines that failed, each with its number and the reason: in the same form,
 /// so that it can be mended and imported itself. It is there once a line has failed.
@@ -14,13 +15,13 @@ final class RejectedLines {
     struct Written: Codable, Equatable {
         /// In bytes.
         var length = 0
-        var fingerprint = Fingerprint().digits
+        var fingerprint = FNV1a<UInt128>().value.digits
     }
 
     let path: String
     private let header: CSVHeader?
     private(set) var written: Written
-    private var fingerprint = Fingerprint()
+    private var fingerprint = FNV1a<UInt128>()
     private var descriptor: Int32 = -1
     /// Of the file, when it was last written to.
     private var stamp: ImportFile.Stamp?
@@ -55,7 +56,7 @@ final class RejectedLines {
         try write(bytes, at: written.length)
         guard fdatasync(descriptor) == 0 else { throw failure }
         fingerprint.add(bytes)
-        written = Written(length: written.length + bytes.count, fingerprint: fingerprint.digits)
+        written = Written(length: written.length + bytes.count, fingerprint: fingerprint.value.digits)
         stamp = ImportFile.stamp(of: descriptor)
     }
 
@@ -77,7 +78,7 @@ final class RejectedLines {
         guard ImportFile.stamp(of: descriptor) != nil else {
             throw .cannotWrite(path: path, reason: "it is no regular file")
         }
-        fingerprint = Fingerprint()
+        fingerprint = FNV1a<UInt128>()
         var offset = 0
         while offset < written.length {
             let bytes = try read(at: offset, min(1 << 20, written.length - offset))
@@ -85,7 +86,7 @@ final class RejectedLines {
             fingerprint.add(bytes)
             offset += bytes.count
         }
-        return fingerprint.digits == written.fingerprint
+        return fingerprint.value.digits == written.fingerprint
     }
 
     /// Begins anew, beside whatever has the name.
@@ -96,7 +97,7 @@ final class RejectedLines {
         }
         descriptor = try create()
         written = Written()
-        fingerprint = Fingerprint()
+        fingerprint = FNV1a<UInt128>()
     }
 
     /// Gives the file another name and goes on with a copy of what this import has written.

@@ -1,6 +1,7 @@
 import Distribution
 import Leads
 import Postgres
+import StableHash
 
 /// The statements that take locks, in the order of `LeadStore`.
 enum Locks {
@@ -96,15 +97,13 @@ enum Locks {
         number(for: "event", String(sourceID), eventID)
     }
 
-    /// A number for a key that is the same in every instance: FNV-1a, 64 bits.
+    /// A number for a key that is the same in every instance.
     static func number(for parts: String...) -> Int {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        var hash = FNV1a<UInt64>()
         for part in parts {
-            for byte in part.utf8 {
-                hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
-            }
-            hash = (hash ^ 0xff) &* 0x100_0000_01b3
+            hash.add(part.utf8)
+            hash.add(0xff)
         }
-        return Int(bitPattern: UInt(hash))
+        return Int(bitPattern: UInt(hash.value))
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import StableHash
 
 /// What a session has prepared, and under which names.
 ///
@@ -56,8 +57,7 @@ struct PreparedStatements {
     func use(of statement: Statement) -> Use {
         let content = Content(statement)
         if let (name, preparation) = prepared[content] { return .prepared(name: name, by: preparation) }
-        let digits = String(hash(statement), radix: 16)
-        var name = "s" + String(repeating: "0", count: 16 - digits.count) + digits
+        var name = "s" + hash(statement).digits
         if generation > 0 { name += "_\(generation)" }
         return contents[name] == nil ? .toPrepare(name: name) : .nameless
     }
@@ -85,14 +85,12 @@ struct PreparedStatements {
         generation += 1
     }
 
-    /// FNV-1a with 64 bits (Fowler, Noll and Vo; draft-eastlake-fnv) of the text and the types.
+    /// Of the text and the types.
     @Sendable static func hash(_ statement: Statement) -> UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        func add(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-        for byte in statement.sql.utf8 { add(byte) }
+        var hash = FNV1a<UInt64>(statement.sql.utf8)
         for type in statement.parameters.types {
-            for shift in [24, 16, 8, 0] { add(UInt8(truncatingIfNeeded: type.oid >> shift)) }
+            for shift in [24, 16, 8, 0] { hash.add(UInt8(truncatingIfNeeded: type.oid >> shift)) }
         }
-        return hash
+        return hash.value
     }
 }
