@@ -20,10 +20,10 @@ swift:
 	  echo "Swift 6.2 or newer is missing: get it at https://www.swift.org/install/linux/"; \
 	  echo "then make sure that 'swift --version' works in this shell and run make again."; exit 1; }
 
-# Without it /docs is a plainer page, so being offline is no reason to stop.
+# Without it /docs only says how to get it, so being offline is no reason to stop.
 .swagger-ui/.ready: deploy/swagger-ui.txt
 	@echo "Fetching Swagger UI for /docs"
-	@deploy/fetch-swagger-ui .swagger-ui || echo "Swagger UI could not be fetched: /docs will be a plain page."
+	@deploy/fetch-swagger-ui .swagger-ui || echo "Swagger UI could not be fetched: /docs will say how to get it."
 
 run: setup .swagger-ui/.ready ## Build and start everything on http://127.0.0.1:$(PORT) (PORT= changes it)
 	@echo "Building; the first time takes a few minutes."

@@ -92,7 +92,7 @@ struct Setting: Sendable {
         "LEADS_LOG_FORMAT", "auto", "text, json (an object a line), or auto: text on a terminal, otherwise json")
     static let swaggerUI = Setting(
         "LEADS_SWAGGER_UI", ".swagger-ui",
-        "directory with Swagger UI (deploy/fetch-swagger-ui gets it) for /docs; without it /docs is a plain page")
+        "directory with Swagger UI (deploy/fetch-swagger-ui gets it) for /docs; without it /docs says how to get it")
     static let logLevel = Setting("LEADS_LOG_LEVEL", "info", "trace, debug, info, notice, warning, error or critical")
 
     static let openIDIssuer = Setting(

@@ -11,19 +11,36 @@ struct DocumentationHandlers: Sendable {
         var bytes: [UInt8] = []
         document.json.write(to: &bytes)
         openAPI = StaticResource("application/json", bytes, .checked)
-        let plain = StaticResource(
-            "text/html; charset=utf-8", Array(PlainDocumentationPage(document).html.utf8), .checked,
-            contentSecurityPolicy: PlainDocumentationPage.contentSecurityPolicy)
-        var files = ["plain": plain]
         if let swaggerUI {
             let page = SwaggerUIPage(swaggerUI)
             main = page.page
-            files.merge(page.files) { $1 }
+            files = page.files
         } else {
-            main = plain
+            main = StaticResource(
+                "text/html; charset=utf-8", Array(Self.withoutSwaggerUI.utf8), .checked,
+                contentSecurityPolicy: "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            )
+            files = [:]
         }
-        self.files = files
     }
+
+    private static let withoutSwaggerUI = """
+        <!doctype html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>Leads CRM API</title>
+        </head>
+        <body>
+        <h1>Leads CRM API</h1>
+        <p>The documentation is at <a href="/openapi.json">/openapi.json</a>, for any program that reads OpenAPI 3.1.</p>
+        <p>To read it here, and to try requests, get Swagger UI: <code>deploy/fetch-swagger-ui .swagger-ui</code>, then start
+        the server again. <code>LEADS_SWAGGER_UI</code> says where it is.</p>
+        </body>
+        </html>
+
+        """
 
     @Sendable func document(_ call: Call) async throws(Problem) -> Reply {
         openAPI.reply(to: call)

@@ -44,7 +44,7 @@ struct SwaggerUIPage: Sendable {
             </head>
             <body>
             <div id="swagger-ui"></div>
-            <noscript><p>Without JavaScript: <a href="/docs/plain">the same as a plain page</a>.</p></noscript>
+            <noscript><p>This page needs JavaScript; programs read /openapi.json.</p></noscript>
             <script src="\(address(SwaggerUI.script))"></script>
             <script src="\(address(Self.initializer))"></script>
             </body>
