@@ -347,7 +347,7 @@ extension Conversation {
         exchange.asksFirst = asksFirst
         do throws(Problem) {
             let sender = try server.origins.sender(
-                of: exchange.method, exchange.version == .http1_0 ? .beforeHosts : .current, exchange.headers,
+                of: exchange.method, exchange.headers, mayOmitHost: exchange.version == .http1_0,
                 authority: exchange.authority, local: { context?.localAddress?.ipAddress })
             exchange.invitedOrigin = sender.invited
             // The body of what only reads is thrown away unread.

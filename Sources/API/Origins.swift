@@ -146,13 +146,14 @@ public struct Origins: Sendable {
 
     /// Where a request comes from, or why it is refused.
     /// - Parameters:
+    ///   - mayOmitHost: whether it is of HTTP/1.0, in which a request need not name a host.
     ///   - authority: of a target that names a server, which goes before `Host` (RFC 9112, 3.2.2).
     ///   - local: the address the connection was made to, asked for only where no name fits.
     func sender(
-        of method: HTTPRequest.Method, _ version: HTTPVersionNumber, _ headers: RequestHeaders, authority: Substring?,
+        of method: HTTPRequest.Method, _ headers: RequestHeaders, mayOmitHost: Bool, authority: Substring?,
         local: () -> String?
     ) throws(Problem) -> Sender {
-        let own = try ownAuthority(version, headers, authority, local)
+        let own = try ownAuthority(headers, mayOmitHost: mayOmitHost, authority, local)
         let site = headers[.secFetchSite]
         let origin = headers[.origin]
         guard site != nil || origin != nil else {
@@ -170,11 +171,11 @@ public struct Origins: Sendable {
     }
 
     private func ownAuthority(
-        _ version: HTTPVersionNumber, _ headers: RequestHeaders, _ authority: Substring?, _ local: () -> String?
+        _ headers: RequestHeaders, mayOmitHost: Bool, _ authority: Substring?, _ local: () -> String?
     ) throws(Problem) -> Authority? {
-        switch (headers.count(of: .host), version) {
-        case (1, _): break
-        case (0, .beforeHosts): if authority == nil { return nil }
+        switch headers.count(of: .host) {
+        case 1: break
+        case 0 where mayOmitHost: if authority == nil { return nil }
         default: throw .hostMissing
         }
         guard let own = Authority(authority ?? (headers[.host] ?? "")[...]) else { throw .hostUnknown }
@@ -197,13 +198,6 @@ public struct Origins: Sendable {
         if published.contains(origin) { return true }
         guard let own, origin.host == own.host else { return false }
         return origin.port == own.port ?? (origin.isSecure ? 443 : 80)
-    }
-
-    /// The versions of HTTP that are told apart here.
-    enum HTTPVersionNumber {
-        /// HTTP/1.0, in which a request need not name a host.
-        case beforeHosts
-        case current
     }
 
     /// The answer to a browser's question whether a page elsewhere may send a request (WHATWG Fetch, CORS-preflight).

@@ -47,9 +47,8 @@ struct SessionHandlers: Sendable {
                 role: Role.ofPeople.last { roles.contains($0) })
         }
         await refresh()
-        var reply = try await begin(person, call, forgetting: nil)
-        return Reply(
-            .seeOther, headers: [.location: Site.address, .setCookie: reply.headers[.setCookie].take() ?? ""])
+        let (token, _) = try await startSession(of: person, call)
+        return Reply(.seeOther, headers: [.location: Site.address, .setCookie: authentication.cookie(token)])
     }
 
     private static let providerCookie = "leads-provider"
@@ -72,16 +71,24 @@ struct SessionHandlers: Sendable {
         case .permitted(let person, let hash):
             let matches = await Password(request.password).matches(hash.map { PasswordHash(encoded: $0) })
             guard matches, let person else { throw .signInFailed }
-            return try await begin(person, call, forgetting: loginHash)
+            return try await welcome(person, call, forgetting: loginHash)
         }
     }
 
-    private func begin(_ person: Person, _ call: Call, forgetting loginHash: [UInt8]?) async throws(Problem) -> Reply {
+    /// - Parameter loginHash: of failures that are forgotten, because this one knew the password.
+    private func startSession(
+        of person: Person, _ call: Call, forgetting loginHash: [UInt8]? = nil
+    ) async throws(Problem) -> (Secret, Session) {
         let token = Secret()
         let session = try await asking { () throws(StoreError) in
             try await store.startSession(
                 ofPerson: person.id, tokenHash: token.digest.bytes, agent: call.agent, forgetting: loginHash)
         }
+        return (token, session)
+    }
+
+    private func welcome(_ person: Person, _ call: Call, forgetting loginHash: [UInt8]) async throws(Problem) -> Reply {
+        let (token, session) = try await startSession(of: person, call, forgetting: loginHash)
         let caller = Caller(kind: .person(person, sessionID: session.id))
         return Reply(headers: [.setCookie: authentication.cookie(token)]) { $0.me(caller, isOpen: false) }
     }
@@ -122,7 +129,7 @@ struct SessionHandlers: Sendable {
             try await store.setPassword(password, linkedBy: tokenHash)
         }
         await refresh()
-        return try await begin(signedUp, call, forgetting: SecretDigest(of: signedUp.login).bytes)
+        return try await welcome(signedUp, call, forgetting: SecretDigest(of: signedUp.login).bytes)
     }
 
     private func chosen(_ text: String, by person: Person) async throws(Problem) -> String {

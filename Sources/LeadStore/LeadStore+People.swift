@@ -46,12 +46,7 @@ extension LeadStore {
                 returning *
             ),
             linked as (
-                insert into person_links (token_hash, person_id, expires_at)
-                select
-                    \(Bytes(tokenHash)), id,
-                    clock_timestamp() + make_interval(hours => \(PersonLink.hours)::integer)
-                from made
-                returning expires_at
+                \(Self.link(tokenHash, from: "made"))
             ),
             told as (
                 \(AccessEvents.record(.personInvited, by: actor, """
@@ -63,6 +58,16 @@ extension LeadStore {
             """
         ])
         return try PersonReading.link(made[0])
+    }
+
+    /// Gives the one person in `people` a link; returns when it ends.
+    private static func link(_ tokenHash: [UInt8], from people: Statement) -> Statement {
+        """
+        insert into person_links (token_hash, person_id, expires_at)
+        select \(Bytes(tokenHash)), id, clock_timestamp() + make_interval(hours => \(PersonLink.hours)::integer)
+        from \(people)
+        returning expires_at
+        """
     }
 
     /// - Throws: `StoreError`.
@@ -160,11 +165,7 @@ extension LeadStore {
                     select * from people where id = \(id) and not is_disabled
                 ),
                 linked as (
-                    insert into person_links (token_hash, person_id, expires_at)
-                    select
-                        \(Bytes(tokenHash)), id, clock_timestamp() + make_interval(hours => \(PersonLink.hours)::integer)
-                    from p
-                    returning expires_at
+                    \(Self.link(tokenHash, from: "p"))
                 ),
                 told as (
                     \(AccessEvents.record(.personReset, by: actor, """
