@@ -143,6 +143,8 @@ class NameServer:
         with contextlib.suppress(OSError):
             while True:
                 query, client = self._socket.recvfrom(4096)
+                if len(query) <= 12:
+                    continue  # no question follows the head
                 length = query[12]
                 end = 12 + 1 + length + 1 + 4  # a name of one label, its end, type and class
                 address = self.addresses.get(query[13:13 + length].decode())

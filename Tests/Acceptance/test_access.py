@@ -275,10 +275,10 @@ def test_a_key_is_rotated_with_a_grace_and_revoked_for_good(access):
 
 
 def test_the_commands_do_the_same(access):
-    key = re.search(r"crm_\w{8}_[\w-]{43}", access.command("keys", "create", "--name", "bot", "--role", "intake", "--rate", "7")).group(0)
+    key = re.search(r"crm_\w{8}_[\w-]{43}", access.command("keys", "create", "--name", "bot", "--role", "intake", "--rate", "700")).group(0)
     id = key[4:12]
     eventually(lambda: access.ask("GET", "/metrics", who=bearer(key)).status == 200, 10, "the instance does not know the key")
-    assert re.search(rf"{id}  intake rate 7/s +bot", access.command("keys", "list"))
+    assert re.search(rf"{id}  intake rate 700/s +bot", access.command("keys", "list"))
     rotated = re.search(r"crm_\w{8}_[\w-]{43}", access.command("keys", "rotate", id)).group(0)
     eventually(lambda: access.ask("GET", "/metrics", who=bearer(key)).status == 401, 10, "the former secret goes on")
     assert access.ask("GET", "/metrics", who=bearer(rotated)).status == 200
