@@ -415,21 +415,21 @@ extension Conversation {
         let allowed = endpoint.allowed.map(\.rawValue).joined(separator: ", ")
         // Browsers ask without saying for whom.
         if exchange.invitedOrigin != nil, exchange.headers[.accessControlRequestMethod] != nil {
-            return answer(server.origins.permission(endpoint.allowed), cause: nil, then: .discarding)
+            return answer(server.origins.permission(endpoint.allowed), then: .discarding)
         }
         guard exchange.caller.role != nil || endpoint.isPublic else { throw .unauthenticated }
-        answer(Reply(.noContent, headers: [.allow: allowed]), cause: nil, then: .discarding)
+        answer(Reply(.noContent, headers: [.allow: allowed]), then: .discarding)
     }
 
     /// Sends who wants to see a page to where one signs in, and back; others are told what is missing.
     private func leadToSignIn(_ exchange: Exchange) throws(Problem) {
-        guard exchange.method == .get, exchange.headers[.accept]?.contains("text/html") == true else {
+        guard exchange.method == .get, exchange.headers.askForPage else {
             throw .unauthenticated
         }
         var target = exchange.path
         if !exchange.query.isEmpty { target += "?\(exchange.query)" }
         answer(
-            Reply(.seeOther, headers: [.location: "\(Site.signInAddress)?to=\(Call.escaped(target))"]), cause: nil,
+            Reply(.seeOther, headers: [.location: "\(Site.signInAddress)?to=\(Call.escaped(target))"]),
             then: .discarding)
     }
 
@@ -532,14 +532,14 @@ extension Conversation {
             return
         }
         switch outcome {
-        case .success(let reply): answer(reply, cause: nil, then: .idle)
-        case .failure(let problem): answer(problem.reply(in: exchange.language), cause: problem.cause, then: .idle)
+        case .success(let reply): answer(reply, then: .idle)
+        case .failure(let problem): answer(problem.reply(in: exchange.language), then: .idle)
         }
     }
 
     private func refuse(_ problem: Problem) {
         guard let exchange else { return }
-        answer(problem.reply(in: exchange.language), cause: problem.cause, then: .discarding)
+        answer(problem.reply(in: exchange.language), then: .discarding)
     }
 
     /// The parameters of a query string, `+` read as a blank (WHATWG URL, application/x-www-form-urlencoded).
@@ -557,11 +557,11 @@ extension Conversation {
 
 // What goes.
 extension Conversation {
-    private func answer(_ reply: Reply, cause: String?, then next: State) {
+    private func answer(_ reply: Reply, then next: State) {
         guard let exchange else { return }
         self.exchange = nil
         leaveLine()
-        observe(exchange, reply.status, cause: cause)
+        observe(exchange, reply.status, cause: reply.cause)
         guard let context, context.channel.isActive else {
             reply.stream?.end()
             state = .closing

@@ -56,9 +56,11 @@ extension JSONWriter {
         }
     }
 
-    mutating func me(_ caller: Caller, isOpen: Bool) {
+    /// - Parameter isAboutToClose: whether access is open until there is a person or a key.
+    mutating func me(_ caller: Caller, isOpen: Bool, isAboutToClose: Bool) {
         object { json in
             json.field("access", isOpen ? "open" : "closed")
+            json.field("is_about_to_close", isAboutToClose)
             json.field("kind", caller.actor.kind.rawValue)
             json.field("id", caller.actor.id)
             json.field("name", caller.actor.name)

@@ -4,10 +4,10 @@ import Synchronization
 
 /// What happens, told once: everything that logs and metrics say about requests comes through here.
 ///
-/// Successful requests are counted and logged at debug, slow ones at notice; an answer of 5xx is logged at warning or
-/// error with its cause. Answers of 503 come in floods while a database is away: one warning a second is logged, with
-/// the number of those that were not; at debug, all. Nothing a caller sent is kept but the request's id, and paths are
-/// those of the route table.
+/// Successful requests are counted and logged at debug, slow ones at notice, as are callers who were not let in; an answer
+/// of 5xx is logged at warning or error with its cause. Answers of 401, 403 and 503 come in floods while somebody tries keys
+/// or a database is away: one a second of each level is logged, with the number of those that were not; at debug, all.
+/// Nothing a caller sent is kept but the request's id, and paths are those of the route table.
 public final class Observation: Sendable {
     /// What became of a contact somebody wanted to register.
     enum RegistrationOutcome: String, CaseIterable {
@@ -119,14 +119,14 @@ public final class Observation: Sendable {
     }
 
     private struct Floodgate {
-        var openAgainAt: ContinuousClock.Instant?
+        var openAgainAt: ContinuousClock.Instant
         var suppressed = 0
     }
 
     private let logger: Logger
     private let state = Mutex(Totals())
     private let inFlight = Atomic(0)
-    private let floodgate = Mutex(Floodgate())
+    private let floodgates = Mutex<[Logger.Level: Floodgate]>([:])
     private let backgroundFaultLogged = Mutex<ContinuousClock.Instant?>(nil)
     private static let slow: Duration = .seconds(1)
     private static let floodInterval: Duration = .seconds(1)
@@ -181,7 +181,8 @@ public final class Observation: Sendable {
             $0.failedInBatches += failed
         }
         guard failed > 0 else { return }
-        warn("a batch was registered in part", ["failed": "\(failed)", "cause": "\(cause ?? "unknown")"])
+        logInTurn(
+            .warning, "a batch was registered in part", ["failed": "\(failed)", "cause": "\(cause ?? "unknown")"])
     }
 
     private func log(_ exchange: Exchange) {
@@ -189,6 +190,8 @@ public final class Observation: Sendable {
             switch exchange.status {
             case 503: exchange.cause == nil ? .debug : .warning
             case 500...: .error
+            case _ where exchange.cause != nil: .warning
+            case 401, 403: .notice
             default: exchange.duration > Self.slow ? .notice : .debug
             }
         guard level >= logger.logLevel else { return }
@@ -197,28 +200,31 @@ public final class Observation: Sendable {
             "status": "\(exchange.status)", "milliseconds": "\(Int(exchange.duration / .milliseconds(1)))",
         ]
         if let cause = exchange.cause { metadata["cause"] = "\(cause)" }
-        guard level == .warning else { return logger.log(level: level, "answered", metadata: metadata) }
-        warn("answered", metadata)
+        switch exchange.status {
+        case 401, 403, 503: logInTurn(level, "answered", metadata)
+        default: logger.log(level: level, "answered", metadata: metadata)
+        }
     }
 
     /// Tells of one among what may be thousands.
-    private func warn(_ message: Logger.Message, _ metadata: Logger.Metadata) {
-        guard logger.logLevel > .debug else { return logger.warning(message, metadata: metadata) }
-        guard let suppressed = passFloodgate() else { return }
+    private func logInTurn(_ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata) {
+        guard logger.logLevel > .debug else { return logger.log(level: level, message, metadata: metadata) }
+        guard let suppressed = passFloodgate(of: level) else { return }
         let metadata = suppressed > 0 ? metadata.merging(["not_logged": "\(suppressed)"]) { $1 } : metadata
-        logger.warning(message, metadata: metadata)
+        logger.log(level: level, message, metadata: metadata)
     }
 
     /// How many were suppressed since the last one that passed; nil when this one is suppressed too.
-    private func passFloodgate() -> Int? {
+    private func passFloodgate(of level: Logger.Level) -> Int? {
         let now = ContinuousClock.now
-        return floodgate.withLock { gate in
-            if let next = gate.openAgainAt, now < next {
-                gate.suppressed += 1
+        return floodgates.withLock { gates in
+            let gate = gates[level]
+            if let gate, now < gate.openAgainAt {
+                gates[level]?.suppressed += 1
                 return nil
             }
-            defer { gate = Floodgate(openAgainAt: now + Self.floodInterval) }
-            return gate.suppressed
+            gates[level] = Floodgate(openAgainAt: now + Self.floodInterval)
+            return gate?.suppressed ?? 0
         }
     }
 }

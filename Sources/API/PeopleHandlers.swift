@@ -38,6 +38,7 @@ struct PeopleHandlers: Sendable {
     @Sendable func protect(_ call: Call) async throws(Problem) -> Reply {
         let new = try call.body { FirstAdmin(&$0) }
         guard authentication.isOpen else { throw .accessClosed }
+        guard authentication.isAboutToClose else { throw .accessKeptOpen }
         let token = Secret()
         let link = try await asking { () throws(StoreError) in
             try await store.inviteFirstAdmin(

@@ -38,12 +38,14 @@ struct Problem: Error {
         guard faults.isEmpty else { return Reply(status) { $0.detail(faults) } }
         var headers = headers
         if english != russian { headers[.vary] = "Accept-Language" }
-        return Reply(status, headers: headers) { json in
+        var reply = Reply(status, headers: headers) { json in
             json.object {
                 $0.field("detail", text(in: language))
                 if let code { $0.field("code", code) }
             }
         }
+        reply.cause = cause
+        return reply
     }
 
     /// With a time after which the same request may succeed, in seconds.
@@ -141,6 +143,10 @@ extension Problem {
     static let accessClosed = Problem(
         .conflict, "access_closed", "Access is closed already; ask an admin to invite you",
         "Доступ уже закрыт; попросите администратора пригласить вас")
+    static let accessKeptOpen = Problem(
+        .conflict, "access_kept_open",
+        "LEADS_ACCESS=open keeps access open whoever is invited; start the server with auto or closed",
+        "LEADS_ACCESS=open держит доступ открытым, кого бы ни пригласили; запустите сервер с auto или closed")
     static let adminFirst = Problem(
         .conflict, "admin_first",
         "This would close access with nobody left to administer it; invite an admin first, by /api/v1/people/first",

@@ -7,6 +7,8 @@ struct Reply: Sendable {
     var status: HTTPResponse.Status
     var headers: ReplyHeaders
     var body: [UInt8]
+    /// Why the caller was refused, for the log: free of what was sent.
+    var cause: String?
     /// What the answer goes on with for as long as the caller stays; nil for one that is whole.
     var stream: EventStream?
 
@@ -26,9 +28,10 @@ struct Reply: Sendable {
         self.body = body
     }
 
-    init(_ status: HTTPResponse.Status, headers: ReplyHeaders = [:]) {
+    init(_ status: HTTPResponse.Status, headers: ReplyHeaders = [:], cause: String? = nil) {
         self.status = status
         self.headers = headers
+        self.cause = cause
         body = []
     }
 

@@ -19,6 +19,9 @@ struct RequestHeaders: Sendable {
         return value
     }
 
+    /// Whether somebody in front of a browser wants to see a page.
+    var askForPage: Bool { self[.accept]?.contains("text/html") == true }
+
     /// Whether a body is declared to be JSON. One without a declared type is read as JSON, one declared to be something
     /// else is not (as FastAPI has it).
     /// - Parameter orNothing: what holds of one without a declared type.

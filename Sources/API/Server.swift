@@ -125,7 +125,8 @@ public struct Server: ServerChildChannel {
             OpenAPIDocument(api, version: configuration.version), configuration.swaggerUI)
         let trivial = trivialPath.map { Route(.get, $0, .everybody, service.alive, .undocumented) }
         tree = RouteTree(
-            api + documentationRoutes(documentation) + (configuration.dashboard?.routes ?? [])
+            api + documentationRoutes(documentation)
+                + (configuration.dashboard?.routes(hasProvider: configuration.provider != nil) ?? [])
                 + (trivial.map { [$0] } ?? []))
     }
 

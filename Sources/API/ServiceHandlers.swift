@@ -19,7 +19,7 @@ struct ServiceHandlers: Sendable {
 
     /// Browsers are shown the dashboard, programs who we are.
     @Sendable func welcome(_ call: Call) async throws(Problem) -> Reply {
-        if call.headers[.accept]?.contains("text/html") == true {
+        if call.headers.askForPage {
             return Reply(.temporaryRedirect, headers: [.location: browserAddress, .vary: "Accept"])
         }
         return Reply(headers: [.vary: "Accept"]) { $0.welcome(version: version) }

@@ -14,51 +14,6 @@ struct SessionHandlers: Sendable {
     /// Whether browsers come by TLS.
     let isSecure: Bool
 
-    /// Sends a browser to the company's provider.
-    @Sendable func beginAtProvider(_ call: Call) async throws(Problem) -> Reply {
-        guard let provider else { throw .unknownPath }
-        do throws(OpenIDError) {
-            let signIn = try await provider.beginSignIn()
-            return Reply(
-                .seeOther, headers: [.location: signIn.url, .setCookie: cookie(of: signIn.secrets)])
-        } catch { throw .providerUnavailable(cause: "\(error)") }
-    }
-
-    /// Where the provider sends it back to.
-    @Sendable func endAtProvider(_ call: Call) async throws(Problem) -> Reply {
-        guard let provider else { throw .unknownPath }
-        guard let secrets = call.cookie(Self.providerCookie).flatMap({ SignIn.Secrets(encoded: $0) }) else {
-            throw .signInFailed
-        }
-        let identity: OpenIDIdentity
-        do throws(OpenIDError) {
-            identity = try await provider.completeSignIn(
-                query: call.query.map { ($0.name, $0.value) }, secrets: secrets)
-        } catch {
-            if case .unavailable = error { throw .providerUnavailable(cause: "\(error)") }
-            throw .signInFailed
-        }
-        // Who has several roles has the one that may do most.
-        let roles = identity.roles.compactMap { Role(rawValue: $0) }
-        let person = try await asking { () throws(StoreError) in
-            try await store.person(
-                subject: "\(identity.subject.issuer) \(identity.subject.id)",
-                email: identity.isEmailVerified ? identity.email : nil, name: identity.name,
-                role: Role.ofPeople.last { roles.contains($0) })
-        }
-        await refresh()
-        let (token, _) = try await startSession(of: person, call)
-        return Reply(.seeOther, headers: [.location: Site.address, .setCookie: authentication.cookie(token)])
-    }
-
-    private static let providerCookie = "leads-provider"
-
-    /// What the browser keeps until it comes back, ten minutes at most.
-    private func cookie(of secrets: SignIn.Secrets) -> String {
-        "\(Self.providerCookie)=\(secrets.encoded); Max-Age=600; Path=\(Route.provider); HttpOnly; SameSite=Lax"
-            + (isSecure ? "; Secure" : "")
-    }
-
     /// Signs in with a login and a password. Takes as long whoever it is, and whether there is somebody.
     @Sendable func signIn(_ call: Call) async throws(Problem) -> Reply {
         let request = try call.body { PasswordSignIn(&$0) }
@@ -76,7 +31,7 @@ struct SessionHandlers: Sendable {
     }
 
     /// - Parameter loginHash: of failures that are forgotten, because this one knew the password.
-    private func startSession(
+    func startSession(
         of person: Person, _ call: Call, forgetting loginHash: [UInt8]? = nil
     ) async throws(Problem) -> (Secret, Session) {
         let token = Secret()
@@ -90,7 +45,9 @@ struct SessionHandlers: Sendable {
     private func welcome(_ person: Person, _ call: Call, forgetting loginHash: [UInt8]) async throws(Problem) -> Reply {
         let (token, session) = try await startSession(of: person, call, forgetting: loginHash)
         let caller = Caller(kind: .person(person, sessionID: session.id))
-        return Reply(headers: [.setCookie: authentication.cookie(token)]) { $0.me(caller, isOpen: false) }
+        return Reply(headers: [.setCookie: authentication.cookie(token)]) {
+            $0.me(caller, isOpen: false, isAboutToClose: false)
+        }
     }
 
     @Sendable func signOut(_ call: Call) async throws(Problem) -> Reply {
@@ -142,8 +99,8 @@ struct SessionHandlers: Sendable {
     }
 
     @Sendable func me(_ call: Call) async throws(Problem) -> Reply {
-        let (caller, isOpen) = (call.caller, authentication.isOpen)
-        return Reply { $0.me(caller, isOpen: isOpen) }
+        let (caller, isOpen, isAboutToClose) = (call.caller, authentication.isOpen, authentication.isAboutToClose)
+        return Reply { $0.me(caller, isOpen: isOpen, isAboutToClose: isAboutToClose) }
     }
 
     /// Chooses another password; the present one proves that it is not somebody at an abandoned desk.
@@ -163,7 +120,8 @@ struct SessionHandlers: Sendable {
         }
         let password = try await chosen(request.password, by: person)
         try await asking { () throws(StoreError) in
-            try await store.setPassword(password, of: person.id, keeping: sessionID, forgetting: loginHash)
+            try await store.setPassword(
+                password, of: person.id, keeping: sessionID, forgetting: loginHash, by: call.actor)
         }
         await refresh()
         return .message("Password changed")
@@ -207,7 +165,7 @@ struct SessionHandlers: Sendable {
     }
 
     /// This instance knows at once, others within a second.
-    private func refresh() async {
+    func refresh() async {
         try? await authentication.refresh()
     }
 }

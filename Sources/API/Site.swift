@@ -35,23 +35,28 @@ public struct Site: Sendable {
     static let signInAddress = "/sign-in"
 
     private let dashboard: Document
-    private let signIn: Document
+    private let signIn: (template: String, files: [File])
     private let sections: [String: Section]
 
-    /// Documents are HTML in which `{assets}` stands for the address of their files, with a slash at its end, and
-    /// `{preloads}` for what has a browser fetch all scripts at once.
+    /// Documents are HTML in which `{assets}` stands for the address of their files, with a slash at its end,
+    /// `{preloads}` for what has a browser fetch all scripts at once, and `{provider}` for the address by which one signs in
+    /// at the company's provider, or nothing.
     /// - Parameters:
     ///   - signInFiles: what the page loads at which one signs in; nobody needs to be signed in to get it.
     public init(
         dashboard: String, files: [File], sections: [Section], signIn: String, signInFiles: [File]
     ) {
         self.dashboard = Document(dashboard, at: Self.address, files)
-        self.signIn = Document(signIn, at: Self.signInAddress, signInFiles)
+        self.signIn = (signIn, signInFiles)
         self.sections = Dictionary(uniqueKeysWithValues: sections.map { ($0.name, $0) })
     }
 
-    var routes: [Route] {
-        [
+    /// - Parameter hasProvider: whether one may sign in at the company's provider.
+    func routes(hasProvider: Bool) -> [Route] {
+        let provider = hasProvider ? Route.provider : ""
+        let signIn = Document(
+            signIn.template.replacing("{provider}", with: provider), at: Self.signInAddress, signIn.files)
+        return [
             Route(.get, Self.address, .anyRole, page, .undocumented),
             Route(.get, Self.address + "/{section}", .anyRole, page, .undocumented),
             Route(.get, Self.address + "/{section}/{item}", .anyRole, page, .undocumented),

@@ -215,12 +215,12 @@ extension LeadStore {
     /// Sets a person's password and ends the person's other sessions.
     /// - Throws: `StoreError.personNotFound` and others.
     public func setPassword(
-        _ password: String, of id: Int, keeping session: Int?, forgetting loginHash: [UInt8]
+        _ password: String, of id: Int, keeping session: Int?, forgetting loginHash: [UInt8], by actor: Actor
     ) async throws(StoreError) {
         _ = try await transaction { (transaction) throws(StoreError) in
             _ = try await transaction.run(["delete from sign_in_failures where login_hash = \(Bytes(loginHash))"])
             return try await Self.setPassword(
-                password, of: id, keeping: session, by: Actor(kind: .person, id: String(id)), transaction)
+                password, of: id, keeping: session, by: actor, transaction)
         }
     }
 

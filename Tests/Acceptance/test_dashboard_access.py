@@ -186,6 +186,12 @@ def test_a_key_is_shown_once_works_and_is_revoked(staff):
         browser.click("main button", "Make a key")
         browser.type("dialog .field:nth-of-type(1) input", "Telegram bot")
         browser.choose("dialog .field:nth-of-type(3) select", "some")
+        browser.find("dialog .boxes")
+        # Whoever may do everything is limited to no sources.
+        browser.choose("dialog .field:nth-of-type(2) select", "admin")
+        assert not browser.find("dialog .field:nth-of-type(3) select").is_enabled() and not browser.is_there("dialog .boxes")
+        browser.choose("dialog .field:nth-of-type(2) select", "intake")
+        browser.choose("dialog .field:nth-of-type(3) select", "some")
         browser.click("dialog button[type=submit]")
         browser.find("dialog .fault", "Choose a source")
         browser.click("dialog .boxes input")
@@ -489,7 +495,7 @@ def test_a_person_is_changed_disabled_and_enabled(staff):
         browser.choose("dialog .field:nth-of-type(2) select", "operator")
         browser.choose("dialog .field:nth-of-type(3) select", str(boris["id"]))
         browser.click("dialog button[type=submit]")
-        browser.find("dl", "operator")
+        browser.until_gone("dialog")
         changed = staff.call("GET", f"/people/{person['id']}").json
         assert (changed["role"], changed["operator_id"], changed["name"]) == ("operator", boris["id"], "Vera")
         browser.click("main button", "Disable")
@@ -504,6 +510,38 @@ def test_a_person_is_changed_disabled_and_enabled(staff):
         browser.click("main button", "Disable")
         browser.click("dialog button[type=submit]")
         browser.find("dialog .fault", "Nobody would be left")
+
+
+@pytest.mark.parametrize("role", ["supervisor", None], ids=["a lower role", "disabled"])
+def test_an_admin_who_takes_the_role_from_oneself_is_led_to_what_is_left(staff, role):
+    staff.person("admin", "olga", "Olga")
+    with Browser(refused=REFUSED) as browser:
+        sign_in(browser, staff.server, "anna", f"/dashboard/people/{staff.admin['id']}")
+        browser.click("main button", "Edit" if role else "Disable")
+        if role:
+            browser.choose("dialog .field:nth-of-type(2) select", role)
+        browser.click("dialog button[type=submit]")
+        browser.until(lambda: path_of(browser) == "/dashboard" if role else path_of(browser).startswith("/sign-in"), "to be led on")
+        assert not browser.is_there("dialog")
+
+
+def test_another_role_is_taken_up_once_nothing_is_typed_any_more(staff):
+    (boris,), source = staff.team("Boris")
+    olga = staff.person("supervisor", "olga", "Olga")
+    with Browser(refused=REFUSED) as browser:
+        sign_in(browser, staff.server, "olga", f"/dashboard/sources/{source['id']}")
+        weight = f"tr[data-key='{boris['id']}'] input"
+        browser.type(weight, "7")
+        staff.call("PATCH", f"/people/{olga['id']}", {"role": "analyst"}).must_be(200)
+        browser.click(".unsaved button", "Save")
+        browser.find("#messages", "Your role does not permit this")
+        assert browser.find(weight).get_attribute("value") == "7"
+        assert browser.is_there("#search")
+        browser.type(weight, "1")
+        browser.until_gone(".unsaved")
+        browser.click("nav a", "Leads")
+        browser.find("h1", "Leads")
+        browser.until_gone("#search")
 
 
 # What is told
@@ -532,7 +570,7 @@ def test_the_audit_tells_who_did_what_and_what_it_was_before(staff):
         browser.driver.refresh()
         browser.wait_until_shown()
         deeds = lambda: browser.run("return [...document.querySelectorAll('.deed')].map((each) => each.firstChild.textContent)")
-        assert deeds() == ["Changed vera", "Invited vera", "Chose a password"]
+        assert deeds() == ["Changed vera", "Invited vera", "anna can sign in"]
         assert browser.find("[data-filter=kind]").get_attribute("value") == "people"
         assert browser.find("[data-filter=who]").get_attribute("value") == f"person:{staff.admin['id']}"
         browser.click("main button", "Clear filters")
@@ -638,6 +676,19 @@ def test_the_notice_of_open_access_is_on_each_page_and_closes_it(open_server, la
         browser.press(Keys.ESCAPE)
         browser.click("nav a", "Лиды" if language == "ru" else "Leads")
         browser.until(lambda: path_of(browser) == "/sign-in?to=%2Fdashboard%2Fleads", "to be led to the sign-in page")
+
+
+def test_access_that_a_setting_keeps_open_is_not_said_to_be_closed_from_here(servers):
+    server = servers(1, LEADS_ACCESS="open")[0]
+    refusal = server.client().post("/api/v1/people/first", {"login": "x", "name": "X"}).must_be(409)
+    assert refusal.json["code"] == "access_kept_open" and "LEADS_ACCESS" in refusal.json["detail"]
+    with Browser(refused=REFUSED) as browser:
+        browser.open(address(server, "/dashboard/people"))
+        browser.find(".open", "LEADS_ACCESS=open keeps it so")
+        assert not browser.is_there(".open button")
+        # Colleagues may be invited beforehand.
+        browser.click("main header button", "Invite")
+        browser.find("dialog")
 
 
 def test_a_page_that_is_open_when_access_is_closed_elsewhere_leads_to_the_sign_in_page(open_server):

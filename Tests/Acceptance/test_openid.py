@@ -8,7 +8,9 @@ import sys
 import urllib.parse
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
+from browser import Browser
 from client import Client
 from test_access import Access
 from waiting import eventually, free_port
@@ -18,6 +20,8 @@ CLAIMS = [
     {"sub": "boris", "name": "Boris", "email": "boris@shop.example", "email_verified": True},
     {"sub": "carl", "name": "Carl", "email": "boris@shop.example", "email_verified": False},
     {"sub": "dora", "name": "Dora", "email": "root", "email_verified": True},
+    {"sub": "egor", "name": "Egor", "email": "egor@shop.example", "email_verified": True, "groups": ["crm-line"]},
+    {"sub": "fanny", "name": "Fanny", "email": "fanny@shop.example", "email_verified": True, "groups": ["crm-team"]},
 ]
 
 
@@ -48,7 +52,7 @@ def access(instances, database, provider):
     port = free_port()
     instance = instances(
         database, port=port, LEADS_PUBLIC_URL=f"http://localhost:{port}", LEADS_OIDC_ISSUER=provider, LEADS_OIDC_CLIENT_ID="leads",
-        LEADS_OIDC_CLIENT_SECRET="of the client", LEADS_OIDC_ROLE_CLAIM="groups", LEADS_OIDC_ROLES="crm-admins=admin, crm-team=supervisor")
+        LEADS_OIDC_CLIENT_SECRET="of the client", LEADS_OIDC_ROLE_CLAIM="groups", LEADS_OIDC_ROLES="crm-admins=admin, crm-team=supervisor, crm-line=operator")
     yield Access(instance, database)
     instance.end()
 
@@ -100,6 +104,50 @@ def test_who_has_no_role_there_has_to_be_invited_by_the_address(access):
     assert (me["login"], me["role"]) == ("boris@shop.example", "analyst")
     access.ask("PATCH", f"/api/v1/people/{me['id']}", {"is_disabled": True}).must_be(200)
     assert sign_in(access, "boris").status == 403
+
+
+def test_an_operator_is_invited_because_somebody_has_to_say_which_one(access):
+    assert sign_in(access, "egor").must_be(403).json["code"] == "forbidden"
+    operator = access.ask("POST", "/api/v1/operators", {"name": "Egor"}).must_be(201).json
+    access.ask("POST", "/api/v1/people", {"login": "egor@shop.example", "name": "Egor", "role": "operator", "operator_id": operator["id"]}).must_be(201)
+    assert who_is(access, sign_in(access, "egor"))["operator_id"] == operator["id"]
+
+
+def test_in_a_browser_one_signs_in_at_the_provider_and_is_where_one_wanted_to_be(access):
+    def at_provider(browser: Browser, sub: str) -> None:
+        browser.driver.get(f"http://localhost:{access.server.port}/dashboard/contacts?status=new")
+        browser.click("a.button", "Sign in with the company's account")
+        browser.type("input[name=sub]", sub)
+        browser.press(Keys.ENTER)
+
+    with Browser(refused=(401, 403)) as browser:
+        at_provider(browser, "fanny")
+        browser.find(".me", "Fanny")
+        assert browser.run("return location.pathname + location.search") == "/dashboard/contacts?status=new"
+    with Browser(refused=(401, 403)) as browser:
+        at_provider(browser, "carl")
+        browser.find(".fault", "nobody has invited you here")
+        assert browser.run("return location.pathname + location.search") == "/sign-in?to=%2Fdashboard%2Fcontacts%3Fstatus%3Dnew"
+        browser.driver.refresh()
+        browser.find("a.button", "Sign in with the company's account")
+        assert not browser.is_there(".fault", "nobody")
+    with Browser("ru", refused=(401, 403)) as browser:
+        browser.open(f"http://localhost:{access.server.port}/sign-in?refused=sign_in_failed")
+        browser.find(".fault", "Попробуйте ещё раз")
+        assert browser.accessibility() == []
+
+
+@pytest.mark.parametrize("to, leads", [
+    ("/dashboard/leads?q=a%2520b", "/dashboard/leads?q=a%20b"), ("/docs", "/docs"), ("//evil.example", "/dashboard"), ("/dashboard.evil.example", "/dashboard"),
+    ("https://evil.example/dashboard", "/dashboard"), ("/dashboard/%0d%0aSet-Cookie:x=1", "/dashboard"), ("/dashboard/;x", "/dashboard"), ("", "/dashboard")])
+def test_who_comes_back_stays_here_whatever_was_asked(access, to, leads):
+    answer = access.ask("GET", f"/api/v1/session/provider?to={to}", who={})
+    if answer.status == 422:
+        assert to == ""
+        return
+    cookie = answer.must_be(303).headers["Set-Cookie"].split(";")[0]
+    back = access.ask("GET", authorize(answer.headers["Location"], "anna"), who={"Cookie": cookie}).must_be(303)
+    assert back.headers["Location"] == leads
 
 
 def test_who_has_a_password_is_not_taken_over_by_an_address(access):

@@ -94,6 +94,7 @@ extension Component {
         "Me", "Who asks.",
         [
             .init("access", .choice(["open", "closed"]), "Whether anybody may do anything."),
+            .init("is_about_to_close", .boolean, "Whether the first person or key closes access."),
             .init("kind", .choice(["api", "key", "person"]), "What one is; `api` while access is open."),
             .init("id", .string.orNull, "Number of the person, or id of the key."),
             .init("name", .string.orNull, "What one is called in the log."),
@@ -103,7 +104,7 @@ extension Component {
             .init("session_id", .id.orNull, "Number of the session."),
             .init("source_ids", .array(of: .id).orNull, "The sources a key is for; null for all."),
         ],
-        example: { $0.me(Caller(kind: .person(examplePerson, sessionID: 3)), isOpen: false) })
+        example: { $0.me(Caller(kind: .person(examplePerson, sessionID: 3)), isOpen: false, isAboutToClose: false) })
 
     static let signIn = request(
         "SignIn", "A login and a password.", { PasswordSignIn(&$0) },
@@ -179,6 +180,9 @@ extension Operation {
     static let beginAtProvider = Operation(
         "begin_sign_in", .access, "Sign in by the company's provider",
         "Sends the browser to the OpenID provider, which sends it back. Unknown where none is set up.",
+        query: .fields(["to": "The page to go on to; the dashboard where it is none of this server's."]) {
+            ProviderSignIn(&$0)
+        },
         answers: .moved("To the provider."), problems: [.unknownPath, .providerUnavailable(cause: "")],
         isStored: false)
 
@@ -236,9 +240,10 @@ extension Operation {
 
     static let inviteFirstAdmin = Operation(
         "invite_first_admin", .access, "Close access, as its first admin",
-        "Only while access is open: from then on everybody has to say who they are.", body: .one(.firstAdmin),
+        "Only while access is open, and not kept so by LEADS_ACCESS=open: from then on everybody has to say who they are.",
+        body: .one(.firstAdmin),
         answers: .created(.one(.personLink), "The person, and the link by which to choose a password."),
-        problems: [.accessClosed, .loginTaken])
+        problems: [.accessClosed, .accessKeptOpen, .loginTaken])
 
     static let showPerson = Operation(
         "show_person", .access, "Show a person", answers: .ok(.one(.person), "The person."),

@@ -5,7 +5,7 @@ import { h, put } from "./dom.js";
 import { newPassword, refusalOfPassword } from "./passwords.js";
 import { mayLeave } from "./router.js";
 import { people } from "./staff.js";
-import { isOpen, isPerson, viewer } from "./viewer.js";
+import { isAboutToClose, isOpen, isPerson, viewer } from "./viewer.js";
 import { ask, complain, empty, field, nameIn, tell, when } from "./widgets.js";
 import { t } from "./words.js";
 
@@ -130,12 +130,13 @@ export async function sessions() {
 /** What a server that is open says on each page; null where access is closed. */
 export function openNotice() {
   if (!isOpen()) return null;
-  return h("div", { class: "open", role: "note" }, h("p", null, t("openToAll")), h("button", { type: "button", class: "small", onclick: protect }, t("protect")));
+  return h("div", { class: "open", role: "note" }, h("p", null, t("openToAll"), !isAboutToClose() && [" ", t("keptOpen")]),
+    isAboutToClose() && h("button", { type: "button", class: "small", onclick: protect }, t("protect")));
 }
 
 /** While nobody could sign in afterwards nobody is invited and no key is made: either closes access. Null where somebody can. */
 export async function protectFirst() {
-  if (!isOpen() || (await people({ fresh: true })).length > 0) return null;
+  if (!isAboutToClose() || (await people({ fresh: true })).length > 0) return null;
   return empty(t("protectFirst"), t("protectFirstText"), h("button", { type: "button", class: "primary", onclick: protect }, t("protect")));
 }
 

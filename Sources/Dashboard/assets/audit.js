@@ -4,7 +4,7 @@ import { accessTabs } from "./access.js";
 import { get, page, query } from "./api.js";
 import { h, put } from "./dom.js";
 import { deed, differences, kinds, who } from "./events.js";
-import { adjust, go, parameters } from "./router.js";
+import { adjust, go, parameters, period } from "./router.js";
 import { people } from "./staff.js";
 import { complain, empty, option, table, when } from "./widgets.js";
 import { t } from "./words.js";
@@ -36,11 +36,8 @@ export async function audit() {
   function path() {
     const at = parameters();
     const [actorKind, actorID] = (at.get("who") ?? "").split(":");
-    const end = at.get("to") ? new Date(`${at.get("to")}T00:00`) : null;
-    if (end) end.setDate(end.getDate() + 1);
     return `/audit${query({
-      limit: pageSize, kind: kinds[at.get("kind")]?.join(","), actor_kind: actorKind, actor_id: actorID,
-      from: at.get("from") ? new Date(`${at.get("from")}T00:00`).toISOString() : null, to: end ? new Date(end - 1).toISOString() : null,
+      limit: pageSize, kind: kinds[at.get("kind")]?.join(","), actor_kind: actorKind, actor_id: actorID, ...period(),
     })}`;
   }
 

@@ -4,7 +4,7 @@ import { Refusal, get, page, query, send } from "./api.js";
 import { h, keep, put, whenChanged } from "./dom.js";
 import { reason, sentence } from "./events.js";
 import { gently, onEvent } from "./live.js";
-import { adjust, go, parameters } from "./router.js";
+import { adjust, go, parameters, period } from "./router.js";
 import { nameOf, operators, sources } from "./staff.js";
 import { may, viewer } from "./viewer.js";
 import {
@@ -64,15 +64,13 @@ export function contactTable({ scope, fixed = {}, without = [], filters: shownFi
 
   function wanted() {
     const at = parameters();
-    const end = at.get("to") ? new Date(`${at.get("to")}T00:00`) : null;
-    if (end) end.setDate(end.getDate() + 1);
+    const { from, to } = period();
     const isOpen = shownFilters && at.get("status") === "open";
     return {
       status: shownFilters && !isOpen ? at.get("status") : null,
       is_active: isOpen ? "true" : null,
       source_id: at.get("source_id"), operator_id: at.get("operator_id"), q: at.get("q"),
-      created_from: at.get("from") ? new Date(`${at.get("from")}T00:00`).toISOString() : null,
-      created_to: end ? new Date(end - 1).toISOString() : null,
+      created_from: from, created_to: to,
       ...(hasFilters ? {} : { source_id: null, operator_id: null, q: null, created_from: null, created_to: null }),
       ...fixed,
       order: hasFilters && at.get("order") === "asc" ? "asc" : "desc", limit: pageSize,

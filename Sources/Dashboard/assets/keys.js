@@ -89,6 +89,10 @@ async function make() {
 
   function explain() {
     put(about, t(`about_key_${role.value}`));
+    // Whoever may do everything is limited to nothing.
+    reach.disabled = role.value === "admin";
+    if (reach.disabled) reach.value = "all";
+    chosen.hidden = reach.value === "all";
   }
 
   explain();

@@ -124,10 +124,18 @@ function bannerText() {
   return isSignedOut ? [t("signedOutHere"), " ", h("a", { href: signInAddress(), target: "_blank", rel: "noopener" }, t("signIn"))] : t("offline");
 }
 
+// Whether that is to be done when nothing is typed any more.
+let isOther = false;
+
+function makeAnew() {
+  if (isOther && !holdsSomething()) location.reload();
+}
+
 /** Looks whether the same one may do the same as before; if not, the page is made for whoever that is. */
 async function meetAgain() {
   try {
-    if (await meet() && !holdsSomething()) location.reload();
+    isOther = await meet() || isOther;
+    makeAnew();
     if (!isSignedOut) return;
     isSignedOut = false;
     banner.hidden = true;
@@ -242,6 +250,7 @@ async function open() {
     currentPath = path;
     currentPage = page;
     mark(path);
+    makeAnew();
   });
 }
 

@@ -5,7 +5,7 @@ import { protectFirst, sessionList } from "./account.js";
 import { get, send } from "./api.js";
 import { h, keep, put, whenChanged } from "./dom.js";
 import { forget, nameOf, operators, people as listPeople } from "./staff.js";
-import { viewer } from "./viewer.js";
+import { isPerson, viewer } from "./viewer.js";
 import { ask, complain, copyable, empty, field, nameIn, option, table, tell, walkable, when } from "./widgets.js";
 import { fullTime, t } from "./words.js";
 
@@ -139,9 +139,13 @@ export async function person(scope, id) {
     await Promise.all([show(), readSessions()]);
   }
 
-  async function change(changes) {
+  async function save(changes) {
     one = await send("PATCH", `/people/${id}`, changes);
     forget();
+  }
+
+  async function change(changes) {
+    await save(changes);
     await read();
   }
 
@@ -149,12 +153,14 @@ export async function person(scope, id) {
     const { fields, value } = await personFields(one);
     const changed = await ask({ title: t("edit"), action: t("save"), fields: [fields], act: async () => {
       const wanted = Object.entries(value()).filter(([name, each]) => each !== one[name]);
-      if (wanted.length > 0) await change(Object.fromEntries(wanted));
+      if (wanted.length > 0) await save(Object.fromEntries(wanted));
       return true;
     } });
-    if (changed) tell(t("personSaved"));
-    // What is offered to whoever looks may be something else from now on.
-    if (changed && one.id === Number(viewer().id)) location.reload();
+    if (!changed) return;
+    tell(t("personSaved"));
+    // What is offered to whoever looks may be something else from now on, and this page may not be.
+    if (isPerson() && one.id === Number(viewer().id)) location.reload();
+    else await read();
   }
 
   async function link() {
@@ -164,8 +170,10 @@ export async function person(scope, id) {
 
   async function disable() {
     const done = await ask({ title: t("disableAsk", { name: one.name }), text: t("disableText"), action: t("disable"), isDangerous: true,
-      act: () => change({ is_disabled: true }).then(() => true) });
-    if (done) tell(t("disabledX", { name: one.name }), { undo: () => change({ is_disabled: false }) });
+      act: () => save({ is_disabled: true }).then(() => true) });
+    if (!done) return;
+    tell(t("disabledX", { name: one.name }), { undo: () => change({ is_disabled: false }) });
+    await read();
   }
 
   async function enable() {

@@ -67,6 +67,18 @@ export function parameters() {
   return new URLSearchParams(location.search);
 }
 
+/** When the days `from` and `to` of the present address begin and end; null for what is no day. */
+export function period() {
+  const day = (name) => {
+    const text = parameters().get(name) ?? "";
+    const midnight = new Date(`${text}T00:00`);
+    return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(midnight.getTime()) ? midnight : null;
+  };
+  const [from, to] = [day("from"), day("to")];
+  if (to) to.setDate(to.getDate() + 1);
+  return { from: from && from.toISOString(), to: to && new Date(to - 1).toISOString() };
+}
+
 /** Changes parameters of the present address; null removes one. */
 export function adjust(changes, options) {
   const changed = parameters();

@@ -1,6 +1,6 @@
 // The way in: with a login and a password, or by a link with which one chooses a password.
 
-import { Refusal, get, send } from "./api.js";
+import { Refusal, get, query, send } from "./api.js";
 import { h, put } from "./dom.js";
 import { memory, recall } from "./memory.js";
 import { newPassword, refusalOfPassword } from "./passwords.js";
@@ -8,13 +8,27 @@ import { field } from "./widgets.js";
 import { duration, language, speak, t } from "./words.js";
 
 const main = document.querySelector("main");
+/** Where one signs in at the company's provider; empty without one. */
+const { provider } = document.body.dataset;
 let token = takeToken();
+let refusal = takeRefusal();
 
 /** What the link carries behind its `#`, which is gone from the address and from the browser's history at once. */
 function takeToken() {
   const found = location.hash.slice(1);
   if (found !== "") history.replaceState(null, "", location.pathname + location.search);
   return found;
+}
+
+/** Why somebody who comes back from the provider was not let in; said once. */
+function takeRefusal() {
+  const at = new URLSearchParams(location.search);
+  const code = at.get("refused");
+  if (code === null) return null;
+  at.delete("refused");
+  history.replaceState(null, "", `${location.pathname}?${at}`);
+  const name = ["forbidden", "provider_unavailable"].includes(code) ? code : "sign_in_failed";
+  return () => new Refusal(0, t(`refused_${name}`), code);
 }
 
 /** Where to go on: a page of this server, whatever the address says. */
@@ -86,8 +100,15 @@ function form(fields, action, act) {
   return { element, complain };
 }
 
+function providerLink() {
+  const wanted = new URL(destination());
+  return h("p", { class: "provider" }, h("span", null, t("or")),
+    h("a", { class: "button", href: `${provider}${query({ to: wanted.pathname + wanted.search })}` }, t("signInAtProvider")));
+}
+
 async function askForPassword() {
-  let trouble = null;
+  let trouble = refusal?.();
+  refusal = null;
   try {
     const me = await get("/me");
     if (me.access !== "open") {
@@ -110,7 +131,7 @@ async function askForPassword() {
     }
     location.replace(destination());
   });
-  show(t("signingIn"), element, h("p", { class: "note" }, t("forgotten")));
+  show(t("signingIn"), element, provider !== "" && providerLink(), h("p", { class: "note" }, t("forgotten")));
   if (trouble) complain(trouble);
 }
 

@@ -58,6 +58,11 @@ export function isOpen() {
   return me.access === "open";
 }
 
+/** Whether access is open until there is a person or a key. */
+export function isAboutToClose() {
+  return me.is_about_to_close;
+}
+
 /** The first page for whoever looks. */
 export function home() {
   return may("overview") ? "/dashboard" : "/dashboard/contacts";
