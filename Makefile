@@ -46,9 +46,10 @@ release: swift ## Build the program as the Dockerfile does: .build/leads-crm, wi
 build: setup ## Build the program and the tests for debugging
 	swift build --build-tests
 
-lint: swift ## Check formatting and that each room keeps to itself
+lint: swift ## Check formatting, that each room keeps to itself and that every mutant can still be made
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks sql
 	.ci/check-rooms
+	@for patch in Tests/Mutants/*.patch; do git apply --check $$patch || exit; done
 
 $(VENV)/.ready: Tests/Acceptance/requirements.txt
 	@deploy/install-packages python3-venv curl openssl haproxy prometheus chromium chromium-driver

@@ -54,7 +54,8 @@ struct Setting: Sendable {
         "origins whose pages may call the API, https://forms.example, separated by commas; without any, no page elsewhere"
     )
     static let connections = Setting(
-        "LEADS_CONNECTIONS", "4096", "connections that may be open at a time; further ones are closed at once, 1…100000"
+        "LEADS_CONNECTIONS", "4096",
+        "connections that may be open at a time; a further one takes the place of one that asked nothing, or is closed, 1…100000"
     )
     static let bodyMemory = Setting(
         "LEADS_BODY_MEMORY", "64",

@@ -197,6 +197,11 @@ def test_leads_are_erased_when_their_time_has_come(instances, new_database):
     database.age_closings(old["lead_id"], 31)
     database.age_closings(young["lead_id"], 29)
     database.age_contact(open["id"], 31)
+    # A key that goes with the second sweep goes after the first is over.
+    for key in ("first sweep", "second sweep"):
+        api.post("/api/v1/contacts", {"source_id": source["id"]}, headers={"Idempotency-Key": key}).must_be(201)
+        database.age_idempotency_keys(key, 100)
+        eventually(lambda: key not in database.idempotency_keys(), 20, "there is no sweep")
     assert database.erased_leads() == []
     server = instances(database, LEADS_SWEEP_SECONDS=1, LEADS_PERSONAL_DATA_DAYS=30, LEADS_LOG_FORMAT="json")
     eventually(lambda: database.erased_leads() == [old["lead_id"]], 20, "nothing was erased")

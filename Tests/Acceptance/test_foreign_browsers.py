@@ -1,14 +1,16 @@
 """Pages of somebody else in a real browser: nothing changes, nothing is read, whatever they try."""
 
 import http.server
+import re
 import threading
 
 import pytest
 
 from browser import Browser
-from client import unique
+from client import Api, unique
 
-# What a page can have its reader's browser do without asking: each writes what it could read into the title when it is done.
+PASSWORD = "correct horse battery"
+# What a page can have its reader's browser do without asking.
 ATTEMPTS = {
     "fetch, cors, JSON": "fetch(url + '/api/v1/operators', {method: 'POST', headers: {'Content-Type': 'application/json'}, body})",
     "fetch, no-cors, text": "fetch(url + '/api/v1/operators', {method: 'POST', mode: 'no-cors', body})",
@@ -22,7 +24,7 @@ ATTEMPTS = {
     "reading the health": "fetch(url + '/livez')",
     "EventSource": """new Promise((done, fail) => { const source = new EventSource(url + '/api/v1/events/stream?after=0');
         source.onmessage = source.onopen = () => done(); source.onerror = () => { source.close(); fail(); } })""",
-    "an image": "new Promise((done, fail) => { const image = new Image(); image.onload = done; image.onerror = fail; image.src = url + '/api/v1/contacts'; })",
+    "an image": "new Promise((done, fail) => { const image = new Image(); image.onload = done; image.onerror = fail; image.src = url + icon; })",
     "a script": """new Promise((done, fail) => { const script = document.createElement('script'); script.onload = done; script.onerror = fail;
         script.src = url + '/api/v1/contacts'; document.head.append(script); })""",
     "a frame": """new Promise((done, fail) => { const frame = document.createElement('iframe'); frame.src = url + '/dashboard/contacts';
@@ -31,6 +33,8 @@ ATTEMPTS = {
     "a form, text": "form('text/plain')",
     "a form, multipart": "form('multipart/form-data')",
 }
+# What a page would learn of by its coming at all.
+LOADED = ("EventSource", "an image", "a script", "a frame")
 PAGE = b"""<!doctype html><title>page</title><body><script>
 window.form = type => new Promise(done => {
   const form = Object.assign(document.createElement('form'), {method: 'POST', action: window.target + '/api/v1/operators', enctype: type, target: 'sink'});
@@ -71,30 +75,72 @@ def browser():
     browser.quit()
 
 
-def attempt(browser: Browser, script: str, target: str, body: str, close: str) -> str:
+def attempt(browser: Browser, script: str, target: str, body: str = "", close: str = "", icon: str = "") -> str:
     """What the page could read of the answer, as text; `refused` where the browser did not let it."""
     return browser.driver.execute_async_script(
-        """const [script, target, body, close, done] = arguments;
+        """const [script, target, body, close, icon, done] = arguments;
         window.target = target; window.text = body;
         const url = target;
         const read = answer => answer && answer.text ? (answer.type === 'opaque' ? 'opaque' : answer.text()) : 'done';
         new Promise(resolve => resolve(eval(script))).then(read).then(text => done(String(text)), () => done('refused'));
-        setTimeout(() => done('nothing came'), 5000);""", script, target, body, close)
+        setTimeout(() => done('nothing came'), 5000);""", script, target, body, close, icon)
+
+
+class SignedIn(Api):
+    """The API as the admin of a server whose access is closed has it."""
+
+    def __init__(self, server):
+        super().__init__(server.port)
+        self._cookie = {}
+        link = self.post("/api/v1/people/first", {"login": "anna", "name": "Anna"}).must_be(201).json
+        token = link["url"].partition("#")[2]
+        answer = self.post("/api/v1/session/password", {"token": token, "password": PASSWORD}).must_be(200)
+        self._cookie = {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
+
+    def request(self, method, path, *body, headers=None, **options):
+        return super().request(method, path, *body, headers=self._cookie | (headers or {}), **options)
+
+
+@pytest.fixture(scope="module", params=["open", "closed"])
+def place(request, instances, new_database, browser):
+    """A server with access open, and one at which the admin is signed in with the browser that goes to foreign pages."""
+    server = instances(new_database(), LEADS_ACCESS="open" if request.param == "open" else "auto")
+    api = server.client() if request.param == "open" else SignedIn(server)
+    for host in ("localhost", "127.0.0.1") if request.param == "closed" else ():
+        browser.driver.get(f"http://{host}:{server.port}/sign-in")
+        body = f'{{"login": "anna", "password": "{PASSWORD}"}}'
+        sign_in = "fetch('/api/v1/session', {method: 'POST', headers: {'Content-Type': 'application/json'}, body})"
+        assert '"person"' in attempt(browser, f"const body = window.text; {sign_in}", "", body)
+        assert '"person"' in attempt(browser, "fetch('/api/v1/me')", "")
+    yield server, api
+    server.end()
 
 
 @pytest.mark.seconds(240)
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "evil.example"])
-def test_a_page_of_another_site_changes_nothing_and_reads_nothing(server, api, database, page, browser, host):
+def test_a_page_of_another_site_changes_nothing_and_reads_nothing(place, page, browser, host):
+    server, api = place
     source, _ = api.staffed_source()
     contact = api.contact(source["id"], lead_name=unique("Canary"))
+    icon = re.search(r'"(/sign-in/assets/[^"]+/icon.svg)"', api.get("/sign-in").text).group(1)
     browser.driver.get(f"http://{host}:{page}/")
     for what, script in ATTEMPTS.items():
         name = unique("Intruder")
         for address in ("localhost", "127.0.0.1", "evil.example"):
-            read = attempt(browser, script, f"http://{address}:{server.port}", f'{{"name": "{name}"}}', f"/api/v1/contacts/{contact['id']}/close")
+            read = attempt(browser, script, f"http://{address}:{server.port}", f'{{"name": "{name}"}}', f"/api/v1/contacts/{contact['id']}/close", icon)
             assert contact["lead"]["name"] not in read and '"' not in read, f"{what}, {host} to {address}: {read}"
+            assert what not in LOADED or read == "refused", f"{what}, {host} to {address}: {read}"
     assert api.get(f"/api/v1/contacts/{contact['id']}").json == contact
     assert [row["name"] for row in api.get("/api/v1/operators?limit=1000").json if "Intruder" in row["name"]] == []
+
+
+def test_what_a_foreign_page_is_refused_the_servers_own_page_has(place, browser):
+    """Otherwise nothing would be shown by a refusal."""
+    server, api = place
+    icon = re.search(r'"(/sign-in/assets/[^"]+/icon.svg)"', api.get("/sign-in").text).group(1)
+    browser.driver.get(f"http://localhost:{server.port}/sign-in")
+    for what in ("EventSource", "an image", "reading"):
+        assert attempt(browser, ATTEMPTS[what], "", icon=icon) != "refused", what
 
 
 def test_a_name_that_was_made_to_lead_here_is_not_answered(server, api, browser):
@@ -104,7 +150,7 @@ def test_a_name_that_was_made_to_lead_here_is_not_answered(server, api, browser)
     browser.driver.get(f"http://evil.example:{server.port}/livez")
     assert "host_unknown" in browser.driver.page_source
     for script in ("fetch('/api/v1/contacts')", f"fetch('/api/v1/contacts/{contact['id']}/close', {{method: 'POST'}})"):
-        assert "host_unknown" in attempt(browser, script, "", "", "")
+        assert "host_unknown" in attempt(browser, script, "")
     assert api.get(f"/api/v1/contacts/{contact['id']}").json == contact
 
 
@@ -113,7 +159,7 @@ def test_the_dashboard_itself_works(server, api, browser):
     contact = api.contact(source["id"])
     for host in ("localhost", "127.0.0.1"):
         browser.open(f"http://{host}:{server.port}/dashboard/contacts?contact={contact['id']}")
-        closed = attempt(browser, f"fetch('/api/v1/contacts/{contact['id']}/close', {{method: 'POST'}})", "", "", "")
+        closed = attempt(browser, f"fetch('/api/v1/contacts/{contact['id']}/close', {{method: 'POST'}})", "")
         assert '"closed"' in closed
 
 

@@ -326,7 +326,7 @@ def welch(left: list[float], right: list[float]) -> float:
 
 @pytest.mark.seconds(240)
 def test_time_tells_a_foreign_contact_from_a_missing_one_no_more_than_words(scene):
-    """Welch's t over answers in turn, the slowest hundredth of each left out: |t| < 4.5 (as dudect has it)."""
+    """Welch's t over answers in turn, the slowest twentieth of each left out: |t| < 4.5 (as dudect has it)."""
     foreign = scene.contact(1)
     client = Client(scene.access.server.port)
     times: dict[int, list[float]] = {foreign["id"]: [], MISSING: []}
