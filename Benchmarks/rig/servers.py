@@ -298,7 +298,7 @@ class Rig:
         # Its log of every request goes where nobody reads it.
         process = subprocess.Popen(
             [HAPROXY, "-db", "-f", REPOSITORY / "deploy/haproxy.cfg"],
-            env=os.environ | addresses | {"LEADS_BALANCER_BIND": f"127.0.0.1:{port}"},
+            env=os.environ | addresses | {"LEADS_BALANCER_BIND": f"127.0.0.1:{port}", "LEADS_BALANCER_RATE": "100000000"},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         try:
             deadline = time.monotonic() + 20

@@ -19,16 +19,16 @@ HAPROXY = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin")
 CONFIGURATION = REPOSITORY / "deploy/haproxy.cfg"
 
 
-def environment(bind: str, instances: list[str]) -> dict:
-    """What the configuration wants to know."""
-    return {"LEADS_BALANCER_BIND": bind} | {f"LEADS_APP_{n}": address for n, address in enumerate(instances, 1)}
+def environment(bind: str, instances: list[str], rate: int = 100_000_000) -> dict:
+    """What the configuration wants to know; these tests ask as often as they can."""
+    return {"LEADS_BALANCER_BIND": bind, "LEADS_BALANCER_RATE": str(rate)} | {f"LEADS_APP_{n}": address for n, address in enumerate(instances, 1)}
 
 
 class Balancer:
     """HAProxy before the given ports, started as its container does it, and asked about its servers as it is built to
     be: at the socket of its master process, which needs no line in the configuration."""
 
-    def __init__(self, ports: list[int], hosts: list[str] = ["127.0.0.1"] * 3, command: list[str] = []):
+    def __init__(self, ports: list[int], hosts: list[str] = ["127.0.0.1"] * 3, command: list[str] = [], **settings):
         """`command` runs HAProxy, for instance with another file of name servers."""
         assert HAPROXY, "no haproxy: make test installs it"
         self.port = free_port()
@@ -38,7 +38,7 @@ class Balancer:
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 [*command, HAPROXY, "-W", "-db", "-S", str(self.home / "master"), "-f", CONFIGURATION],
-                env=os.environ | environment(f"127.0.0.1:{self.port}", addresses),
+                env=os.environ | environment(f"127.0.0.1:{self.port}", addresses, **settings),
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
         try:
             eventually(self._serves, 10, lambda: f"haproxy does not start:\n{self.output()}")

@@ -1,7 +1,9 @@
 """Three instances behind HAProxy, with the configuration that docker-compose.yml uses."""
 
 import collections
+import http.client
 import itertools
+import json
 import os
 import random
 import re
@@ -47,10 +49,10 @@ def stand_ins():
     """`stand_ins(answer, …)`: HAProxy before things that answer so; None breaks the connection off."""
     started = []
 
-    def start(*answers) -> tuple[Balancer, list[StandIn]]:
+    def start(*answers, **settings) -> tuple[Balancer, list[StandIn]]:
         them = [StandIn(answer) for answer in answers]
         started.extend(them)
-        balancer = Balancer([each.port for each in them] * (3 // len(them)))
+        balancer = Balancer([each.port for each in them] * (3 // len(them)), **settings)
         started.insert(0, balancer)
         return balancer, them
 
@@ -363,3 +365,24 @@ def test_a_killed_instance_fails_no_reading_and_loses_nothing_acknowledged(fresh
     assert len(load.failures) <= 2 * (KEPT_ALIVE + CONNECTING_ANEW)
     assert load.must_be_stored_once_in(database) <= len(load.failures)
     assert database.broken_loads() == []
+
+
+def test_who_asks_too_often_is_told_to_wait_by_address_and_by_key(stand_ins):
+    """Of three addresses, two of which show the same key."""
+    balancer, [instance] = stand_ins(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", rate=20)
+
+    def ask(address: str, key: str | None = None) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", balancer.port, timeout=10, source_address=(address, 0))
+        connection.request("POST", "/api/v1/contacts", headers={"Authorization": f"Bearer crm_{key}_secret"} if key else {})
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        if answer.status == 429:
+            assert answer.headers["Retry-After"] == "10" and json.loads(body)["code"] == "rate_exceeded"
+        return answer.status
+
+    assert [ask("127.0.0.2") for _ in range(22)] == [200] * 20 + [429] * 2
+    assert [ask(f"127.0.0.{3 + n % 2}", "abcdefgh") for n in range(22)] == [200] * 20 + [429] * 2
+    assert ask("127.0.0.3", "ijklmnop") == 200, "another key"
+    assert ask("127.0.0.3") == 200, "without a key"
+    assert len(instance.received) == 42
