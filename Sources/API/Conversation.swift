@@ -515,12 +515,17 @@ extension Conversation {
             valueLimit: route.valueLimit, language: exchange.language, caller: exchange.caller,
             peer: context.remoteAddress, trustedProxies: server.trustedProxies)
         let place = exchange.place
-        let isLong = route.isList || route.isMassive || call.body.readableBytes > Self.largestBodyOnDatabaseThread
+        let isLong = route.isLong || call.body.readableBytes > Self.largestBodyOnDatabaseThread
         let loop = context.eventLoop
         let conversation = NIOLoopBound(self, eventLoop: loop)
         handler = Task(executorPreference: isLong ? nil : server.taskExecutor) {
-            let outcome: Result<Reply, Problem>
-            do throws(Problem) { outcome = .success(try await route.handler(call)) } catch { outcome = .failure(error) }
+            let outcome =
+                if isLong {
+                    // Long reads take turns, caller by caller.
+                    await Reader.$current.withValue(call.caller.account ?? call.address) { await route.answer(call) }
+                } else {
+                    await route.answer(call)
+                }
             withExtendedLifetime(place) {}
             loop.execute { conversation.value.handled(outcome) }
         }

@@ -18,18 +18,16 @@ final class Route: Sendable {
     let handler: Handler
     /// What the OpenAPI document says of it.
     let operation: Operation?
-    /// Whether even a small request may ask for so much that reading and writing it takes milliseconds.
-    let isMassive: Bool
-
     /// The path that contacts are registered at.
     static let registration = "/api/v1/contacts"
 
     /// The path by which one signs in at the company's provider, and below which one comes back.
     static let provider = "/api/v1/session/provider"
 
-    /// Whether it answers with a page of a list.
-    let isList: Bool
+    /// Whether reading and writing may take milliseconds: of a list without a bound, or of much at once.
+    let isLong: Bool
 
+    /// - Parameter isMassive: whether even a small request may ask for as much as a list has.
     init(
         _ method: HTTPRequest.Method, _ path: String, _ access: Access, bodyLimit: Int = 262_144,
         isMassive: Bool = false,
@@ -40,10 +38,16 @@ final class Route: Sendable {
         self.access = access
         self.bodyLimit = bodyLimit
         self.valueLimit = max(10_000, bodyLimit / 128)
-        self.isMassive = isMassive
         self.handler = handler
         self.operation = operation
-        isList = operation?.answers.contains(where: \.isPaged) ?? false
+        let listsMany = operation?.answers.contains { $0.content?.schema.holdsEndlessList ?? false } ?? false
+        isLong = isMassive || method == .get && listsMany
+    }
+}
+
+extension Route {
+    func answer(_ call: Call) async -> Result<Reply, Problem> {
+        do throws(Problem) { return .success(try await handler(call)) } catch { return .failure(error) }
     }
 }
 
@@ -70,7 +74,7 @@ func routes(
         Route(.delete, "/api/v1/operators/{operator_id}", .supervision, operators.archive, .deleteOperator),
         Route(
             .get, "/api/v1/operators/{operator_id}/stats", .ownContacts, operators.statistics, .showOperatorStatistics),
-        Route(.patch, "/api/v1/operators/{operator_id}/activate", .supervision, operators.activate, .activateOperator),
+        Route(.patch, "/api/v1/operators/{operator_id}/activate", .work, operators.activate, .activateOperator),
         Route(
             .patch, "/api/v1/operators/{operator_id}/load-limit", .supervision, operators.limitLoad, .limitOperatorLoad),
 

@@ -1,9 +1,11 @@
 import DequeModule
 import Synchronization
 
-/// Lets a few in at a time; the others wait in order, but not for ever.
+/// Lets a few in at a time; the others wait, but not for ever.
 ///
-/// Lists and reports pass one, so that however many are asked for, registrations find connections.
+/// Lists and reports pass one, so that however many are asked for, registrations find connections. Places that come free go
+/// round those who wait, one each in turn, and among what one of them has asked for by order of arrival (round-robin
+/// scheduling): whoever asks for a thousand lists has others wait for one of them.
 final class Turnstile: Sendable {
     fileprivate struct Waiter {
         let id: Int
@@ -12,7 +14,10 @@ final class Turnstile: Sendable {
 
     fileprivate struct State {
         var free: Int
-        var waiters: Deque<Waiter> = []
+        /// What each has asked for and waits for, the first first; nobody is in it with nothing.
+        var lines: [String: Deque<Waiter>] = [:]
+        /// Whose turn it is, one after the other: those of `lines`.
+        var turns: Deque<String> = []
         var lastID = 0
     }
 
@@ -24,39 +29,40 @@ final class Turnstile: Sendable {
         self.patience = patience
     }
 
-    /// Takes a place, to be given back with ``leave()``; false when none came free in time.
+    /// Takes a place for ``Reader/current``, to be given back with ``leave()``; false when none came free in time.
     func enter() async -> Bool {
         if state.withLock({ $0.takeFree() }) { return true }
+        let reader = Reader.current
         return await withCheckedContinuation { continuation in
             let id = state.withLock { state -> Int? in
                 if state.takeFree() { return nil }
-                state.lastID += 1
-                state.waiters.append(Waiter(id: state.lastID, continuation: continuation))
-                return state.lastID
+                return state.queue(continuation, for: reader)
             }
             guard let id else { return continuation.resume(returning: true) }
             Task {
                 try? await Task.sleep(for: patience)
-                turnAway(id)
+                state.withLock { $0.remove(id, of: reader) }?.continuation.resume(returning: false)
             }
         }
     }
 
+    /// How many wait.
+    var waiting: Int { state.withLock { $0.lines.values.reduce(0) { $0 + $1.count } } }
+
     func leave() {
         let next = state.withLock { state -> Waiter? in
-            if let next = state.waiters.popFirst() { return next }
+            if let next = state.takeNext() { return next }
             state.free += 1
             return nil
         }
         next?.continuation.resume(returning: true)
     }
+}
 
-    private func turnAway(_ id: Int) {
-        let waiter = state.withLock { state -> Waiter? in
-            state.waiters.firstIndex { $0.id == id }.map { state.waiters.remove(at: $0) }
-        }
-        waiter?.continuation.resume(returning: false)
-    }
+/// Whom the work of a task is for.
+public enum Reader {
+    /// Tells one caller from another; empty for the product's own work.
+    @TaskLocal public static var current = ""
 }
 
 extension Turnstile.State {
@@ -64,5 +70,29 @@ extension Turnstile.State {
         guard free > 0 else { return false }
         free -= 1
         return true
+    }
+
+    fileprivate mutating func queue(_ continuation: CheckedContinuation<Bool, Never>, for reader: String) -> Int {
+        lastID += 1
+        if lines[reader] == nil { turns.append(reader) }
+        lines[reader, default: []].append(Turnstile.Waiter(id: lastID, continuation: continuation))
+        return lastID
+    }
+
+    fileprivate mutating func takeNext() -> Turnstile.Waiter? {
+        guard let reader = turns.popFirst(), let next = lines[reader]?.popFirst() else { return nil }
+        if lines[reader]?.isEmpty == true { lines[reader] = nil } else { turns.append(reader) }
+        return next
+    }
+
+    /// Nil for one who has a place already.
+    fileprivate mutating func remove(_ id: Int, of reader: String) -> Turnstile.Waiter? {
+        guard let index = lines[reader]?.firstIndex(where: { $0.id == id }) else { return nil }
+        let waiter = lines[reader]?.remove(at: index)
+        if lines[reader]?.isEmpty == true {
+            lines[reader] = nil
+            turns.removeAll { $0 == reader }
+        }
+        return waiter
     }
 }

@@ -34,6 +34,20 @@ struct OpenAPITests {
         #expect(properties[2].schema.json == ["type": ["boolean", "null"]])
     }
 
+    @Test("lists without a bound are read and written off the database's thread, what is short is not")
+    func longReads() {
+        func isLong(_ operation: Operation, _ method: HTTPRequest.Method = .get) -> Bool {
+            Route(method, "/x", .everybody, { (_) throws(Problem) in Reply(.ok) }, operation).isLong
+        }
+        let long: [Operation] = [
+            .listContacts, .listLeadContacts, .showDistribution, .showWeights, .showQueue, .showStatistics, .listSessions,
+            .explainContact, .showContactHistory, .showShares,
+        ]
+        #expect(long.filter { !isLong($0) }.map(\.id) == [])
+        #expect([Operation.showContact, .showOperator, .readyz].filter { isLong($0) }.map(\.id) == [])
+        #expect(!isLong(.registerContact, .post))
+    }
+
     @Test
     func `what a route may answer follows from its path, its body, who may call it and its need for the database`() {
         let handler: Route.Handler = { _ in Reply(.ok) }

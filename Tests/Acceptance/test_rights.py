@@ -2,14 +2,18 @@
 
 import json
 import math
+import os
 import pathlib
 import re
+import shutil
 import statistics
+import subprocess
 import time
 
 import pytest
 
 from client import Client, unique
+from instance import REPOSITORY
 from openapi import Document
 from test_access import PASSWORD, Access, bearer, session
 from waiting import eventually
@@ -150,6 +154,32 @@ def ways(contact: dict | int, colleague: int):
 
 
 @pytest.mark.seconds(240)
+def test_the_table_of_the_documentation_is_that_of_the_routes(scene, tmp_path):
+    documented = REPOSITORY / "docs/SECURITY.md"
+    copy = tmp_path / "SECURITY.md"
+    shutil.copy(documented, copy)
+    key = scene.who["intake"]["Authorization"].removeprefix("Bearer ")
+    subprocess.run([REPOSITORY / "deploy/print-routes", f"http://127.0.0.1:{scene.access.server.port}", "--into", copy],
+                   env=os.environ | {"LEADS_KEY": key}, check=True, timeout=30)
+    assert copy.read_text() == documented.read_text(), "make routes writes it anew"
+
+
+def test_an_operator_says_whether_it_is_active_itself_and_of_nobody_else(scene):
+    own, colleague = scene.operators
+    ask = lambda id, what, body: scene.access.ask("PATCH", f"/api/v1/operators/{id}/{what}", body, scene.who["operator"])
+    is_active = lambda id: scene.access.ask("GET", f"/api/v1/operators/{id}").json["is_active"]
+    ask(own, "activate", {"active": False}).must_be(200)
+    assert not is_active(own)
+    event = scene.access.ask("GET", "/api/v1/audit?limit=1").json[0]
+    assert (event["kind"], event["actor"]["kind"], own in (event["from_operator_id"], event["to_operator_id"])) == ("operator_changed", "person", True), event
+    ask(own, "activate", {"active": True}).must_be(200)
+    assert is_active(own)
+    foreign, missing = (ask(id, "activate", {"active": False}).must_be(404) for id in (colleague, MISSING))
+    assert (foreign.body, foreign.json["code"]) == (missing.body, "operator_not_found")
+    assert is_active(colleague)
+    assert ask(own, "load-limit", {"max_load": 5}).status == 403
+
+
 def test_to_an_operator_a_foreign_contact_is_a_missing_one(scene):
     operator = scene.who["operator"]
     own, foreign, closed, waiting = scene.contact(0), scene.contact(1), scene.contact(1), None

@@ -95,6 +95,20 @@ extension JSONSchema {
         return schema
     }
 
+    /// Whether there is a list in it of which it is not said how long it can be.
+    var holdsEndlessList: Bool {
+        func holds(_ value: JSONValue) -> Bool {
+            switch value {
+            case .object(let members):
+                let isList = members.contains { $0.name == "type" && $0.value == .string("array") }
+                return isList && !members.contains { $0.name == "maxItems" } || members.contains { holds($0.value) }
+            case .array(let values): return values.contains(where: holds)
+            default: return false
+            }
+        }
+        return holds(json) || components.contains { $0.schema.holdsEndlessList }
+    }
+
     static func reference(_ component: Component) -> JSONSchema {
         var schema = JSONSchema([.init("$ref", .string("#/components/schemas/\(component.name)"))])
         schema.components = [component]
