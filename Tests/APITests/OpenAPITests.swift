@@ -34,7 +34,7 @@ struct OpenAPITests {
         #expect(properties[2].schema.json == ["type": ["boolean", "null"]])
     }
 
-    @Test("lists without a bound are read and written off the database's thread, what is short is not")
+    @Test("lists without a bound are written off the database's thread, what is short is not")
     func longReads() {
         func isLong(_ operation: Operation, _ method: HTTPRequest.Method = .get) -> Bool {
             Route(method, "/x", .everybody, { (_) throws(Problem) in Reply(.ok) }, operation).isLong
