@@ -6,6 +6,7 @@ local source, word, closes, number
 local registered, closed, refused = 0, 0, 0
 local open, first, last = {}, 1, 0
 local headers = { ["Content-Type"] = "application/json" }
+if os.getenv("BENCH_KEY") then headers["Authorization"] = "Bearer " .. os.getenv("BENCH_KEY") end
 
 local threads = {}
 function setup(thread) table.insert(threads, thread) end

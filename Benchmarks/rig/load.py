@@ -48,13 +48,13 @@ def milliseconds(text: str) -> float:
 
 
 def wrk(url: str, clients: int, seconds: float, script: str | None = None, *arguments, count: bool = False,
-        threads: int = 1) -> Measured:
-    """wrk on a URL, with a script of Benchmarks/load; keep-alive."""
+        threads: int = 1, key: str | None = None) -> Measured:
+    """wrk on a URL, with a script of Benchmarks/load; keep-alive. `key` is shown with each request."""
     command = ["wrk", "-t", threads, "-c", clients, "-d", f"{max(1, round(seconds))}s", "--latency", "--timeout", "10s"]
     if script:
         command += ["-s", BENCHMARKS / "load" / script]
     said = run(*command, url, *(["--", *arguments] if arguments else []),
-               environment={"BENCH_COUNT": "1"} if count else {})
+               environment=({"BENCH_COUNT": "1"} if count else {}) | ({"BENCH_KEY": key} if key else {}))
     rate = re.search(r"Requests/sec:\s+([0-9.]+)", said)
     p50, p99 = (re.search(rf"^\s+{percent}%\s+(\S+)", said, re.MULTILINE) for percent in (50, 99))
     if not (rate and p50 and p99):
@@ -76,9 +76,9 @@ def word() -> str:
     return f"w{time.time_ns() // 1000}"
 
 
-def register(url: str, source: int, clients: int, seconds: float) -> Measured:
+def register(url: str, source: int, clients: int, seconds: float, key: str | None = None) -> Measured:
     """POST /contacts, each with a lead of its own."""
-    return wrk(url, clients, seconds, "register.lua", source, word())
+    return wrk(url, clients, seconds, "register.lua", source, word(), key=key)
 
 
 def reference(database: Database, source: int, connections: int, seconds: float, script: str = "reference.pgbench",
