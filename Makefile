@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PORT ?= 8000
 VENV := .venv
+# Tests beside which nothing else may keep the machine busy.
+ALONE := alone or stress or faults
 PYTEST := $(VENV)/bin/python -m pytest -c Tests/Acceptance/pytest.ini
 # What the program needs to be built, and to run with a PostgreSQL of its own.
 PACKAGES := @deploy/packages-build postgresql
@@ -52,7 +54,7 @@ lint: swift ## Check formatting, that each room keeps to itself and that every m
 	@for patch in Tests/Mutants/*.patch; do git apply --check $$patch || exit; done
 
 $(VENV)/.ready: Tests/Acceptance/requirements.txt
-	@deploy/install-packages python3-venv curl openssl haproxy prometheus chromium chromium-driver
+	@deploy/install-packages python3-venv curl openssl haproxy prometheus slowhttptest chromium chromium-driver
 	@echo "Preparing the Python environment of the acceptance tests in $(VENV)"
 	@python3 -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/Acceptance/requirements.txt
@@ -63,14 +65,22 @@ ifdef FILTER
 	.ci/run-filtered-tests '$(FILTER)' $(PYTEST)
 else
 	swift test --skip-build
-	$(PYTEST) $(if $(TIMES),--durations=50) Tests/Acceptance
+	$(PYTEST) -n 3 --dist loadfile -m 'not ($(ALONE))' $(if $(TIMES),--durations=50) Tests/Acceptance
+	$(PYTEST) -m '$(ALONE)' $(if $(TIMES),--durations=50) Tests/Acceptance
 endif
 
 test-tls: build ## The libpq wrapper and every statement over TLS, certificate and host name verified
 	LEADS_TEST_TLS=1 swift test --skip-build --filter 'PostgresTests|LeadStoreTests'
 
-prove: test-tls stress mutants ## Everything at length: TLS, histories, 64 bodies of 32 MiB at once, the product broken on purpose
-	LEADS_BODIES=64 $(PYTEST) -s Tests/Acceptance/test_bounds.py
+prove: test-tls sanitize stress mutants ## Everything at length: TLS, sanitizers, histories, fuzzing, browsers, 64 bodies at once, the product broken on purpose
+	LEADS_AT_LENGTH=1 LEADS_BODIES=64 $(PYTEST) -s $(addprefix Tests/Acceptance/,test_bounds.py test_fuzz.py test_schemathesis.py \
+	  test_event_stream.py test_dashboard_access.py test_check.py)
+
+sanitize: build ## The Swift tests with the address sanitizer, then with the thread sanitizer
+	swift build --build-tests --sanitize address --scratch-path .build/address
+	ASAN_OPTIONS=detect_leaks=0 swift test --skip-build --sanitize address --scratch-path .build/address
+	swift build --build-tests --sanitize thread --scratch-path .build/thread
+	swift test --skip-build --sanitize thread --scratch-path .build/thread
 
 stress: build $(VENV)/.ready ## The guarantee at length, for 4 settings of the intake: histories of 20 000 and 7 000 commits, shares, a long queue; 500 sequences
 	LEADS_INTAKES="1x512 2x512 4x512 2x1" LEADS_COMMITS=27000 LEADS_CONTACTS=20000 LEADS_MODEL_SEQUENCES=500 LEADS_KEYS=1000 \
@@ -99,4 +109,4 @@ coverage: build $(VENV)/.ready ## Line coverage of the Swift tests, by file
 clean: ## Remove what was built; the data in .leads-crm stays
 	rm -rf .build $(VENV) .swagger-ui
 
-.PHONY: help setup swift run demo release build lint test test-tls prove stress mutants routes screenshots bench coverage clean
+.PHONY: help setup swift run demo release build lint test test-tls prove sanitize stress mutants routes screenshots bench coverage clean

@@ -20,7 +20,7 @@ from instance import BINARY, Instance, migrate
 from postgres import Cluster
 from processes import is_alive
 from record import Record
-from waiting import eventually
+from waiting import AT_LENGTH, eventually
 
 SECONDS_PER_TEST = 120
 # How registrations share transactions in tests marked `every_intake`: `LEADS_INTAKES="1x512 4x512 2x1"`, lanes × batch.
@@ -31,6 +31,15 @@ INTAKES = [dict(zip(("LEADS_INTAKE_LANES", "LEADS_INTAKE_BATCH"), each.split("x"
 def pytest_generate_tests(metafunc):
     if INTAKES and metafunc.definition.get_closest_marker("every_intake") and "intake" in metafunc.fixturenames:
         metafunc.parametrize("intake", INTAKES, indirect=True, ids=lambda settings: "{} lanes, batch {}".format(*settings.values()))
+
+
+def pytest_collection_modifyitems(config, items):
+    """What only repeats at length what others show is for `make prove`."""
+    if AT_LENGTH:
+        return
+    long = [item for item in items if item.get_closest_marker("at_length")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
 
 
 @pytest.fixture

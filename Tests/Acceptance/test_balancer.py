@@ -19,6 +19,8 @@ from load import Background, Sampler, generator, in_parallel, until
 from shapes import must_be_error
 from waiting import eventually, free_port
 
+pytestmark = pytest.mark.alone
+
 KEPT_ALIVE, CONNECTING_ANEW = 16, 4
 
 

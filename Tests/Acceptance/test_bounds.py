@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import statistics
+import subprocess
 import time
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from client import Client, Unreachable
 from load import Background
 from waiting import eventually
+
+pytestmark = pytest.mark.alone
 
 MIB = 1 << 20
 BODIES = int(os.environ.get("LEADS_BODIES", 4))
@@ -187,3 +190,24 @@ def test_connections_at_work_are_not_closed_for_others(servers):
     assert int(refused) > 0
     for client in (*working, *late):
         client.close()
+
+
+@pytest.mark.at_length
+@pytest.mark.seconds(120)
+@pytest.mark.parametrize("attack", [["-H"], ["-B"], ["-X", "-w", "10", "-y", "20", "-n", "5", "-z", "32", "-k", "3"]], ids=["headers", "body", "reading"])
+def test_slow_attacks_keep_nobody_out(servers, attack):
+    """5 000 connections of slowhttptest, 500 more each second: every probe in between is answered."""
+    server = servers(1)[0]
+    path = "/openapi.json" if "-X" in attack else "/api/v1/contacts/batch" if "-B" in attack else "/livez"
+    attacker = subprocess.Popen(
+        ["slowhttptest", *attack, "-c", "5000", "-r", "500", "-i", "5", "-l", "40", "-p", "3", "-t", "POST" if "-B" in attack else "GET",
+         "-u", f"http://127.0.0.1:{server.port}{path}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    times, most = [], 0
+    while attacker.poll() is None:
+        probe = Client(server.port, timeout=5)
+        times.append(probe.get("/livez").must_be(200).seconds)
+        probe.close()
+        most = max(most, len(os.listdir(f"/proc/{server.pid}/fd")))
+        time.sleep(0.05)
+    print(f"{attack[0]}: {len(times)} probes, p99 {percentile(times, 0.99) * 1000:.1f} ms, up to {most} open files")
+    assert len(times) > 200 and most > 500, "there was no attack to speak of"

@@ -12,6 +12,7 @@ import pytest
 from instance import run
 from load import Background, Traffic, generator, in_parallel, until
 from processes import mentioning
+from waiting import AT_LENGTH
 
 CANARY = "canary7413"
 CHECKS = ["guards", "loads", "ceilings", "limits", "counts", "tallies", "quarters", "spans", "leads", "decisions", "events", "queue"]
@@ -271,12 +272,12 @@ def test_traffic_of_three_instances_is_never_taken_for_drift(servers, empty_data
 
     checks, began = [], time.monotonic()
     with Background(register, 60), Background(close, 60), Background(reconfigure, 60):
-        while time.monotonic() - began < 25:
+        while time.monotonic() - began < (25 if AT_LENGTH else 8):
             checks.append(check(empty_database))
     wrong = [(code, output) for code, output in checks if code != CLEAN]
     assert wrong == [], wrong[0][1]
     queues = [int(re.search(r"\(waiting contacts: (\d+)\)", output)[1]) for _, output in checks]
-    assert len(checks) >= 5 and max(queues) > 0
+    assert len(checks) >= 3 and max(queues) > 0
     must_be_clean(empty_database)
     print(f"  {len(checks)} checks beside {sum(traffic.outcomes.values())} registrations {dict(traffic.outcomes)}, queues of {min(queues)} to "
           f"{max(queues)}: 0 findings")

@@ -12,6 +12,8 @@ from logs import records
 from metrics import Metrics
 from waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 HOLD = 4  # seconds for which somebody holds an operator
 
 

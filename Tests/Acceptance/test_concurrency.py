@@ -15,7 +15,7 @@ from turmoil import LONG_QUEUES, MANY_SOURCES, Turmoil
 
 pytestmark = [pytest.mark.stress, pytest.mark.every_intake]
 
-COMMITS = int(os.environ.get("LEADS_COMMITS", 8_000))
+COMMITS = int(os.environ.get("LEADS_COMMITS", 3_000))
 ROUNDS = int(os.environ.get("LEADS_ROUNDS", 1))
 KEPT = pathlib.Path(os.environ.get("LEADS_HISTORIES", REPOSITORY / ".build/histories"))
 

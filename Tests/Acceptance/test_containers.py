@@ -213,8 +213,8 @@ def test_the_time_to_stop_covers_the_drain(services):
 def test_the_ports_agree(services):
     port = of(RUNTIME, "EXPOSE")[0].text
     wanted = services["balancer"]["environment"]
-    assert wanted == environment(":8000", [f"{name}:{port}" for name in INSTANCES])
-    assert set(re.findall(r"\$\{(\w+)\}", CONFIGURATION.read_text())) == set(wanted)
+    assert wanted == environment(":8000", [f"{name}:{port}" for name in INSTANCES], rate=20_000)
+    assert set(re.findall(r"\$\{(\w+)[}-]", CONFIGURATION.read_text())) == set(wanted)
 
 
 def test_haproxy_accepts_its_configuration_also_while_no_instance_has_a_name(services):

@@ -599,8 +599,8 @@ def test_the_audit_tells_who_did_what_and_what_it_was_before(staff):
 # How it looks
 
 @pytest.mark.seconds(240)
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("language, width", [("en", 1280), ("ru", 360)])
+@pytest.mark.parametrize("language, width, dark", [
+    ("en", 1280, False), ("ru", 360, True), pytest.param("en", 1280, True, marks=pytest.mark.at_length), pytest.param("ru", 360, False, marks=pytest.mark.at_length)])
 def test_the_pages_are_readable_on_a_phone_and_to_a_checker_of_accessibility_in_both_languages(staff, language, width, dark):
     (boris,), source = staff.team("Boris")
     staff.person("operator", "boris" + "b" * 60, "Boris " + "B" * 80, boris["id"])

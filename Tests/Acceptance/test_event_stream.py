@@ -21,6 +21,8 @@ from shapes import check_event, must_have_faults, not_parsed, too_small
 from waiting import eventually
 from wire import _Connection
 
+pytestmark = pytest.mark.alone
+
 EVENTS = "/api/v1/events"
 
 
@@ -221,6 +223,7 @@ def test_streams_beside_a_storm_hear_everything_once_in_one_order(servers, empty
 
 # Silence, and who is gone
 
+@pytest.mark.at_length  # and by `StreamingTests`, with a clock of its own
 def test_silence_is_broken_every_15_seconds_also_behind_haproxy(servers, listen):
     """HAProxy gives a silent connection 30 seconds."""
     three = servers(3)
@@ -337,6 +340,7 @@ def test_a_slow_reader_holds_nobody_up_and_gets_everything(servers, empty_databa
     assert slow.ids == quick.ids == list(range(1, 1001 + count))
 
 
+@pytest.mark.at_length  # likewise
 @pytest.mark.seconds(180)
 def test_who_takes_nothing_for_a_minute_is_left(servers, empty_database, listen):
     [server] = servers(1)

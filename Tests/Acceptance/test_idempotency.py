@@ -15,6 +15,8 @@ from load import Crowd, generator, in_parallel
 from waiting import eventually
 from wire import Request, Wire, request
 
+pytestmark = pytest.mark.alone
+
 KEYS = int(os.environ.get("LEADS_KEYS", 150))
 LOCK_TIMEOUT = 1.5  # seconds
 

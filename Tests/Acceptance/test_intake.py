@@ -16,6 +16,8 @@ from metrics import Metrics
 from waiting import eventually
 from wire import request
 
+pytestmark = pytest.mark.alone
+
 ROUNDS = int(os.environ.get("LEADS_ROUNDS", 1))
 AT_LENGTH = "LEADS_INTAKES" in os.environ
 LOCK_TIMEOUT = 1.5  # seconds

@@ -25,7 +25,7 @@ from load import generator
 from model import STRATEGIES, Event, Model, Operator, Refusal, Source
 from shapes import check_contact, check_operator
 
-SEQUENCES = int(os.environ.get("LEADS_MODEL_SEQUENCES", 50))
+SEQUENCES = int(os.environ.get("LEADS_MODEL_SEQUENCES", 20))
 STEPS = 50
 AT_ONCE = 1.0  # seconds: capacity that appears is used at once, not by a sweep
 UNKNOWN = 999_999_999

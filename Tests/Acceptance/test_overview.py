@@ -12,6 +12,8 @@ from load import generator, in_parallel
 from shapes import check_overview, fault, must_have_faults
 from waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 PATH = "/api/v1/stats/overview"
 UTC = datetime.UTC
 QUARTER = datetime.timedelta(minutes=15)

@@ -16,9 +16,10 @@ from client import unique
 from hostile import DOCUMENTS, MOMENTS, TYPES, VALUES, WORDS, damaged, random_json, random_text
 from load import generator
 from reference_models import APPLICATIONS, Answer, Reference
+from waiting import AT_LENGTH
 
-RANDOM_BODIES = 120  # for each call
-RANDOM_QUERIES = 150
+RANDOM_BODIES = 120 if AT_LENGTH else 30  # for each call
+RANDOM_QUERIES = 150 if AT_LENGTH else 37
 JSON = {"Content-Type": "application/json"}
 INT64 = 2**63
 

@@ -18,6 +18,8 @@ from openapi import Document
 from test_access import PASSWORD, Access, bearer, session
 from waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 ROLES = ["intake", "operator", "analyst", "supervisor", "admin"]
 MISSING = 999_999_999
 UNDOCUMENTED = {  # what is no part of the API, with who may
