@@ -43,11 +43,12 @@ public struct TrustedProxies: Sendable {
     }()
 
     private static func address(_ text: some StringProtocol) -> [UInt8]? {
-        var four = in_addr()
-        if inet_pton(AF_INET, String(text), &four) == 1 { return withUnsafeBytes(of: four) { Array($0) } }
-        var six = in6_addr()
-        guard inet_pton(AF_INET6, String(text), &six) == 1 else { return nil }
-        let bytes = withUnsafeBytes(of: six) { Array($0) }
+        func parsed(_ family: Int32, length: Int) -> [UInt8]? {
+            var bytes = [UInt8](repeating: 0, count: length)
+            return inet_pton(family, String(text), &bytes) == 1 ? bytes : nil
+        }
+        if let bytes = parsed(AF_INET, length: 4) { return bytes }
+        guard let bytes = parsed(AF_INET6, length: 16) else { return nil }
         // An address of IPv4 written as one of IPv6 is the same address.
         let isMapped = bytes.prefix(10).allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
         return isMapped ? Array(bytes[12...]) : bytes
