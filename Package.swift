@@ -68,6 +68,8 @@ let package = Package(
                 .embedInCode("migrations/0014_access.sql"),
                 .embedInCode("migrations/0015_erasure.sql"),
                 .embedInCode("migrations/0016_audit.sql"),
+                .embedInCode("migrations/0017_actor_kinds.sql"),
+                .embedInCode("migrations/0018_actor_kinds_checked.sql"),
                 .embedInCode("functions/contact_waiting_reason.sql"),
                 .embedInCode("functions/count_contact_loads.sql"),
                 .embedInCode("functions/count_contact_times.sql"),

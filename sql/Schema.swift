@@ -34,6 +34,8 @@ public enum Schema {
         File("migrations/0014_access.sql", PackageResources._014_access_sql),
         File("migrations/0015_erasure.sql", PackageResources._015_erasure_sql),
         File("migrations/0016_audit.sql", PackageResources._016_audit_sql),
+        File("migrations/0017_actor_kinds.sql", PackageResources._017_actor_kinds_sql),
+        File("migrations/0018_actor_kinds_checked.sql", PackageResources._018_actor_kinds_checked_sql),
     ]
 
     /// Applied again whenever their text changes, in this order.

@@ -25,6 +25,7 @@ final class Conversation: ChannelDuplexHandler {
     private var isProceeding = false
     /// The request under way.
     private var exchange: Exchange?
+    private var shownKey: Authentication.ShownKey?
     /// The turn in the line for room for its body.
     private var turn: Int?
     /// What an answer without an end goes on with.
@@ -211,7 +212,9 @@ extension Conversation {
                 !sender.isBrowser || !exchange.hasBody || Origins.isSafe(exchange.method)
                     || exchange.headers.declareJSON(orNothing: false)
             else { throw .jsonUndeclared }
-            switch server.authentication.caller(exchange.headers, isInvited: sender.invited != nil) {
+            switch server.authentication.caller(
+                exchange.headers, isInvited: sender.invited != nil, last: &shownKey)
+            {
             case .caller(let caller): try admit(caller, exchange)
             case .refused: try admit(Caller(kind: .nobody), exchange)
             case .unknown(let credential): ask(about: credential)

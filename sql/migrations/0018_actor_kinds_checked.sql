@@ -1,0 +1,3 @@
+-- Looks at each event, beside those who write.
+alter table events
+    validate constraint events_actor_kind_form;
