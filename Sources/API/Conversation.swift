@@ -19,7 +19,7 @@ final class Conversation: ChannelDuplexHandler {
     private let server: Server
     /// Among the connections that are open.
     private let place: Int
-    private var isSettled = false
+    private var use = ConversationState<HTTPRequestHead, ByteBuffer>.newcomer
     private var context: ChannelHandlerContext?
     private var state: ConversationState<HTTPRequestHead, ByteBuffer>
     private var isProceeding = false
@@ -61,7 +61,7 @@ final class Conversation: ChannelDuplexHandler {
         self.context = nil
         leaveStream()
         leaveLine()
-        server.connections.leave(place, isSettled: isSettled)
+        server.connections.leave(place)
         watch?.cancel()
         watch = nil
     }
@@ -141,7 +141,15 @@ extension Conversation {
         guard let context else { return }
         lookLater(context)
         state.secondPassed(unsent: unsent(context))
+        use(as: state.use)
         proceed()
+    }
+
+    /// Says how the connection uses its place, where that has changed.
+    private func use(as use: OpenConnections.Use) {
+        guard use != self.use else { return }
+        self.use = use
+        server.connections.use(place, as: use)
     }
 
     private func unsent(_ context: ChannelHandlerContext) -> Int {
@@ -197,7 +205,7 @@ extension Conversation {
 // From a request to its answer.
 extension Conversation {
     private func begin(_ head: HTTPRequestHead) {
-        if !isSettled { isSettled = server.connections.settle(place) }
+        use(as: .working)
         server.observation.requestBegan()
         let exchange = Exchange(head, server)
         self.exchange = exchange
@@ -342,6 +350,7 @@ extension Conversation {
     /// lists and batches, whose parsing and writing takes milliseconds, are kept off it.
     private func handle() {
         guard let context, let exchange, let route = exchange.route else { return }
+        use(as: .working)
         let call = Call(
             path: exchange.target.path, pathValues: exchange.match?.pathValues ?? PathValues([]),
             query: exchange.target.parameters, headers: exchange.headers, body: exchange.body,

@@ -83,6 +83,8 @@ struct ConversationState<Head, Piece> {
         /// For the caller to close its side after the last answer. Closing both at once may lose that answer when the caller
         /// is still sending.
         static var close: Int { 2 }
+        /// Until a caller who keeps us waiting, or asks nothing more, may lose the connection to one that comes.
+        static var displaced: Int { 2 }
         /// Without a word on a stream. Half of what balancers wait for.
         static var silence: Int { 15 }
     }
@@ -121,6 +123,8 @@ struct ConversationState<Head, Piece> {
     /// Something has come that is no whole head yet.
     private var hasHalfHead = false
     private var hasPartOfRead = false
+    /// Something has been asked.
+    private var hasAsked = false
     /// How often the connection has looked at itself since it began to wait for what it waits for.
     private var looks = 0
     /// The same since it saw something leave, and how much was left then.
@@ -173,7 +177,7 @@ extension ConversationState {
     private mutating func take(_ part: Part) -> Action? {
         switch (phase, part) {
         case (.idle, .head(let head)):
-            hasHalfHead = false
+            (hasHalfHead, hasAsked) = (false, true)
             looks = 0
             (received, discarded) = (0, 0)
             return .begin(head)
@@ -349,6 +353,22 @@ extension ConversationState {
 
     private mutating func close() {
         (due, isOver) = ([.close], true)
+    }
+
+    /// How one that has just come does.
+    static var newcomer: OpenConnections.Use { .silent }
+
+    /// How the connection uses its place among all.
+    var use: OpenConnections.Use {
+        switch phase {
+        case .idle where hasHalfHead || !hasAsked:
+            looks >= Patience.displaced ? .stalled : hasAsked ? .working : Self.newcomer
+        case .idle: looks >= Patience.displaced ? .idle : .working
+        case .reading: !waitsForRoom && looks >= Patience.displaced ? .stalled : .working
+        case .discarding, .closing: looks >= Patience.displaced ? .stalled : .working
+        case .writing, .streaming: looksAtUnsent >= Patience.displaced ? .stalled : .working
+        case .asking, .answering: .working
+        }
     }
 
     private var bodyPatience: Int { Patience.body + bodyLimit / 1_048_576 }

@@ -3,9 +3,23 @@ import Synchronization
 
 /// The connections that are open, and which of them may be closed when others need their places.
 ///
-/// A connection on which nothing has been asked yet gives its place to one that has just come: thousands that say nothing
-/// keep nobody out.
+/// A connection that keeps us waiting gives its place to one that has just come: first one whose caller is slow with its
+/// request or with taking the answer, then one on which nothing has been asked yet, then an idle one; of each kind the one
+/// that has been so for longest. So thousands of slow callers keep nobody out, and whoever asks and takes without delay is
+/// never closed for somebody else.
 final class OpenConnections: Sendable {
+    /// How a connection uses its place.
+    enum Use: CaseIterable {
+        /// Its caller keeps us waiting.
+        case stalled
+        /// It has just come, and nothing has been asked on it.
+        case silent
+        /// All that was asked on it is answered.
+        case idle
+        /// All others: these keep their places.
+        case working
+    }
+
     /// What comes of asking for a place.
     enum Answer {
         /// The connection's number.
@@ -14,17 +28,39 @@ final class OpenConnections: Sendable {
         case none
     }
 
-    private struct State {
-        var count = 0
-        var lastNumber = 0
-        /// Those on which nothing has been asked, with what closes them.
-        var silent: [Int: @Sendable () -> Void] = [:]
-        /// Their numbers, the oldest first, some of which are not silent any more.
-        var order: Deque<Int> = []
+    /// Connections of one use, in the order in which they came to it.
+    private struct Line {
+        private var closes: [Int: @Sendable () -> Void] = [:]
+        /// Their numbers, some of which are not in the line any more.
+        private var order: Deque<Int> = []
 
-        mutating func takeOldestSilent() -> (@Sendable () -> Void)? {
+        mutating func append(_ number: Int, _ close: @escaping @Sendable () -> Void) {
+            closes[number] = close
+            if order.count > 2 * closes.count + 64 { order.removeAll { closes[$0] == nil } }
+            order.append(number)
+        }
+
+        mutating func remove(_ number: Int) -> (@Sendable () -> Void)? { closes.removeValue(forKey: number) }
+
+        mutating func popFirst() -> (number: Int, close: @Sendable () -> Void)? {
             while let number = order.popFirst() {
-                if let close = silent.removeValue(forKey: number) { return close }
+                if let close = closes.removeValue(forKey: number) { return (number, close) }
+            }
+            return nil
+        }
+    }
+
+    private struct State {
+        /// The use of those that have a place.
+        var uses: [Int: Use] = [:]
+        var lastNumber = 0
+        var lines: [Use: Line] = [.stalled: Line(), .silent: Line(), .idle: Line(), .working: Line()]
+
+        mutating func displace() -> (@Sendable () -> Void)? {
+            for use in Use.allCases where use != .working {
+                guard let (number, close) = lines[use]?.popFirst() else { continue }
+                uses[number] = nil
+                return close
             }
             return nil
         }
@@ -42,36 +78,35 @@ final class OpenConnections: Sendable {
     func enter(_ close: @escaping @Sendable () -> Void) -> Answer {
         let (answer, displaced) = state.withLock { state -> (Answer, (@Sendable () -> Void)?) in
             var displaced: (@Sendable () -> Void)?
-            if state.count >= limit {
-                displaced = state.takeOldestSilent()
+            if state.uses.count >= limit {
+                displaced = state.displace()
                 guard displaced != nil else { return (.none, nil) }
-                // The place goes from one to the other; `leave` of the first finds it gone.
-                state.count -= 1
             }
-            state.count += 1
             state.lastNumber += 1
-            state.silent[state.lastNumber] = close
-            if state.order.count > 2 * state.silent.count + 64 {
-                state.order.removeAll { state.silent[$0] == nil }
-            }
-            state.order.append(state.lastNumber)
+            state.uses[state.lastNumber] = .silent
+            state.lines[.silent]?.append(state.lastNumber, close)
             return (.place(state.lastNumber), displaced)
         }
         displaced?()
         return answer
     }
 
-    /// Says that something was asked on a connection: its place is its own from now on.
-    /// - Returns: false when the place has been given away.
-    func settle(_ number: Int) -> Bool {
-        state.withLock { $0.silent.removeValue(forKey: number) != nil }
+    /// Says how a connection uses its place from now on. One that has lost it is about to be closed.
+    func use(_ number: Int, as use: Use) {
+        state.withLock { state in
+            guard let former = state.uses[number], former != use, let close = state.lines[former]?.remove(number) else {
+                return
+            }
+            state.uses[number] = use
+            state.lines[use]?.append(number, close)
+        }
     }
 
     /// Gives back the place of a connection that has closed.
-    /// - Parameter isSettled: whether ``settle(_:)`` said so.
-    func leave(_ number: Int, isSettled: Bool) {
+    func leave(_ number: Int) {
         state.withLock { state in
-            if isSettled || state.silent.removeValue(forKey: number) != nil { state.count -= 1 }
+            guard let use = state.uses.removeValue(forKey: number) else { return }
+            _ = state.lines[use]?.remove(number)
         }
     }
 }

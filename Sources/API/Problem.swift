@@ -137,6 +137,9 @@ extension Problem {
         ).retried()
     }
 
+    static let providerAbsent = Problem(
+        .notFound, "provider_absent", "Nobody signs in by a provider here: none is set up",
+        "Вход через службу компании здесь не настроен")
     static let linkInvalid = Problem(
         .notFound, "link_invalid", "This link has been used, has expired or was never good; ask for another one",
         "Ссылка уже использована, истекла или неверна; попросите другую")
@@ -323,6 +326,7 @@ extension Problem {
             case .linkInvalid: .linkInvalid
             case .loginTaken: .loginTaken
             case .lastAdmin: .lastAdmin
+            case .operatorUnnamed: .invalid([.refused(Person.operatorUnnamed, at: "role", input: "operator")])
             case .accessClosed: .accessClosed
             case .unexpected(let error): .internalError(cause: "\(error)")
             case .leadErased: .leadErased

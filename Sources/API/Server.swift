@@ -140,6 +140,7 @@ public struct Server: ServerChildChannel {
         channel.eventLoop.makeCompletedFuture {
             guard case .place(let place) = connections.enter({ channel.close(promise: nil) }) else {
                 observation.connectionRefused()
+                channel.close(promise: nil)
                 throw TooManyConnections()
             }
             var limits = NIOHTTPDecoderLimitConfiguration()
@@ -171,5 +172,5 @@ public struct Server: ServerChildChannel {
     }
 }
 
-/// As many connections are open as the instance takes; the framework closes the one that was accepted.
+/// As many connections are open as the instance takes.
 private struct TooManyConnections: Error {}

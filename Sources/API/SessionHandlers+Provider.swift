@@ -6,7 +6,7 @@ import OpenID
 // Signing in by the company's OpenID provider, to which the browser is sent and from which it comes back.
 extension SessionHandlers {
     @Sendable func beginAtProvider(_ call: Call) async throws(Problem) -> Reply {
-        guard let provider else { throw .unknownPath }
+        guard let provider else { throw .providerAbsent }
         let destination = try call.query { ProviderSignIn(&$0) }.destination
         do throws(OpenIDError) {
             let signIn = try await provider.beginSignIn()
@@ -19,7 +19,7 @@ extension SessionHandlers {
     }
 
     @Sendable func endAtProvider(_ call: Call) async throws(Problem) -> Reply {
-        guard let provider else { throw .unknownPath }
+        guard let provider else { throw .providerAbsent }
         guard let memory = call.cookie(Self.cookieName).flatMap({ Memory(encoded: $0) }) else {
             return try refusal(.signInFailed, call, .dashboard)
         }

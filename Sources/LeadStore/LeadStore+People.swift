@@ -95,7 +95,7 @@ extension LeadStore {
     }
 
     /// Changes a person. Whoever may not sign in any more is signed out everywhere.
-    /// - Throws: `StoreError.personNotFound`, `.lastAdmin`, `.operatorNotFound` and others.
+    /// - Throws: `StoreError.personNotFound`, `.lastAdmin`, `.operatorNotFound`, `.operatorUnnamed` and others.
     public func changePerson(id: Int, _ change: PersonChange, by actor: Actor) async throws(StoreError) -> Person {
         try await transaction { (transaction) throws(StoreError) in
             let changed = try await transaction.run([

@@ -29,6 +29,8 @@ public enum StoreError: Error, Sendable {
     case loginTaken
     /// Nobody would be left who may administer.
     case lastAdmin
+    /// Somebody whose role is operator is to be one of the operators.
+    case operatorUnnamed
     /// There are keys or people already.
     case accessClosed
     /// Whoever asks may not do this, to anything.
@@ -69,6 +71,7 @@ public enum StoreError: Error, Sendable {
         case (_, _, "sources_name_unique"?): self = .sourceNameTaken
         case (_, _, "people_login_unique"?): self = .loginTaken
         case (_, _, "people_operator"?): self = .operatorNotFound
+        case (_, _, "people_operator_named"?): self = .operatorUnnamed
         case (.outcomeUnknown, _, _): self = .outcomeUnknown
         case (.cancelled, _, _): self = .cancelled
         case (.poolExhausted, _, _), (.unavailable, _, _), (.poolClosed, _, _), (.deadlineExceeded, _, _),

@@ -30,6 +30,8 @@ public struct Person: Sendable, Equatable {
     }
 
     public static let loginLength = 1...200
+    /// What is wrong with somebody of the role `operator` who is none of the operators.
+    public static let operatorUnnamed = "a person whose role is operator needs an operator_id"
     public static let nameLength = 1...200
 
     /// What the person is called in the log.
@@ -63,7 +65,7 @@ public struct NewPerson: Sendable, Equatable {
         role = fields.choice("role", of: Role.ofPeople)
         operatorID = fields.optionalInteger("operator_id", in: 1...Int.max)
         if role == .operator, operatorID == nil {
-            fields.refuse("a person whose role is operator needs an operator_id")
+            fields.refuse(Person.operatorUnnamed)
         }
     }
 }

@@ -33,6 +33,7 @@ struct DatabaseOptions: ParsableArguments {
         case .loginTaken: "somebody has this login"
         case .sourceNotFound: "there is no such source"
         case .operatorNotFound: "there is no such operator"
+        case .operatorUnnamed: "\(Person.operatorUnnamed): name it by --operator"
         case .lastAdmin: "nobody would be left who may administer: make somebody else an admin first"
         default: "it could not be done: \(error)"
         }

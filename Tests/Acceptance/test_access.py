@@ -274,6 +274,16 @@ def test_a_key_is_rotated_with_a_grace_and_revoked_for_good(access):
     assert access.ask("POST", "/api/v1/keys", {"name": "x", "role": "intake", "source_ids": [999_999]}).must_be(404).json["code"] == "source_not_found"
 
 
+def test_somebody_becomes_an_operator_only_as_one_of_them(access):
+    person = access.ask("POST", "/api/v1/people", {"login": unique("login"), "name": "Boris", "role": "analyst"}).must_be(201).json["person"]
+    path = f"/api/v1/people/{person['id']}"
+    [fault] = access.ask("PATCH", path, {"role": "operator"}).must_be(422).json["detail"]
+    assert (fault["loc"], fault["msg"]) == (["body", "role"], "Value error, a person whose role is operator needs an operator_id")
+    assert access.ask("GET", path).json["role"] == "analyst"
+    operator = access.ask("POST", "/api/v1/operators", {"name": unique("Operator")}).must_be(201).json["id"]
+    assert access.ask("PATCH", path, {"role": "operator", "operator_id": operator}).must_be(200).json["operator_id"] == operator
+
+
 def test_the_commands_do_the_same(access):
     key = re.search(r"crm_\w{8}_[\w-]{43}", access.command("keys", "create", "--name", "bot", "--role", "intake", "--rate", "700")).group(0)
     id = key[4:12]

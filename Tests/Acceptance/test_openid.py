@@ -172,4 +172,5 @@ def test_a_provider_that_is_away_is_said(servers):
 
 
 def test_without_a_provider_there_is_none(server):
-    assert Client(server.port).get("/api/v1/session/provider").status == 404
+    for path in ("/api/v1/session/provider", "/api/v1/session/provider/back"):
+        assert Client(server.port).get(path).must_be(404).json["code"] == "provider_absent"

@@ -183,14 +183,14 @@ extension Operation {
         query: .fields(["to": "The page to go on to; the dashboard where it is none of this server's."]) {
             ProviderSignIn(&$0)
         },
-        answers: .moved("To the provider."), problems: [.unknownPath, .providerUnavailable(cause: "")],
+        answers: .moved("To the provider."), problems: [.providerAbsent, .providerUnavailable(cause: "")],
         isStored: false)
 
     static let endAtProvider = Operation(
         "end_sign_in", .access, "Come back from the company's provider",
         "Whoever came by it before, was invited by the address it has made sure of, or has a role there, is signed in.",
         answers: .moved("To the dashboard, signed in."),
-        problems: [.unknownPath, .signInFailed, .forbidden, .providerUnavailable(cause: "")])
+        problems: [.providerAbsent, .signInFailed, .forbidden, .providerUnavailable(cause: "")])
 
     static let signOut = Operation(
         "sign_out", .access, "Sign out",
