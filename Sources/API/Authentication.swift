@@ -23,12 +23,6 @@ public final class Authentication: Sendable {
         case session(SecretDigest)
     }
 
-    /// A key as it was shown, and what that is.
-    struct ShownKey {
-        fileprivate let text: String
-        fileprivate let credential: Credential
-    }
-
     /// What is known at once about who makes a request.
     enum Answer {
         case caller(Caller)
@@ -155,14 +149,9 @@ public final class Authentication: Sendable {
 extension Authentication {
     /// Who makes a request with these header fields.
     /// - Parameter isInvited: whether a page of another origin sent it, whose cookies are none of ours.
-    /// - Parameter last: what was shown last on the same connection, whose caller shows the same again and again: then it is
-    ///   neither read nor hashed anew.
-    func caller(_ headers: RequestHeaders, isInvited: Bool, last: inout ShownKey?) -> Answer {
+    func caller(_ headers: RequestHeaders, isInvited: Bool) -> Answer {
         if isOpen { return .caller(Caller(kind: .anybody)) }
-        let shown = headers.single(.authorization)
-        if let shown, let last, last.text == shown { return caller(last.credential) ?? .unknown(last.credential) }
         guard let credential = credential(headers, isInvited: isInvited) else { return .refused }
-        if let shown { last = ShownKey(text: shown, credential: credential) }
         return caller(credential) ?? .unknown(credential)
     }
 

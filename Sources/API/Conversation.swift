@@ -25,7 +25,6 @@ final class Conversation: ChannelDuplexHandler {
     private var isProceeding = false
     /// The request under way.
     private var exchange: Exchange?
-    private var shownKey: Authentication.ShownKey?
     /// The turn in the line for room for its body.
     private var turn: Int?
     /// What an answer without an end goes on with.
@@ -220,9 +219,7 @@ extension Conversation {
                 !sender.isBrowser || !exchange.hasBody || Origins.isSafe(exchange.method)
                     || exchange.headers.declareJSON(orNothing: false)
             else { throw .jsonUndeclared }
-            switch server.authentication.caller(
-                exchange.headers, isInvited: sender.invited != nil, last: &shownKey)
-            {
+            switch server.authentication.caller(exchange.headers, isInvited: sender.invited != nil) {
             case .caller(let caller): try admit(caller, exchange)
             case .refused: try admit(Caller(kind: .nobody), exchange)
             case .unknown(let credential): ask(about: credential)

@@ -41,16 +41,6 @@ struct RequestHeaders: Sendable {
         return end.map { String(value[...$0]) } ?? ""
     }
 
-    /// The value of a field that was sent once; nil for one that was not, or more often.
-    func single(_ name: HTTPField.Name) -> String? {
-        var value: String?
-        for field in fields where Self.isEqual(field.name, name.canonicalName) {
-            guard value == nil else { return nil }
-            value = field.value
-        }
-        return value
-    }
-
     /// How often the field was sent.
     func count(of name: HTTPField.Name) -> Int {
         fields.count { Self.isEqual($0.name, name.canonicalName) }
