@@ -7,9 +7,9 @@ struct SwaggerUIPage: Sendable {
     private static let initializer = "initializer.js"
 
     // Swagger UI sets styles in the page and draws its icons from data: URLs.
-    private static let contentSecurityPolicy =
+    private static let policy =
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-        + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        + "connect-src 'self'"
 
     init(_ swaggerUI: SwaggerUI) {
         let script = """
@@ -32,28 +32,17 @@ struct SwaggerUIPage: Sendable {
         func address(_ name: String) -> String {
             "/docs/\(name)?v=\((files[name]?.entityTag ?? "").filter { $0 != "\"" })"
         }
-        let html = """
-            <!doctype html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>Leads CRM API</title>
+        let head = """
             <link rel="icon" type="image/png" href="\(address(SwaggerUI.icon))">
             <link rel="stylesheet" href="\(address(SwaggerUI.styleSheet))">
-            </head>
-            <body>
+            """
+        let body = """
             <div id="swagger-ui"></div>
             <noscript><p>This page needs JavaScript; programs read /openapi.json.</p></noscript>
             <script src="\(address(SwaggerUI.script))"></script>
             <script src="\(address(Self.initializer))"></script>
-            </body>
-            </html>
-
             """
         self.files = files
-        page = StaticResource(
-            "text/html; charset=utf-8", Array(html.utf8), .checked,
-            contentSecurityPolicy: Self.contentSecurityPolicy)
+        page = .documentation(head: head, body: body, policy: Self.policy)
     }
 }
