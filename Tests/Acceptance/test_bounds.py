@@ -12,12 +12,12 @@ import pytest
 
 from client import Client, Unreachable
 from load import Background
-from waiting import eventually
+from waiting import AT_LENGTH, eventually
 
 pytestmark = pytest.mark.alone
 
 MIB = 1 << 20
-BODIES = int(os.environ.get("LEADS_BODIES", 4))
+BODIES = 64 if AT_LENGTH else 4
 HEAVY = {
     "zeros": b"[" + b"0," * (16 * MIB - 1) + b"0]",
     "nested": b"[" * (32 * MIB),

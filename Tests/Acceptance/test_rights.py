@@ -155,7 +155,6 @@ def ways(contact: dict | int, colleague: int):
         yield "POST", f"/api/v1/contacts/{id}/transfer", body
 
 
-@pytest.mark.seconds(240)
 def test_the_table_of_the_documentation_is_that_of_the_routes(scene, tmp_path):
     documented = REPOSITORY / "docs/SECURITY.md"
     copy = tmp_path / "SECURITY.md"
@@ -182,6 +181,7 @@ def test_an_operator_says_whether_it_is_active_itself_and_of_nobody_else(scene):
     assert ask(own, "load-limit", {"max_load": 5}).status == 403
 
 
+@pytest.mark.seconds(240)
 def test_to_an_operator_a_foreign_contact_is_a_missing_one(scene):
     operator = scene.who["operator"]
     own, foreign, closed, waiting = scene.contact(0), scene.contact(1), scene.contact(1), None
