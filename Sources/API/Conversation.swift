@@ -19,7 +19,7 @@ final class Conversation: ChannelDuplexHandler {
     private let server: Server
     /// Among the connections that are open.
     private let place: Int
-    private var use = ConversationState<HTTPRequestHead, ByteBuffer>.newcomer
+    private var use = OpenConnections.Use.silent
     private var context: ChannelHandlerContext?
     private var state: ConversationState<HTTPRequestHead, ByteBuffer>
     private var isProceeding = false

@@ -332,6 +332,7 @@ extension ConversationState {
     /// A second has passed. The first may be shorter, so that one more is needed than seconds.
     /// - Parameter left: how many bytes the caller has not taken yet.
     mutating func secondPassed(unsent left: Int) {
+        guard !isOver else { return }
         looks += 1
         looksAtUnsent = left > 0 && left == unsent ? looksAtUnsent + 1 : 0
         unsent = left
@@ -355,14 +356,11 @@ extension ConversationState {
         (due, isOver) = ([.close], true)
     }
 
-    /// How one that has just come does.
-    static var newcomer: OpenConnections.Use { .silent }
-
     /// How the connection uses its place among all.
     var use: OpenConnections.Use {
         switch phase {
         case .idle where hasHalfHead || !hasAsked:
-            looks >= Patience.displaced ? .stalled : hasAsked ? .working : Self.newcomer
+            looks >= Patience.displaced ? .stalled : hasAsked ? .working : .silent
         case .idle: looks >= Patience.displaced ? .idle : .working
         case .reading: !waitsForRoom && looks >= Patience.displaced ? .stalled : .working
         case .discarding, .closing: looks >= Patience.displaced ? .stalled : .working
