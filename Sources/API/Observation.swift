@@ -5,8 +5,9 @@ import Synchronization
 /// What happens, told once: everything that logs and metrics say about requests comes through here.
 ///
 /// Successful requests are counted and logged at debug, slow ones at notice, as are callers who were not let in; an answer
-/// of 5xx is logged at warning or error with its cause. Answers of 401, 403 and 503 come in floods while somebody tries keys
-/// or a database is away: one a second of each level is logged, with the number of those that were not; at debug, all.
+/// of 5xx is logged at warning or error with its cause. Warnings and answers of 401 and 403 come in floods while a
+/// database is away or somebody tries keys: one a second of each level is logged, with the number of those that were not; at
+/// debug, all.
 /// Nothing a caller sent is kept but the request's id, and paths are those of the route table.
 public final class Observation: Sendable {
     /// What became of a contact somebody wanted to register.
@@ -200,9 +201,10 @@ public final class Observation: Sendable {
             "status": "\(exchange.status)", "milliseconds": "\(Int(exchange.duration / .milliseconds(1)))",
         ]
         if let cause = exchange.cause { metadata["cause"] = "\(cause)" }
-        switch exchange.status {
-        case 401, 403, 503: logInTurn(level, "answered", metadata)
-        default: logger.log(level: level, "answered", metadata: metadata)
+        if level == .warning || exchange.status == 401 || exchange.status == 403 {
+            logInTurn(level, "answered", metadata)
+        } else {
+            logger.log(level: level, "answered", metadata: metadata)
         }
     }
 

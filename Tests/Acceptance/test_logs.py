@@ -302,6 +302,21 @@ def test_a_flood_of_503_is_logged_about_once_a_second(instances, stoppable):
     server.end()
 
 
+def test_who_is_not_let_in_is_logged_about_once_a_second_by_nothing_but_the_route(servers):
+    server = servers(1, LEADS_ACCESS="closed", LEADS_LOG_FORMAT="json")[0]
+    api, key = server.client(), "crm_abcdefgh_" + "Zz" * 21 + "Z"
+    began, sent = time.monotonic(), 0
+    while time.monotonic() - began < 2.5:
+        api.get(f"/api/v1/leads/by-external/{quote(CANARY)}?q={quote(CANARY)}", headers={"Authorization": f"Bearer {key}"}).must_be(401)
+        sent += 1
+    seconds = time.monotonic() - began
+    found = [record for record in answers(server) if record["status"] == "401"]
+    assert sent > 10 and 2 <= len(found) <= seconds + 1.5, (sent, len(found))
+    assert {(record["level"], record["route"]) for record in found} == {("notice", "/api/v1/leads/by-external/{external_id}")}
+    assert sum(1 + int(record.get("not_logged", 0)) for record in found) <= sent
+    assert CANARY not in server.output() and quote(CANARY) not in server.output() and "Zz" not in server.output()
+
+
 # A log that nobody reads
 
 @pytest.fixture
