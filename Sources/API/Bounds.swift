@@ -1,6 +1,6 @@
 /// How much callers together may ask of the process.
 public struct Bounds: Sendable {
-    /// Connections; a further one takes the place of the oldest that has asked nothing yet, or is closed.
+    /// Connections; a further one takes the place of one that keeps us waiting or asks nothing, or is closed.
     public var connections: Int
     /// Of large bodies that are received and worked on, in bytes; further ones wait.
     public var bodyBytes: Int

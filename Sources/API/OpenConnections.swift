@@ -8,7 +8,7 @@ import Synchronization
 /// that has been so for longest. So thousands of slow callers keep nobody out, and whoever asks and takes without delay is
 /// never closed for somebody else.
 final class OpenConnections: Sendable {
-    /// How a connection uses its place.
+    /// How a connection uses its place, in the order in which they give way.
     enum Use: CaseIterable {
         /// Its caller keeps us waiting.
         case stalled

@@ -140,6 +140,7 @@ public struct Server: ServerChildChannel {
         channel.eventLoop.makeCompletedFuture {
             guard case .place(let place) = connections.enter({ channel.close(promise: nil) }) else {
                 observation.connectionRefused()
+                // The framework leaves one open whose setup fails.
                 channel.close(promise: nil)
                 throw TooManyConnections()
             }

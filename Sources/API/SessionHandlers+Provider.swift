@@ -79,7 +79,7 @@ struct ProviderSignIn {
     let destination: Destination
 
     init(_ fields: inout Fields) {
-        destination = Destination(fields.optionalString("to", length: 1...2000, trimmed: false))
+        destination = Destination(fields.optionalString("to", length: 0...2000, trimmed: false))
     }
 }
 
@@ -102,7 +102,7 @@ private struct Memory {
 }
 
 /// The page of this server that somebody who has signed in goes on to.
-struct Destination: Equatable {
+struct Destination {
     let path: String
 
     static let dashboard = Destination(nil)

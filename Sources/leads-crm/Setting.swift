@@ -55,7 +55,7 @@ struct Setting: Sendable {
     )
     static let connections = Setting(
         "LEADS_CONNECTIONS", "4096",
-        "connections that may be open at a time; a further one takes the place of one that asked nothing, or is closed, 1…100000"
+        "connections that may be open at a time; a further one takes that of a slow or idle one, or is closed, 1…100000"
     )
     static let bodyMemory = Setting(
         "LEADS_BODY_MEMORY", "64",
