@@ -8,8 +8,8 @@ import pytest
 
 from browser import Browser
 from client import Api, unique
+from test_access import PASSWORD, Access
 
-PASSWORD = "correct horse battery"
 # What a page can have its reader's browser do without asking.
 ATTEMPTS = {
     "fetch, cors, JSON": "fetch(url + '/api/v1/operators', {method: 'POST', headers: {'Content-Type': 'application/json'}, body})",
@@ -89,13 +89,9 @@ def attempt(browser: Browser, script: str, target: str, body: str = "", close: s
 class SignedIn(Api):
     """The API as the admin of a server whose access is closed has it."""
 
-    def __init__(self, server):
-        super().__init__(server.port)
-        self._cookie = {}
-        link = self.post("/api/v1/people/first", {"login": "anna", "name": "Anna"}).must_be(201).json
-        token = link["url"].partition("#")[2]
-        answer = self.post("/api/v1/session/password", {"token": token, "password": PASSWORD}).must_be(200)
-        self._cookie = {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
+    def __init__(self, access: Access):
+        super().__init__(access.server.port)
+        self._cookie = access.admin
 
     def request(self, method, path, *body, headers=None, **options):
         return super().request(method, path, *body, headers=self._cookie | (headers or {}), **options)
@@ -104,16 +100,22 @@ class SignedIn(Api):
 @pytest.fixture(scope="module", params=["open", "closed"])
 def place(request, instances, new_database, browser):
     """A server with access open, and one at which the admin is signed in with the browser that goes to foreign pages."""
-    server = instances(new_database(), LEADS_ACCESS="open" if request.param == "open" else "auto")
-    api = server.client() if request.param == "open" else SignedIn(server)
+    database = new_database()
+    server = instances(database, LEADS_ACCESS="open" if request.param == "open" else "auto")
+    api = server.client() if request.param == "open" else SignedIn(Access(server, database))
     for host in ("localhost", "127.0.0.1") if request.param == "closed" else ():
         browser.driver.get(f"http://{host}:{server.port}/sign-in")
-        body = f'{{"login": "anna", "password": "{PASSWORD}"}}'
+        body = f'{{"login": "root", "password": "{PASSWORD}"}}'
         sign_in = "fetch('/api/v1/session', {method: 'POST', headers: {'Content-Type': 'application/json'}, body})"
         assert '"person"' in attempt(browser, f"const body = window.text; {sign_in}", "", body)
         assert '"person"' in attempt(browser, "fetch('/api/v1/me')", "")
     yield server, api
     server.end()
+
+
+def icon_of(api) -> str:
+    """The path of a picture that anybody may see who is not refused for where the request comes from."""
+    return re.search(r'"(/sign-in/assets/[^"]+/icon.svg)"', api.get("/sign-in").text).group(1)
 
 
 @pytest.mark.seconds(240)
@@ -122,7 +124,7 @@ def test_a_page_of_another_site_changes_nothing_and_reads_nothing(place, page, b
     server, api = place
     source, _ = api.staffed_source()
     contact = api.contact(source["id"], lead_name=unique("Canary"))
-    icon = re.search(r'"(/sign-in/assets/[^"]+/icon.svg)"', api.get("/sign-in").text).group(1)
+    icon = icon_of(api)
     browser.driver.get(f"http://{host}:{page}/")
     for what, script in ATTEMPTS.items():
         name = unique("Intruder")
@@ -137,7 +139,7 @@ def test_a_page_of_another_site_changes_nothing_and_reads_nothing(place, page, b
 def test_what_a_foreign_page_is_refused_the_servers_own_page_has(place, browser):
     """Otherwise nothing would be shown by a refusal."""
     server, api = place
-    icon = re.search(r'"(/sign-in/assets/[^"]+/icon.svg)"', api.get("/sign-in").text).group(1)
+    icon = icon_of(api)
     browser.driver.get(f"http://localhost:{server.port}/sign-in")
     for what in ("EventSource", "an image", "reading"):
         assert attempt(browser, ATTEMPTS[what], "", icon=icon) != "refused", what
