@@ -10,11 +10,11 @@ struct People: AsyncParsableCommand {
         abstract: "Invites people, and says what they may do.",
         subcommands: [Invite.self, List.self, ChangeRole.self, Disable.self, Reset.self])
 
-    /// Where links lead.
-    private static var publicURL: String {
-        var url = Setting.publicURL.list.first ?? "http://\(Setting.host.value):\(Setting.port.value)"
-        if url.hasSuffix("/") { url.removeLast() }
-        return url
+    /// Prints the link that a person is to be given. This command does not know of a server that listens elsewhere.
+    private static func show(_ token: Secret) {
+        print("The link is good for 24 hours and one use:\n\n  \(PersonLink.url(Setting.home(), token))\n")
+        guard Setting.publicURL.list.isEmpty else { return }
+        print("Where the server is reached otherwise, say so in \(Setting.publicURL.name) or \(Setting.port.name).")
     }
 
     private static func role(_ text: String) throws -> Role {
@@ -56,13 +56,8 @@ struct People: AsyncParsableCommand {
             let link = try await database.administering { (store) throws(StoreError) in
                 try await store.invitePerson(new, tokenHash: token.digest.bytes, by: .command)
             }
-            print(
-                """
-                Invited \(link.person.login) (\(link.person.role.rawValue)). The link is good for 24 hours and one use:
-
-                  \(PersonLink.url(People.publicURL, token))
-
-                """)
+            print("Invited \(link.person.login) (\(link.person.role.rawValue)).", terminator: " ")
+            People.show(token)
         }
     }
 
@@ -145,7 +140,7 @@ struct People: AsyncParsableCommand {
                 let person = try await store.person(login: login)
                 return try await store.linkPerson(id: person.id, tokenHash: token.digest.bytes, by: .command)
             }
-            print("The link is good for 24 hours and one use:\n\n  \(PersonLink.url(People.publicURL, token))\n")
+            People.show(token)
         }
     }
 }

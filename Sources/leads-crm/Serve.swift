@@ -211,9 +211,7 @@ struct ServeSettings {
         case "closed": accessMode = .closed
         default: throw SettingError("\(Setting.access.name) must be auto, open or closed")
         }
-        var url = Setting.publicURL.list.first ?? "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
-        if url.hasSuffix("/") { url.removeLast() }
-        publicURL = url
+        publicURL = Setting.home(host: host, port: "\(port)")
         do throws(TrustedProxies.InvalidNetwork) {
             trustedProxies = try TrustedProxies(Setting.trustedProxies.list)
         } catch {

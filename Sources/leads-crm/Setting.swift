@@ -136,6 +136,13 @@ struct Setting: Sendable {
         if !databasePassword.value.isEmpty { setenv(databasePassword.name, databasePassword.value, 1) }
     }
 
+    /// Where people reach the server, without a slash at its end.
+    static func home(host: String = Setting.host.value, port: String = Setting.port.value) -> String {
+        var url = publicURL.list.first ?? "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        if url.hasSuffix("/") { url.removeLast() }
+        return url
+    }
+
     /// Variables of the environment that are named like settings and are none: mistakes in writing, mostly.
     static var unknownNames: [String] { (try? given.get().unknownNames) ?? [] }
 
