@@ -97,7 +97,8 @@ public enum StoreError: Error, Sendable {
     private static func isPassing(_ state: SQLState) -> Bool {
         switch state {
         case .serializationFailure, .deadlockDetected, .lockNotAvailable, .queryCanceled, .readOnlyTransaction,
-            .featureNotSupported, .idleSessionTimeout, .idleInTransactionTimeout,
+            .featureNotSupported, .invalidStatementName, .duplicatePreparedStatement,
+            .idleSessionTimeout, .idleInTransactionTimeout,
             .adminShutdown, .crashShutdown, .cannotConnectNow,
             SQLState.Class.connectionException, SQLState.Class.insufficientResources:
             true
