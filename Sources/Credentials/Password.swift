@@ -1,6 +1,8 @@
 internal import CArgon2
+internal import CZxcvbn
 internal import Crypto
 internal import Dispatch
+internal import Glibc
 
 /// A password, and what is kept of it: Argon2id (RFC 9106) with 19 MiB, two passes and one lane, as OWASP advises.
 public struct Password: Sendable {
@@ -12,6 +14,7 @@ public struct Password: Sendable {
         case tooLong = "A password has at most 200 characters"
         case namesItsOwner = "A password must not be made of the login or the name"
         case tooRegular = "A password must not be one character or one row of keys again and again"
+        case guessable = "A password must not be one of those that are tried first"
     }
 
     public static let length = 10...200
@@ -29,13 +32,28 @@ public struct Password: Sendable {
         var rest = Self.plain(text)
         let hadLetters = !rest.isEmpty
         let words = (login.split(separator: "@") + name.split(separator: " ")).map { Self.plain(String($0)) }
-        for word in words.sorted(by: { $0.count > $1.count }) where word.count >= 3 {
+            .filter { $0.count >= 3 }
+        for word in words.sorted(by: { $0.count > $1.count }) {
             rest = rest.replacing(word, with: "")
         }
         // Other characters around a name are no secret: what is left without it has to stand by itself.
         if hadLetters, rest.count < 8, rest.count < Self.plain(text).count { throw .namesItsOwner }
         if Set(text.unicodeScalars).count < 5 || Self.isRow(text.lowercased()) { throw .tooRegular }
+        if Self.bits(of: text, beside: words) < Self.leastBits { throw .guessable }
         self.text = text
+    }
+
+    /// Whoever knows which passwords people have finds a weaker one within a million guesses: zxcvbn's boundary between
+    /// "very" and "somewhat guessable" (D. L. Wheeler, zxcvbn: Low-Budget Password Strength Estimation, USENIX Security 2016).
+    private static let leastBits = 20.0
+
+    /// How hard it is to guess, as zxcvbn estimates it from common passwords, names, words, rows, dates and repetitions.
+    /// - Parameter words: what whoever guesses knows besides.
+    private static func bits(of text: String, beside words: [String]) -> Double {
+        let words = words.map { strdup($0) }
+        defer { words.forEach { free($0) } }
+        var ended = words.map { UnsafePointer($0) } + [nil]
+        return ZxcvbnMatch(text, &ended, nil)
     }
 
     private static func plain(_ text: String) -> String {

@@ -67,6 +67,9 @@ struct CredentialsTests {
         ("short", Password.Weakness.tooShort), ("anna123456", .namesItsOwner), ("!!AnnaPetrova!!", .namesItsOwner),
         ("anna@shop.example", .namesItsOwner), ("1234567890", .tooRegular), ("qwertyuiop", .tooRegular),
         ("aaaaaaaaaaaaaaa", .tooRegular), ("йцукенгшщз", .tooRegular), ("0987654321", .tooRegular),
+        ("password123", .guessable), ("P@ssw0rd2026", .guessable), ("1q2w3e4r5t", .guessable),
+        ("iloveyou123", .guessable), ("administrator", .guessable), ("Summer2026!", .guessable),
+        ("passwordpassword", .guessable), ("petrova-shop1", .namesItsOwner),
     ])
     func `a weak password is refused`(text: String, weakness: Password.Weakness) {
         #expect(throws: weakness) { _ = try Password(chosen: text, login: "anna@shop.example", name: "Anna Petrova") }

@@ -14,6 +14,7 @@ const weaknesses = {
   "A password has at most 200 characters": "passwordLong",
   "A password must not be made of the login or the name": "passwordNames",
   "A password must not be one character or one row of keys again and again": "passwordRow",
+  "A password must not be one of those that are tried first": "passwordGuessable",
 };
 
 /** Two fields, and `password()`, which throws what is wrong with what is in them. */
