@@ -46,5 +46,10 @@ struct AccessWatch: Service {
                 or say LEADS_ACCESS=open if everybody who reaches it may read and change everything.
                 """)
         }
+        if settings.isReachable, !settings.isSecure {
+            logger.warning(
+                "passwords, keys and sessions cross the network in clear: put TLS in front of this server",
+                metadata: ["then": "\(Setting.publicURL.name)=https://…, first where there are several"])
+        }
     }
 }

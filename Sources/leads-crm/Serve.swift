@@ -68,7 +68,7 @@ struct Serve: AsyncParsableCommand {
         let readiness = Readiness()
         let provider = settings.openID.map { OpenIDProvider($0) }
         let authentication = Authentication(
-            store: store, mode: settings.accessMode, isSecure: settings.publicURL.hasPrefix("https://"))
+            store: store, mode: settings.accessMode, isSecure: settings.isSecure)
         do {
             try await AccessWatch.begin(authentication, store, settings, logger)
         } catch {
@@ -164,6 +164,8 @@ struct ServeSettings {
     let isReachable: Bool
     /// Where people reach it, without a slash at its end.
     let publicURL: String
+    /// Whether people reach it over TLS.
+    var isSecure: Bool { publicURL.hasPrefix("https://") }
     let trustedProxies: TrustedProxies
     let opensMetrics: Bool
     let openID: OpenIDConfiguration?
