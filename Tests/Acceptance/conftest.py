@@ -34,7 +34,8 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(config, items):
-    """What only repeats at length what others show is for `make prove`."""
+    """What takes longest begins first, lest all wait for it at the end; what only repeats at length what others show is for `make prove`."""
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)
     if AT_LENGTH:
         return
     long = [item for item in items if item.get_closest_marker("at_length")]

@@ -12,6 +12,8 @@ from client import unique
 from hostile import MARKUP
 from waiting import eventually
 
+pytestmark = pytest.mark.first
+
 PAGES = ["", "/contacts", "/contacts?status=new&order=asc", "/leads", "/leads/duplicates", "/operators", "/sources", "/people", "/keys", "/audit"]
 
 

@@ -422,6 +422,7 @@ def must_be_event(shown: dict, event: Event) -> None:
     assert "forced" not in data or ("forced", True) in event.data, f"{shown} instead of {event}"
 
 
+@pytest.mark.first
 @pytest.mark.parametrize("part", range(-(-SEQUENCES // 25)))
 def test_the_server_does_what_the_model_does(server, database, part):
     random, count, phases = generator("model"), min(25, SEQUENCES - 25 * part), [Phase.generate]

@@ -21,6 +21,7 @@ EXAMPLES = 160 if AT_LENGTH else 12  # for each operation
 SECONDS = 900 if AT_LENGTH else 100
 
 
+@pytest.mark.first
 @pytest.mark.seconds(SECONDS + 20)
 def test_the_server_does_what_its_document_says_and_nothing_else(instances, database, tmp_path):
     """As a program of an admin's; who may do what is left to test_rights.py."""
