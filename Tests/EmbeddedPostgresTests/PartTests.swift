@@ -71,17 +71,17 @@ struct PartTests {
         let clock = ContinuousClock()
         let began = clock.now
         await #expect(throws: EmbeddedPostgresError.self) {
-            try await Command(script: "sleep 60", [], as: user).run(within: .milliseconds(200))
+            try await Command(script: "sleep 600", [], as: user).run(within: .milliseconds(200))
         }
-        #expect(clock.now - began < .seconds(20))
+        #expect(clock.now - began < .seconds(200))
     }
 
     @Test func `a command is not kept waiting by what it leaves in the background`() async throws {
         let clock = ContinuousClock()
         let began = clock.now
-        let pid = try #require(Int32(try await Command(script: "sleep 60 & echo $!", [], as: user).succeed()))
+        let pid = try #require(Int32(try await Command(script: "sleep 600 & echo $!", [], as: user).succeed()))
         kill(pid, SIGKILL)
-        #expect(clock.now - began < .seconds(20))
+        #expect(clock.now - began < .seconds(200))
     }
 
     @Test func `paths resolve through links and missing parts`() async throws {

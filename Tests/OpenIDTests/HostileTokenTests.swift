@@ -185,7 +185,7 @@ struct HostileTokenTests {
     }
 
     @Test func `tokens that name unknown keys have the keys asked for once`() async throws {
-        try await withProvider { fixture in
+        try await withProvider(limits: .patient(keysPause: .seconds(3600))) { fixture in
             _ = try await fixture.signIn()
             for number in 0..<30 {
                 await #expect(throws: OpenIDError.untrusted(.unknownKey)) {
