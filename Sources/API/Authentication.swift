@@ -69,18 +69,20 @@ public final class Authentication: Sendable {
     private let keyQuestions: Questions<String>
     private let sessionQuestions: Questions<SecretDigest>
     private let cookieName: String
+    private let mostSessions: Int
 
     /// For how long what is known of a session is taken for granted: in which it counts as used.
     private static let sessionFreshness: Duration = .seconds(60)
-    /// How many sessions are kept in mind; beyond that, all are forgotten and asked for again.
-    private static let mostSessions = 100_000
     /// How often the database is asked about a session while rights change.
     private static let mostAttempts = 10
 
-    /// - Parameter isSecure: whether browsers come by TLS, so that they send the cookie no other way.
-    public init(store: LeadStore, mode: AccessMode, isSecure: Bool = false) {
+    /// - Parameters:
+    ///   - isSecure: whether browsers come by TLS, so that they send the cookie no other way.
+    ///   - mostSessions: how many sessions are kept in mind; beyond that, all are forgotten and asked for again.
+    public init(store: LeadStore, mode: AccessMode, isSecure: Bool = false, mostSessions: Int = 100_000) {
         self.store = store
         self.mode = mode
+        self.mostSessions = mostSessions
         cookieName = isSecure ? "__Host-leads" : "leads"
         state = Mutex(State(isOpen: mode != .closed))
         keyQuestions = Questions()
@@ -234,7 +236,7 @@ extension Authentication {
             let isCertain = state.withLock { state in
                 // What was taken away meanwhile must not be remembered, and what was not must not be refused.
                 guard state.version == version else { return false }
-                if state.sessions.count > Self.mostSessions { state.sessions.removeAll() }
+                if state.sessions.count > mostSessions { state.sessions.removeAll() }
                 for token in tokens {
                     state.sessions[token] = found[token.bytes].map { session, person in
                         KnownSession(caller: Caller(kind: .person(person, sessionID: session.id)), askedAt: asked)

@@ -30,6 +30,7 @@ struct SessionHandlers: Sendable {
         }
     }
 
+    /// Begins a session in the browser that asks, and ends the one it had.
     /// - Parameter loginHash: of failures that are forgotten, because this one knew the password.
     func startSession(
         of person: Person, _ call: Call, forgetting loginHash: [UInt8]? = nil
@@ -37,8 +38,10 @@ struct SessionHandlers: Sendable {
         let token = Secret()
         let session = try await asking { () throws(StoreError) in
             try await store.startSession(
-                ofPerson: person.id, tokenHash: token.digest.bytes, agent: call.agent, forgetting: loginHash)
+                ofPerson: person.id, tokenHash: token.digest.bytes, agent: call.agent,
+                insteadOf: authentication.sessionToken(call.headers)?.digest.bytes, forgetting: loginHash)
         }
+        await refresh()
         return (token, session)
     }
 
@@ -85,7 +88,6 @@ struct SessionHandlers: Sendable {
         let signedUp = try await asking { () throws(StoreError) in
             try await store.setPassword(password, linkedBy: tokenHash)
         }
-        await refresh()
         return try await welcome(signedUp, call, forgetting: SecretDigest(of: signedUp.login).bytes)
     }
 

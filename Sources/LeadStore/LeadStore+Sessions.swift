@@ -62,9 +62,11 @@ extension LeadStore {
     }
 
     /// Begins a session of a person who has proved to be that one, and forgets failures before.
+    /// - Parameter former: SHA-256 of what the browser showed until now, of a session that ends.
     /// - Throws: `StoreError.personNotFound`, also for one who is disabled, and others.
     public func startSession(
-        ofPerson id: Int, tokenHash: [UInt8], agent: String?, forgetting loginHash: [UInt8]? = nil
+        ofPerson id: Int, tokenHash: [UInt8], agent: String?, insteadOf former: [UInt8]? = nil,
+        forgetting loginHash: [UInt8]? = nil
     ) async throws(StoreError) -> Session {
         let made = try await transaction { (transaction) throws(StoreError) in
             try await transaction.finish(with: [
@@ -78,12 +80,21 @@ extension LeadStore {
                     select \(Bytes(tokenHash)), id, \(agent) from p
                     returning *
                 ),
+                ended as (
+                    delete from sessions where token_hash = \(former.map { Bytes($0) }) and exists (select from p)
+                    returning *
+                ),
                 told as (
                     insert into events (kind, actor_kind, actor_id, actor_name, data)
-                    select
-                        \(Event.Kind.sessionStarted.rawValue), 'person', p.id::text, p.name,
-                        jsonb_build_object('session_id', made.id)
-                    from made, p
+                    select kind, 'person', p.id::text, p.name, data
+                    from p, (
+                        select
+                            \(Event.Kind.sessionEnded.rawValue) as kind,
+                            jsonb_build_object('session_id', ended.id, 'person_id', ended.person_id) as data
+                        from ended
+                        union all
+                        select \(Event.Kind.sessionStarted.rawValue), jsonb_build_object('session_id', made.id) from made
+                    ) happened
                 )
                 select \(unsafe: SessionReading.columns) from made s
                 """,

@@ -1,16 +1,21 @@
 """Who may do what: keys, people, sessions, roles, and modes, through the front door."""
 
+import contextlib
 import itertools
 import re
+import select
+import socket
 import subprocess
 import threading
 import time
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from client import Client, Unreachable, unique
 from instance import run
+from statements import StatementLog
 from waiting import eventually
 
 PASSWORD = "correct horse battery"
@@ -146,6 +151,8 @@ def test_what_others_reach_does_not_start_without_an_admin_and_does_with_one(ins
     assert code == 0 and "/sign-in#" in output
     started = instances(empty_database, ready=False, **settings)
     eventually(lambda: "serves" in started.output(), 20, lambda: started.output())
+    is_secure = settings.get("LEADS_PUBLIC_URL", "").startswith("https://")
+    assert ("in clear" in started.output()) == (not is_secure), started.output()
     started.end()
 
 
@@ -161,6 +168,33 @@ def test_a_person_signs_in_and_out(access):
     assert (me["kind"], me["login"], me["access"]) == ("person", "petr@shop.example", "closed")
     assert access.ask("DELETE", "/api/v1/session", who=cookie).must_be(200).headers["Set-Cookie"].startswith("leads=; Max-Age=0")
     assert access.ask("GET", "/api/v1/me", who=cookie).status == 401
+
+
+def test_who_signs_in_again_has_another_token_and_the_one_before_is_of_no_use(access):
+    cookie = access.person("analyst")
+    me = access.ask("GET", "/api/v1/me", who=cookie).must_be(200).json
+    wrong = access.ask("POST", "/api/v1/session", {"login": me["login"], "password": WRONG}, cookie)
+    assert wrong.status == 401 and access.ask("GET", "/api/v1/me", who=cookie).status == 200
+    again = session(access.ask("POST", "/api/v1/session", {"login": me["login"], "password": PASSWORD}, cookie).must_be(200))
+    assert again != cookie
+    assert (access.ask("GET", "/api/v1/me", who=cookie).status, access.ask("GET", "/api/v1/me", who=again).status) == (401, 200)
+    told = access.ask("GET", f"/api/v1/sessions?person_id={me['id']}").must_be(200).json
+    assert len(told) == 1
+
+
+def test_behind_tls_the_cookie_is_for_tls_alone(instances, empty_database):
+    code, output = run("people", "invite", "--login", "root", "--role", "admin", DATABASE_URL=empty_database.dsn)
+    assert code == 0, output
+    server = instances(empty_database, LEADS_PUBLIC_URL="https://crm.example")
+    token = re.search(r"/sign-in#([\w-]{43})", output).group(1)
+    client = server.client()
+    answer = client.post("/api/v1/session/password", {"token": token, "password": PASSWORD}, headers={"Host": "crm.example"}).must_be(200)
+    cookie = answer.headers["Set-Cookie"]
+    assert re.fullmatch(r"__Host-leads=[\w-]{43}; Max-Age=604800; Path=/; HttpOnly; SameSite=Lax; Secure", cookie), cookie
+    shown = cookie.split(";")[0]
+    status = lambda cookie: client.get("/api/v1/me", headers={"Host": "crm.example", "Cookie": cookie}).status
+    assert (status(shown), status(shown.removeprefix("__Host-")), status(shown.replace("__Host-", "__host-"))) == (200, 401, 401)
+    server.end()
 
 
 def test_a_link_is_good_once_and_a_password_must_be_good(access):
@@ -487,3 +521,60 @@ def test_events_say_who_it_was(access):
     actors = {event["kind"]: event["actor"] for event in history}
     assert actors["registered"] == {"kind": "key", "id": key["id"], "name": key["name"]}
     assert actors["closed"]["kind"] == "person" and actors["closed"]["name"] == name
+
+
+def test_a_key_is_made_within_its_bounds(access):
+    make = lambda **fields: access.ask("POST", "/api/v1/keys", {"name": unique("Key"), "role": "intake"} | fields)
+    with access.database.connect() as connection:
+        sources = [row[0] for row in connection.execute(
+            "insert into sources (name) select 'bound ' || n from generate_series(1, 1001) n returning id")]
+    for fields, status in [
+        ({"name": "n" * 200}, 201), ({"name": "n" * 201}, 422), ({"name": ""}, 422), ({"source_ids": sources[:1000]}, 201),
+        ({"source_ids": sources}, 422), ({"rate": 1}, 201), ({"rate": 100_000}, 201), ({"rate": 0}, 422), ({"rate": 100_001}, 422),
+    ]:
+        assert make(**fields).status == status, str(fields)[:80]
+    rotate = lambda seconds: access.ask("POST", f"/api/v1/keys/{access.key('intake')['id']}/rotate", {"grace_seconds": seconds}).status
+    assert [rotate(seconds) for seconds in (0, 604_800, 604_801, -1)] == [200, 200, 422, 422]
+
+
+def test_whoever_shows_what_nobody_knows_makes_few_questions(cluster, servers, empty_database):
+    """Ten a second beside the one that is asked anyway."""
+    StatementLog.switch_on(empty_database)
+    access = Access(servers(1)[0], empty_database)
+    seconds = 0.0
+
+    def guess():
+        nonlocal seconds
+        began = time.monotonic()
+        with ThreadPoolExecutor(16) as pool:
+            shown = [bearer(f"crm_{number:08}_{'x' * 43}") for number in range(640)]
+            assert {answer.status for answer in pool.map(lambda who: access.ask("GET", "/api/v1/me", who=who), shown)} == {401}
+        seconds = time.monotonic() - began
+
+    asked = [each for each in StatementLog(cluster, empty_database).of(guess) if "access_version" in each]
+    print(f"\n  640 unknown keys in {seconds:.1f} s: {len(asked)} questions")
+    assert 1 <= len(asked) <= 11 * seconds + 3
+
+
+def test_the_line_of_those_whom_nobody_knows_ends(servers, empty_database):
+    """A thousand wait; whoever comes then is told to come back."""
+    access = Access(servers(1)[0], empty_database)
+    head = b"GET /api/v1/me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer crm_%08d_%s\r\n\r\n"
+    with contextlib.ExitStack() as opened:
+        callers = [opened.enter_context(socket.create_connection(("127.0.0.1", access.server.port), timeout=10)) for _ in range(1100)]
+        poll = select.poll()
+        for caller in callers:
+            poll.register(caller, select.POLLIN)
+        answered = lambda: {descriptor for descriptor, _ in poll.poll(0)}
+        with empty_database.connect() as holder, holder.transaction():
+            holder.execute("lock table access_version in access exclusive mode")
+            for number, caller in enumerate(callers):
+                caller.sendall(head % (number, b"x" * 43))
+            # One of them began the question that is under way, maybe with others; a thousand wait for the next.
+            eventually(lambda: len(answered()) >= 50, 2, "nobody is turned away")
+            first = answered()
+            assert len(first) <= 100
+        for caller in callers:
+            turned_away, status = caller.fileno() in first, caller.recv(4096)[:13]
+            assert status == b"HTTP/1.1 503 " or status == b"HTTP/1.1 401 " and not turned_away
+    eventually(lambda: access.ask("GET", "/api/v1/me").status == 200, 5, "it does not recover")

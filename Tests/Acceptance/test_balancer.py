@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -388,3 +389,15 @@ def test_who_asks_too_often_is_told_to_wait_by_address_and_by_key(stand_ins):
     assert ask("127.0.0.3", "abcdefgh_guessed") == 200, "who knows no more than the id uses up nothing of the key's"
     assert ask("127.0.0.3") == 200, "without a key"
     assert len(instance.received) == 42
+
+
+@pytest.mark.at_length
+def test_half_a_head_is_given_ten_seconds_and_reaches_no_instance(stand_ins):
+    balancer, [instance] = stand_ins(answer("200 OK"))
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", balancer.port), timeout=60) as caller:
+        caller.sendall(b"POST /api/v1/contacts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n")
+        said = b"".join(iter(lambda: caller.recv(4096), b""))
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert 9 < time.monotonic() - began < 15
+    assert not any("/contacts" in request for request in instance.received)

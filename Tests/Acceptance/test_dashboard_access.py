@@ -11,6 +11,8 @@ from browser import Browser
 from client import Api, unique
 from waiting import eventually
 
+pytestmark = pytest.mark.first
+
 PASSWORD = "correct horse battery"
 # What is written to the console where somebody is not signed in (any more), or may not do something.
 REFUSED = (401, 403, 429)
@@ -257,19 +259,44 @@ def test_a_server_that_is_away_is_told_where_one_signs_in(staff):
         browser.find(".fault", "The server does not answer")
 
 
-@pytest.mark.parametrize("to, shown", [
-    ("/dashboard/leads%3Fq%3DAnna", "/dashboard/leads?q=Anna"),
-    ("//evil.example", "/dashboard"), ("/\\evil.example", "/dashboard"), ("/%09/evil.example", "/dashboard"), ("https://evil.example/", "/dashboard"),
-    ("javascript:alert(1)", "/dashboard"), ("/.//evil.example", None), ("/sign-in", "/dashboard"), ("", "/dashboard")])
-def test_whoever_signs_in_stays_here_whatever_the_address_says(staff, to, shown):
+def test_whoever_signs_in_stays_here_whatever_the_address_says(staff):
     with Browser(refused=REFUSED) as browser:
-        browser.open(address(staff.server, f"/sign-in?to={to}"))
-        fill(browser, "anna")
-        browser.until(lambda: not path_of(browser).startswith("/sign-in"), "to be signed in")
-        assert browser.run("return location.origin") == address(staff.server)
-        if shown is not None:
-            browser.find(".me")
-            assert path_of(browser) == shown
+        for to, shown in [
+            ("/dashboard/leads%3Fq%3DAnna", "/dashboard/leads?q=Anna"), ("//evil.example", "/dashboard"), ("/\\evil.example", "/dashboard"),
+            ("/%09/evil.example", "/dashboard"), ("https://evil.example/", "/dashboard"), ("javascript:alert(1)", "/dashboard"),
+            ("/.//evil.example", None), ("/sign-in", "/dashboard"), ("", "/dashboard"),
+        ]:
+            browser.driver.delete_all_cookies()
+            browser.open(address(staff.server, f"/sign-in?to={to}"))
+            fill(browser, "anna")
+            browser.until(lambda: not path_of(browser).startswith("/sign-in"), "to be signed in")
+            assert browser.run("return location.origin") == address(staff.server), to
+            if shown is not None:
+                browser.find(".me")
+                assert path_of(browser) == shown, to
+
+
+def test_fields_for_passwords_hide_them_and_take_what_a_manager_fills_in(staff):
+    fields = ("return [...document.querySelectorAll('input[name*=password]')].map((each) => "
+              "[each.name, each.type, each.autocomplete, each.readOnly || each.onpaste !== null])")
+    link = staff.make("/people", login="vera", name="Vera", role="analyst")["url"]
+    with Browser(refused=REFUSED) as browser:
+        browser.open(address(staff.server, "/sign-in"))
+        assert browser.run(fields) == [["password", "password", "current-password", False]]
+        assert browser.find("input[name=login]").get_attribute("autocomplete") == "username"
+        browser.open(link)
+        browser.find("input[name=new-password]")
+        new = [[name, "password", "new-password", False] for name in ("new-password", "repeat-password")]
+        assert browser.run(fields) == new
+        sign_in(browser, staff.server, "anna")
+        browser.click(".me")
+        browser.click(".items button", "Change password")
+        browser.find("dialog input[name=current-password]")
+        assert browser.run(fields) == [["current-password", "password", "current-password", False], *new]
+        # What is pasted is taken as a whole.
+        field = browser.find("dialog input[name=new-password]")
+        browser.run("arguments[0].focus(); document.execCommand('insertText', false, arguments[1])", field, "pasted " * 20)
+        assert field.get_attribute("value") == "pasted " * 20
 
 
 def test_a_link_that_is_used_expired_or_wrong_says_so(staff, empty_database):
