@@ -41,6 +41,7 @@ final class Conversation: ChannelDuplexHandler {
     private(set) var handler: Task<Void, Never>?
 
     private static let largestBodyOnDatabaseThread = 65_536
+    private static let largestBodyOnSharedThreads = 1_048_576
     /// Bodies of no more than this take no room from others.
     private static let smallBody = 16_384
 
@@ -354,10 +355,13 @@ extension Conversation {
             valueLimit: route.valueLimit, language: exchange.language, caller: exchange.caller,
             peer: context.remoteAddress, trustedProxies: server.trustedProxies)
         let place = exchange.place
+        // A large body is given back to the system page by page, by whoever held it last: not by this thread.
+        exchange.body = ByteBuffer()
         let isLong = route.isLong || call.body.readableBytes > Self.largestBodyOnDatabaseThread
         let loop = context.eventLoop
         let conversation = NIOLoopBound(self, eventLoop: loop)
-        handler = Task(executorPreference: isLong ? nil : server.taskExecutor) {
+        let isLarge = call.body.readableBytes > Self.largestBodyOnSharedThreads
+        handler = Task(executorPreference: isLarge ? LargeBodyThread.shared : isLong ? nil : server.taskExecutor) {
             let outcome =
                 if isLong {
                     // Long reads take turns, caller by caller.

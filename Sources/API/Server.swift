@@ -144,6 +144,8 @@ public struct Server: ServerChildChannel {
                 channel.close(promise: nil)
                 throw TooManyConnections()
             }
+            // Whoever sends much has a turn like everybody: one piece, then the others'.
+            try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
             var limits = NIOHTTPDecoderLimitConfiguration()
             limits.maxHeaderListSize = 80 * 1024
             limits.maxHeaderFieldCount = 1000

@@ -41,7 +41,7 @@ def probe(server) -> list[float]:
     """How long others wait meanwhile, in seconds."""
     client = Client(server.port, timeout=30)
     times = []
-    for _ in range(100):
+    for _ in range(50):
         times.append(client.get("/livez").must_be(200).seconds)
         time.sleep(0.01)
     client.close()
@@ -63,9 +63,9 @@ def send(port: int, what: str) -> int | str:
 
 @pytest.mark.seconds(300)
 def test_large_bodies_at_once_cost_little_memory_and_nobody_else_much_time(servers):
-    server = servers(1)[0]
-    before, alone = resident(server.pid), probe(server)
-    most = before
+    """Beside an instance that is left alone, whose callers wait for the machine's cores just as long."""
+    server, neighbour = servers(2)
+    before, most = resident(server.pid), 0
 
     def watch(stop):
         nonlocal most
@@ -73,23 +73,27 @@ def test_large_bodies_at_once_cost_little_memory_and_nobody_else_much_time(serve
             most = max(most, resident(server.pid))
             time.sleep(0.01)
 
-    statuses, times = {}, []
-    # In processes of their own, which leave the cores to the server and the probe, as if they were on other machines.
-    with Background(watch, ends_within=5), multiprocessing.get_context("fork").Pool(BODIES, os.nice, [19]) as senders:
+    statuses, times, beside = {}, [], []
+    # In processes of their own, which leave the cores to the servers and the probe, as if they were on other machines.
+    idle = [0, os.SCHED_IDLE, os.sched_param(0)]
+    with Background(watch, ends_within=5), multiprocessing.get_context("fork").Pool(BODIES, os.sched_setscheduler, idle) as senders:
         for what in HEAVY:
             answers = senders.starmap_async(send, [(server.port, what)] * BODIES, chunksize=1)
             while not answers.ready():
                 times += probe(server)
+                beside += probe(neighbour)
             statuses[what] = answers.get()
     growth = (most - before) / MIB
-    (usual, slow), slowest = (percentile(each, 0.99) for each in (alone, times)), max(times)
+    slow, usual = (percentile(each, 0.99) for each in (times, beside))
     print({what: {status: found.count(status) for status in set(found)} for what, found in statuses.items()},
-          f"{BODIES} at a time: grew by {growth:.0f} MiB; /livez p99 {slow * 1000:.1f} ms, alone {usual * 1000:.1f} ms, slowest {slowest * 1000:.0f} ms")
+          f"{BODIES} at a time: grew by {growth:.0f} MiB; /livez p99 {slow * 1000:.1f} ms, "
+          f"of the neighbour {usual * 1000:.1f} ms: ×{slow / usual:.2f} of {len(times)}; slowest {max(times) * 1000:.0f} ms")
     for what, found in statuses.items():
         assert len(found) == BODIES and set(found) <= {200, 413, 422, 503, "refused while it was sent"}, (what, found)
         assert set(found) & {200, 413, 422}, (what, found)
     assert growth <= 200
-    assert server.is_running and slowest < 3
+    assert server.is_running and max(times) < 3
+    assert slow <= 2 * usual or not AT_LENGTH
 
 
 def test_a_document_may_hold_so_many_values_and_no_more(api):
