@@ -7,8 +7,9 @@ PORT ?= 8000
 VENV := .venv
 # Swift's own, which knows how Swift calls functions.
 CLANG = $(dir $(realpath $(shell command -v swift)))clang
-# Tests beside which nothing else may keep the machine busy.
+# Tests beside which nothing may keep the machine busy but one other of them.
 ALONE := alone or stress or faults
+export LEADS_BINARY ?= $(CURDIR)/.build/release/leads-crm
 PYTEST := $(VENV)/bin/python -m pytest -c Tests/Acceptance/pytest.ini
 # What the program needs to be built, and to run with a PostgreSQL of its own.
 PACKAGES := @deploy/packages-build postgresql
@@ -47,8 +48,8 @@ release: swift ## Build the program as the Dockerfile does: .build/leads-crm, wi
 	swift build -c release --product leads-crm --static-swift-stdlib
 	strip -o .build/leads-crm .build/release/leads-crm
 
-build: setup ## Build the program and the tests for debugging
-	swift build --build-tests
+build: setup ## Build the program and the tests as they are shipped: optimized
+	swift build -c release --build-tests
 
 lint: swift ## Check formatting, that each room keeps to itself and that every mutant can still be made
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks sql
@@ -66,18 +67,18 @@ test: lint build $(VENV)/.ready ## Run all tests, or FILTER=… for one file or 
 ifdef FILTER
 	.ci/run-filtered-tests '$(FILTER)' $(PYTEST)
 else
-	swift test --skip-build
+	swift test -c release --skip-build
 	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m 'not ($(ALONE))' $(if $(TIMES),--durations=50) Tests/Acceptance
-	$(PYTEST) -m '$(ALONE)' $(if $(TIMES),--durations=50) Tests/Acceptance
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m '$(ALONE)' $(if $(TIMES),--durations=50) Tests/Acceptance
 endif
 
 test-tls: build ## The libpq wrapper and every statement over TLS, certificate and host name verified
-	LEADS_TEST_TLS=1 swift test --skip-build --filter 'PostgresTests|LeadStoreTests'
+	LEADS_TEST_TLS=1 swift test -c release --skip-build --filter 'PostgresTests|LeadStoreTests'
 
 prove: test-tls sanitize stress mutants ## Everything at length: TLS, sanitizers, histories, fuzzing, browsers, 64 bodies at once, the product broken on purpose
 	LEADS_AT_LENGTH=1 $(PYTEST) -s Tests/Acceptance
 
-sanitize: build ## The Swift tests with the address sanitizer, then with the thread sanitizer
+sanitize: setup ## The Swift tests with the address sanitizer, then with the thread sanitizer
 	@# Leaks are not looked for: Swift's runtime keeps what it makes once, and libraries do.
 	swift build --build-tests --sanitize address --scratch-path .build/address
 	ASAN_OPTIONS=detect_leaks=0 swift test --skip-build --sanitize address --scratch-path .build/address
@@ -92,7 +93,8 @@ stress: build $(VENV)/.ready ## The guarantee at length, for 4 settings of the i
 	  Tests/Acceptance/test_shares.py Tests/Acceptance/test_drain.py Tests/Acceptance/test_model.py \
 	  Tests/Acceptance/test_idempotency.py Tests/Acceptance/test_intake.py
 
-mutants: build $(VENV)/.ready ## Break the product on purpose, one thing at a time: the tests must notice each
+mutants: setup $(VENV)/.ready ## Break the product on purpose, one thing at a time: the tests must notice each
+	swift build --product leads-crm
 	$(VENV)/bin/python Tests/Mutants/run
 
 routes: ## Write into docs/SECURITY.md which role may make which call, as the instance at URL= has it (LEADS_KEY, where it is closed)
@@ -100,13 +102,13 @@ routes: ## Write into docs/SECURITY.md which role may make which call, as the in
 
 screenshots: setup $(VENV)/.ready ## Take the pictures of README.md anew, in a real browser
 	swift build -c release --product leads-crm
-	LEADS_BINARY=$(CURDIR)/.build/release/leads-crm $(VENV)/bin/python Tests/Acceptance/screenshots.py
+	$(VENV)/bin/python Tests/Acceptance/screenshots.py
 
 bench: setup ## Measure: see Benchmarks/README.md
 	@deploy/install-packages wrk postgresql-contrib haproxy python3
 	Benchmarks/run
 
-coverage: build $(VENV)/.ready ## Line coverage of the Swift tests, by file
+coverage: setup $(VENV)/.ready ## Line coverage of the Swift tests, by file
 	swift test --enable-code-coverage
 	@.ci/print-coverage
 

@@ -6,6 +6,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
+    // The tests look inside what is shipped, and not only inside what is built for debugging.
+    .unsafeFlags(["-enable-testing"], .when(configuration: .release)),
 ]
 
 // One room per target, arrows one way: see docs/DEVELOPMENT.md.

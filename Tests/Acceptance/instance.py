@@ -10,7 +10,7 @@ from processes import is_alive
 from waiting import eventually, free_port
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("LEADS_BINARY", str(REPOSITORY / ".build/debug/leads-crm"))
+BINARY = os.environ.get("LEADS_BINARY", str(REPOSITORY / ".build/release/leads-crm"))
 
 
 def _environment(settings: dict) -> dict:

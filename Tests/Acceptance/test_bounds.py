@@ -17,7 +17,7 @@ from waiting import AT_LENGTH, eventually
 pytestmark = pytest.mark.alone
 
 MIB = 1 << 20
-BODIES = 64 if AT_LENGTH else 4
+BODIES = 64 if AT_LENGTH else 3
 HEAVY = {
     "zeros": b"[" + b"0," * (16 * MIB - 1) + b"0]",
     "nested": b"[" * (32 * MIB),

@@ -17,7 +17,7 @@ from test_access import Access, bearer
 from waiting import AT_LENGTH
 
 HERE = pathlib.Path(__file__).parent
-EXAMPLES = 160 if AT_LENGTH else 12  # for each operation
+EXAMPLES = 160 if AT_LENGTH else 6  # for each operation
 SECONDS = 900 if AT_LENGTH else 100
 
 

@@ -82,7 +82,8 @@ struct MaskingTests {
             let id = Masking.externalID(text)
             #expect(id == text || id.contains("•"))
             #expect(count(id, isDigit) < 7)
-            if id == text { #expect(!text.contains("@") || text.first == "@") }
+            // What looks as if it had been masked before stays so.
+            if id == text { #expect(!text.contains("@") || text.first == "@" || text.hasPrefix("•••@")) }
         }
         #expect(numbers > 1000 && addresses > 1000)
     }
