@@ -228,6 +228,31 @@ extension Authentication {
         }
     }
 
+    /// What a caller hears whose request was let in a while ago, and who is not the same to us any more; nil for one who is.
+    func refusal(of caller: Caller, _ headers: RequestHeaders, isInvited: Bool) async -> Problem? {
+        switch await present(headers, isInvited: isInvited) {
+        case .success(let present): Self.refusal(of: present, whoWas: caller)
+        case .failure(let error): Problem(error)
+        }
+    }
+
+    private static func refusal(of present: Caller, whoWas former: Caller) -> Problem? {
+        guard let role = present.role else { return former.role == nil ? nil : .unauthenticated }
+        return role == former.role && present.viewer == former.viewer ? nil : .forbidden
+    }
+
+    /// Who somebody is now.
+    private func present(_ headers: RequestHeaders, isInvited: Bool) async -> Result<Caller, StoreError> {
+        switch caller(headers, isInvited: isInvited) {
+        case .caller(let known): return .success(known)
+        case .refused: return .success(Caller(kind: .nobody))
+        case .unknown(let credential):
+            do throws(StoreError) {
+                return .success(try await ask(credential) ?? Caller(kind: .nobody))
+            } catch { return .failure(error) }
+        }
+    }
+
     private func loadSessions(_ tokens: [SecretDigest]) async throws(StoreError) {
         for _ in 0..<Self.mostAttempts {
             let asked = ContinuousClock.now

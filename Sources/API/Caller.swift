@@ -42,6 +42,11 @@ struct Caller: Sendable {
         }
     }
 
+    /// The session of a person's browser.
+    var sessionID: Int? {
+        if case .person(_, let id) = kind { id } else { nil }
+    }
+
     /// Who shares its part of what there is only so much of: streams, long reads; nil where nobody is told from the others.
     var account: String? {
         switch kind {

@@ -43,7 +43,9 @@ final class Conversation: ChannelDuplexHandler {
     private static let largestBodyOnDatabaseThread = 65_536
     private static let largestBodyOnSharedThreads = 1_048_576
     /// Bodies of no more than this take no room from others.
-    private static let smallBody = 16_384
+    static let smallBody = 16_384
+    /// How long after its head a request is believed to come from whom it came from then.
+    private static let longestTrust: Duration = .milliseconds(500)
 
     /// - Parameter place: among the connections that are open.
     init(server: Server, place: Int) {
@@ -360,15 +362,26 @@ extension Conversation {
         let isLong = route.isLong || call.body.readableBytes > Self.largestBodyOnDatabaseThread
         let loop = context.eventLoop
         let conversation = NIOLoopBound(self, eventLoop: loop)
+        // What was taken away while the body came must not be made use of.
+        let isLate = exchange.began.duration(to: .now) > Self.longestTrust
+        let (authentication, isInvited) = (server.authentication, exchange.invitedOrigin != nil)
         let isLarge = call.body.readableBytes > Self.largestBodyOnSharedThreads
         handler = Task(executorPreference: isLarge ? LargeBodyThread.shared : isLong ? nil : server.taskExecutor) {
-            let outcome =
-                if isLong {
-                    // Long reads take turns, caller by caller.
-                    await Reader.$current.withValue(call.caller.account ?? call.address) { await route.answer(call) }
-                } else {
+            var refusal: Problem?
+            if isLate {
+                refusal = await authentication.refusal(of: call.caller, call.headers, isInvited: isInvited)
+            }
+            let outcome: Result<Reply, Problem>
+            if let refusal {
+                outcome = .failure(refusal)
+            } else if isLong {
+                // Long reads take turns, caller by caller.
+                outcome = await Reader.$current.withValue(call.caller.account ?? call.address) {
                     await route.answer(call)
                 }
+            } else {
+                outcome = await route.answer(call)
+            }
             withExtendedLifetime(place) {}
             loop.execute { conversation.value.handled(outcome) }
         }

@@ -129,12 +129,15 @@ func routes(
         Route(.get, "/api/v1/stats/distribution", .reading, statistics.distribution, .showStatistics),
         Route(.get, "/api/v1/stats/overview", .reading, statistics.overview, .showOverview),
 
-        Route(.post, "/api/v1/session", .everybody, sessions.signIn, .signIn),
+        Route(.post, "/api/v1/session", .everybody, bodyLimit: Conversation.smallBody, sessions.signIn, .signIn),
         Route(.get, Route.provider, .everybody, sessions.beginAtProvider, .beginAtProvider),
         Route(.get, Route.provider + "/back", .everybody, sessions.endAtProvider, .endAtProvider),
         Route(.delete, "/api/v1/session", .everybody, sessions.signOut, .signOut),
-        Route(.post, "/api/v1/session/link", .everybody, sessions.showLink, .showLink),
-        Route(.post, "/api/v1/session/password", .everybody, sessions.acceptLink, .acceptLink),
+        Route(
+            .post, "/api/v1/session/link", .everybody, bodyLimit: Conversation.smallBody, sessions.showLink, .showLink),
+        Route(
+            .post, "/api/v1/session/password", .everybody, bodyLimit: Conversation.smallBody, sessions.acceptLink,
+            .acceptLink),
         Route(.get, "/api/v1/me", .anyRole, sessions.me, .showMe),
         Route(.put, "/api/v1/me/password", .ownContacts, sessions.changePassword, .changePassword),
         Route(.get, "/api/v1/sessions", .ownContacts, sessions.list, .listSessions),
@@ -143,7 +146,9 @@ func routes(
 
         Route(.get, "/api/v1/people", .administration, people.list, .listPeople),
         Route(.post, "/api/v1/people", .administration, people.invite, .invitePerson),
-        Route(.post, "/api/v1/people/first", .everybody, people.protect, .inviteFirstAdmin),
+        Route(
+            .post, "/api/v1/people/first", .everybody, bodyLimit: Conversation.smallBody, people.protect,
+            .inviteFirstAdmin),
         Route(.get, "/api/v1/people/{person_id}", .administration, people.show, .showPerson),
         Route(.patch, "/api/v1/people/{person_id}", .administration, people.change, .changePerson),
         Route(.post, "/api/v1/people/{person_id}/link", .administration, people.link, .linkPerson),

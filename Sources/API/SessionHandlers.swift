@@ -39,7 +39,7 @@ struct SessionHandlers: Sendable {
         let session = try await asking { () throws(StoreError) in
             try await store.startSession(
                 ofPerson: person.id, tokenHash: token.digest.bytes, agent: call.agent,
-                insteadOf: authentication.sessionToken(call.headers)?.digest.bytes, forgetting: loginHash)
+                insteadOf: call.caller.sessionID, forgetting: loginHash)
         }
         await refresh()
         return (token, session)
@@ -84,16 +84,16 @@ struct SessionHandlers: Sendable {
         let request = try call.body { LinkAcceptance(&$0) }
         let tokenHash = SecretDigest(of: request.token).bytes
         let person = try await asking { () throws(StoreError) in try await store.person(linkedBy: tokenHash) }
-        let password = try await chosen(request.password, by: person)
+        let password = await (try chosen(request.password, by: person)).hashed().encoded
         let signedUp = try await asking { () throws(StoreError) in
             try await store.setPassword(password, linkedBy: tokenHash)
         }
         return try await welcome(signedUp, call, forgetting: SecretDigest(of: signedUp.login).bytes)
     }
 
-    private func chosen(_ text: String, by person: Person) async throws(Problem) -> String {
+    private func chosen(_ text: String, by person: Person) throws(Problem) -> Password {
         do throws(Password.Weakness) {
-            return await (try Password(chosen: text, login: person.login, name: person.name)).hashed().encoded
+            return try Password(chosen: text, login: person.login, name: person.name)
         } catch {
             // What was typed is not sent back.
             throw .invalid([.refused(error.rawValue, at: "password", input: .null)])
@@ -109,6 +109,8 @@ struct SessionHandlers: Sendable {
     @Sendable func changePassword(_ call: Call) async throws(Problem) -> Reply {
         let request = try call.body { PasswordChange(&$0) }
         guard case .person(let person, let sessionID) = call.caller.kind else { throw .forbidden }
+        // Before it is an attempt: whoever tries weak ones knows the present one all the same.
+        let password = try chosen(request.password, by: person)
         let loginHash = SecretDigest(of: person.login).bytes
         let attempt = try await asking { () throws(StoreError) in
             try await store.attemptSignIn(login: person.login, loginHash: loginHash, address: call.address)
@@ -120,10 +122,10 @@ struct SessionHandlers: Sendable {
         guard await Password(request.current).matches(hash.map { PasswordHash(encoded: $0) }) else {
             throw .signInFailed
         }
-        let password = try await chosen(request.password, by: person)
+        let hashed = await password.hashed().encoded
         try await asking { () throws(StoreError) in
             try await store.setPassword(
-                password, of: person.id, keeping: sessionID, forgetting: loginHash, by: call.actor)
+                hashed, of: person.id, keeping: sessionID, forgetting: loginHash, by: call.actor)
         }
         await refresh()
         return .message("Password changed")

@@ -43,9 +43,10 @@ public struct Password: Sendable {
         self.text = text
     }
 
-    /// Whoever knows which passwords people have finds a weaker one within a million guesses: zxcvbn's boundary between
-    /// "very" and "somewhat guessable" (D. L. Wheeler, zxcvbn: Low-Budget Password Strength Estimation, USENIX Security 2016).
-    private static let leastBits = 20.0
+    /// Whoever knows which passwords people have finds a weaker one within a hundred million guesses: zxcvbn's boundary
+    /// between "somewhat guessable" and "safely unguessable" (D. L. Wheeler, zxcvbn: Low-Budget Password Strength
+    /// Estimation, USENIX Security 2016).
+    private static let leastBits = 26.6
 
     /// How hard it is to guess, as zxcvbn estimates it from common passwords, names, words, rows, dates and repetitions.
     /// - Parameter words: what whoever guesses knows besides.

@@ -62,10 +62,10 @@ extension LeadStore {
     }
 
     /// Begins a session of a person who has proved to be that one, and forgets failures before.
-    /// - Parameter former: SHA-256 of what the browser showed until now, of a session that ends.
+    /// - Parameter former: the session the browser had until now, which ends.
     /// - Throws: `StoreError.personNotFound`, also for one who is disabled, and others.
     public func startSession(
-        ofPerson id: Int, tokenHash: [UInt8], agent: String?, insteadOf former: [UInt8]? = nil,
+        ofPerson id: Int, tokenHash: [UInt8], agent: String?, insteadOf former: Int? = nil,
         forgetting loginHash: [UInt8]? = nil
     ) async throws(StoreError) -> Session {
         let made = try await transaction { (transaction) throws(StoreError) in
@@ -81,7 +81,7 @@ extension LeadStore {
                     returning *
                 ),
                 ended as (
-                    delete from sessions where token_hash = \(former.map { Bytes($0) }) and exists (select from p)
+                    delete from sessions where id = \(former) and exists (select from p)
                     returning *
                 ),
                 told as (

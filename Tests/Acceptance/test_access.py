@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import re
 import select
 import socket
@@ -180,6 +181,16 @@ def test_who_signs_in_again_has_another_token_and_the_one_before_is_of_no_use(ac
     assert (access.ask("GET", "/api/v1/me", who=cookie).status, access.ask("GET", "/api/v1/me", who=again).status) == (401, 200)
     told = access.ask("GET", f"/api/v1/sessions?person_id={me['id']}").must_be(200).json
     assert len(told) == 1
+
+
+def test_another_origin_that_may_call_ends_no_session_by_a_cookie(instances, empty_database):
+    server = instances(empty_database, LEADS_CORS_ORIGINS="http://front.example")
+    access = Access(server, empty_database)
+    theirs = access.person("analyst")
+    login = access.ask("GET", "/api/v1/me", who=theirs).must_be(200).json["login"]
+    access.ask("POST", "/api/v1/session", {"login": login, "password": PASSWORD}, headers={"Origin": "http://front.example"}).must_be(200)
+    assert access.ask("GET", "/api/v1/me").status == 200
+    server.end()
 
 
 def test_behind_tls_the_cookie_is_for_tls_alone(instances, empty_database):
@@ -385,6 +396,59 @@ def test_another_password_ends_the_other_sessions(access):
     change(PASSWORD, "quite another one").must_be(200)
     assert (access.ask("GET", "/api/v1/me", who=first).status, access.ask("GET", "/api/v1/me", who=second).status) == (200, 401)
     access.ask("POST", "/api/v1/session", {"login": login, "password": "quite another one"}, {}).must_be(200)
+
+
+def test_new_passwords_that_are_refused_are_no_failed_attempts(access):
+    who = access.person("analyst")
+    change = lambda password: access.ask("PUT", "/api/v1/me/password", {"current_password": PASSWORD, "password": password}, who).status
+    assert [change("password123") for _ in range(6)] == [422] * 6
+    assert change("quite another one") == 200
+
+
+class Slow:
+    """A request whose body is still on its way."""
+
+    def __init__(self, server, path: str, body: dict, who: dict):
+        self.body = json.dumps(body).encode()
+        fields = "".join(f"{name}: {value}\r\n" for name, value in who.items())
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        self.began = time.monotonic()
+        self.socket.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{fields}Content-Length: {len(self.body)}\r\n\r\n".encode() + self.body[:5])
+
+    def finish(self) -> int:
+        """The status of the answer."""
+        eventually(lambda: time.monotonic() - self.began > 0.6, 5, "time stands still")
+        with self.socket:
+            self.socket.sendall(self.body[5:])
+            return int(self.socket.recv(4096).split()[1])
+
+
+def test_what_is_taken_away_while_a_body_comes_is_not_made_use_of(access):
+    key, cookie, kept = access.key("admin"), access.person("admin"), access.key("admin")
+    person = access.ask("GET", "/api/v1/me", who=cookie).must_be(200).json["id"]
+    begin = lambda name, who: Slow(access.server, "/api/v1/keys", {"name": name, "role": "admin"}, who)
+    late = [begin("late 1", bearer(key["key"])), begin("late 2", cookie)]
+    in_time = begin("in time", bearer(kept["key"]))
+    access.ask("DELETE", f"/api/v1/keys/{key['id']}").must_be(200)
+    access.ask("PATCH", f"/api/v1/people/{person}", {"is_disabled": True}).must_be(200)
+    assert [each.finish() for each in late] == [401, 401] and in_time.finish() == 201
+    names = [each["name"] for each in access.ask("GET", "/api/v1/keys").must_be(200).json]
+    assert "in time" in names and not {"late 1", "late 2"} & set(names)
+
+
+def test_access_that_is_closed_while_a_body_comes_is_closed_to_it(servers):
+    server = servers(1)[0]
+    late = [Slow(server, path, body, {}) for path, body in [
+        ("/api/v1/operators", {"name": "late"}), ("/api/v1/keys", {"name": "late", "role": "admin"}),
+        ("/api/v1/people", {"login": "late", "name": "late", "role": "admin"}), ("/api/v1/people/first", {"login": "late", "name": "late"})]]
+    server.client().post("/api/v1/people/first", {"login": "anna", "name": "Anna"}).must_be(201)
+    assert [each.finish() for each in late] == [401, 401, 401, 401]
+
+
+def test_who_has_not_said_who_that_is_takes_no_room_from_others(access):
+    for path in ("/api/v1/session", "/api/v1/session/link", "/api/v1/session/password", "/api/v1/people/first"):
+        for length, status in ((16_384, 422), (16_385, 413)):
+            assert access.ask("POST", path, who={}, raw=b'{"x":"' + b"x" * (length - 8) + b'"}').status == status, path
 
 
 def test_what_is_taken_away_is_refused_by_all_instances_within_two_seconds_and_streams_end_within_five(servers, empty_database):

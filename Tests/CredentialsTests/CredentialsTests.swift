@@ -69,7 +69,8 @@ struct CredentialsTests {
         ("aaaaaaaaaaaaaaa", .tooRegular), ("йцукенгшщз", .tooRegular), ("0987654321", .tooRegular),
         ("password123", .guessable), ("P@ssw0rd2026", .guessable), ("1q2w3e4r5t", .guessable),
         ("iloveyou123", .guessable), ("administrator", .guessable), ("Summer2026!", .guessable),
-        ("passwordpassword", .guessable), ("petrova-shop1", .namesItsOwner),
+        ("passwordpassword", .guessable), ("1q2w3e4r5t6y", .guessable), ("1qaz2wsx3edc", .guessable),
+        ("petrova-shop1", .namesItsOwner),
     ])
     func `a weak password is refused`(text: String, weakness: Password.Weakness) {
         #expect(throws: weakness) { _ = try Password(chosen: text, login: "anna@shop.example", name: "Anna Petrova") }
