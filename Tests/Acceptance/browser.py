@@ -75,6 +75,10 @@ class Browser:
                     return value
             except (StaleElementReferenceException, JavascriptException):
                 pass
+            except WebDriverException as error:
+                # An element that went while it was looked at, as Chromium's driver says it now and then.
+                if "does not belong to the document" not in str(error):
+                    raise
             if time.monotonic() > deadline:
                 raise AssertionError(f"waited {within} s for {what}; the page says:\n{self.text()[:3000]}\n{self.console()}")
             time.sleep(0.02)

@@ -18,7 +18,7 @@ from waiting import AT_LENGTH
 
 HERE = pathlib.Path(__file__).parent
 EXAMPLES = 160 if AT_LENGTH else 6  # for each operation
-SECONDS = 900 if AT_LENGTH else 100
+SECONDS = 900 if AT_LENGTH else 400
 
 
 @pytest.mark.first
