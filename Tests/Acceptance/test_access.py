@@ -18,6 +18,7 @@ from client import Client, Unreachable, unique
 from instance import run
 from statements import StatementLog
 from waiting import eventually
+from wire import request
 
 PASSWORD = "correct horse battery"
 WRONG = "wrong horse battery"
@@ -409,17 +410,17 @@ class Slow:
     """A request whose body is still on its way."""
 
     def __init__(self, server, path: str, body: dict, who: dict):
-        self.body = json.dumps(body).encode()
-        fields = "".join(f"{name}: {value}\r\n" for name, value in who.items())
+        raw = request("POST", path.encode(), [(name.encode(), value.encode()) for name, value in who.items()], json.dumps(body).encode())
+        self.rest = raw[-5:]
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=10)
         self.began = time.monotonic()
-        self.socket.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{fields}Content-Length: {len(self.body)}\r\n\r\n".encode() + self.body[:5])
+        self.socket.sendall(raw[:-5])
 
     def finish(self) -> int:
         """The status of the answer."""
         eventually(lambda: time.monotonic() - self.began > 0.6, 5, "time stands still")
         with self.socket:
-            self.socket.sendall(self.body[5:])
+            self.socket.sendall(self.rest)
             return int(self.socket.recv(4096).split()[1])
 
 
